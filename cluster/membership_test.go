@@ -1,0 +1,199 @@
+package cluster_test
+
+import (
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/buntime/keyval/cluster"
+)
+
+func TestMembersShowWhatTheClusterRouteNeeds(t *testing.T) {
+	w := newWorld(t)
+	a, b, c := w.three()
+	leader := w.leader(a, b, c)
+	for i, m := range a.Members() {
+		n := []*node{a, b, c}[i]
+		want := cluster.Member{
+			ID: n.cfg.NodeID, HTTPAddr: n.cfg.NodeID + ":8080", GossipAddr: n.GossipAddr(), RaftAddr: n.RaftAddr(),
+			Status: cluster.Alive, Role: cluster.Voter, Leader: n == leader, Version: "1.2.3", StartedAt: m.StartedAt,
+		}
+		if m != want {
+			t.Errorf("member %d = %+v, want %+v", i, m, want)
+		}
+		if since := time.Since(m.StartedAt); since < 0 || since > time.Minute {
+			t.Errorf("member %s started %v ago, want a moment", m.ID, since)
+		}
+	}
+}
+
+func TestAtMostFiveMembersVote(t *testing.T) {
+	w := newWorld(t)
+	var nodes []*node
+	for i := range 7 {
+		nodes = append(nodes, w.mustStart(fmt.Sprintf("n%d", i)))
+	}
+	w.waitVoters(5, nodes...)
+	spare := count(nodes[0].Members(), func(m cluster.Member) bool { return m.Role == cluster.Nonvoter })
+	if spare != 2 {
+		t.Errorf("non-voters = %d, want 2", spare)
+	}
+	var voter *node
+	leader := w.leader(nodes...)
+	for _, n := range w.others(leader, nodes...) {
+		if n.role(n.cfg.NodeID) == cluster.Voter {
+			voter = n
+		}
+	}
+	voter.close(t)
+	w.until("a non-voter takes the seat", func() bool {
+		return count(leader.Members(), func(m cluster.Member) bool { return m.Role == cluster.Voter && m.ID != voter.cfg.NodeID }) == 5
+	})
+}
+
+func TestARestartedEphemeralVoterReplacesItself(t *testing.T) {
+	w := newWorld(t)
+	a, b, c := w.three()
+	leader := w.leader(a, b, c)
+	victim := w.others(leader, a, b, c)[0]
+	victim.kill()
+	again := w.mustStart(victim.cfg.NodeID)
+	rest := w.others(victim, a, b, c)
+	w.waitVoters(3, append(rest, again)...)
+	if got := len(leader.Members()); got != 3 {
+		t.Errorf("members = %d, want each node once: 3", got)
+	}
+}
+
+func TestARestartOnTheSamePortsDoesNotVoteForItsPredecessor(t *testing.T) {
+	w := newWorld(t)
+	a, b, c := w.three()
+	leader := w.leader(a, b, c)
+	victim := w.others(leader, a, b, c)[0]
+	victim.kill()
+	again := w.mustStart(victim.cfg.NodeID, func(cfg *cluster.Config) {
+		cfg.GossipAddr, cfg.RaftAddr = victim.GossipAddr(), victim.RaftAddr()
+	})
+	w.until("a call for its predecessor is refused", func() bool { return again.logs.count("or to another node, was refused") > 0 })
+	w.waitVoters(3, append(w.others(victim, a, b, c), again)...)
+}
+
+func TestNodesThatDeclaredEachOtherDeadMeetAgain(t *testing.T) {
+	w := newWorld(t)
+	a, b, c := w.three()
+	all := []*node{a, b, c}
+	w.net.Partition([]string{"a"}, []string{"b"}, []string{"c"})
+	for _, n := range all {
+		w.until("everybody else is dead", func() bool {
+			return count(n.Members(), func(m cluster.Member) bool { return m.Status == cluster.Dead }) == 2
+		})
+	}
+	w.net.Heal()
+	for _, n := range all {
+		w.until("all are alive again", func() bool {
+			return count(n.Members(), func(m cluster.Member) bool { return m.Status == cluster.Alive }) == 3
+		})
+	}
+	w.leader(all...)
+}
+
+func TestSeedNamesAreLookedUpAgainUntilTheyLeadSomewhere(t *testing.T) {
+	w := newWorld(t)
+	a := w.mustStart("a")
+	lookups := make(chan string, 100)
+	b := w.mustStart("b", func(cfg *cluster.Config) {
+		_, port, _ := net.SplitHostPort(a.GossipAddr())
+		cfg.Join = []string{"keyval.test:" + port}
+		cfg.Resolve = resolver(lookups)
+	})
+	w.waitVoters(2, a, b)
+	if got := len(lookups); got < 3 {
+		t.Errorf("lookups = %d, want at least the 3 that it took", got)
+	}
+}
+
+func TestMetricsTellTheStateOfTheCluster(t *testing.T) {
+	w := newWorld(t)
+	reg := prometheus.NewRegistry()
+	a := w.mustStart("a", func(cfg *cluster.Config) { cfg.Registerer = reg })
+	b := w.mustStart("b")
+	w.waitVoters(2, a, b)
+	w.leader(a, b)
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problems, err := promlint.NewWithMetricFamilies(families).Lint(); err != nil || len(problems) > 0 {
+		t.Errorf("lint: %v %v", problems, err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += "/" + l.GetValue()
+			}
+			got[name] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+		}
+	}
+	for name, want := range map[string]float64{
+		"keyval_cluster_members/alive": 2, "keyval_cluster_members/dead": 0, "keyval_cluster_voters": 2,
+		"keyval_cluster_epoch": 1, "keyval_cluster_leader_changes_total": 1, "keyval_cluster_fenced_total": 0,
+		"keyval_cluster_raft_state/Candidate": 0,
+	} {
+		if got[name] != want {
+			t.Errorf("%s = %v, want %v", name, got[name], want)
+		}
+	}
+	if got["keyval_cluster_raft_term"] < 1 || got["keyval_cluster_raft_applied_index"] < 1 {
+		t.Errorf("term %v, applied %v, want at least 1", got["keyval_cluster_raft_term"], got["keyval_cluster_raft_applied_index"])
+	}
+	a.close(t)
+	if families, _ := reg.Gather(); len(families) != 0 {
+		t.Errorf("%d metrics are left after Close", len(families))
+	}
+}
+
+func TestCloseIsSafeAtAnyTimeAndTwice(t *testing.T) {
+	w := newWorld(t)
+	for name, prepare := range map[string]func(*cluster.Cluster) error{
+		"new":       func(*cluster.Cluster) error { return nil },
+		"listening": func(c *cluster.Cluster) error { return c.Listen() },
+		"started": func(c *cluster.Cluster) error {
+			if err := c.Listen(); err != nil {
+				return err
+			}
+			return c.Start(t.Context())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := cluster.New(w.config(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := prepare(c); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := c.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+func TestCloseDoesNotWaitForADatabaseThatIsDown(t *testing.T) {
+	w := newWorld(t)
+	w.db.setDown(true)
+	a := w.mustStart("a")
+	begun := time.Now()
+	a.close(t)
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("close took %v", took)
+	}
+}

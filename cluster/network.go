@@ -1,0 +1,95 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/hashicorp/go-sockaddr"
+)
+
+// Network opens the sockets of one node. Tests put faults behind it. Methods are
+// called concurrently; addresses are "host:port".
+type Network interface {
+	// Listen opens a TCP listener.
+	Listen(addr string) (net.Listener, error)
+	// ListenPacket opens a UDP socket.
+	ListenPacket(addr string) (net.PacketConn, error)
+	// Dial connects over TCP and gives up when ctx ends.
+	Dial(ctx context.Context, addr string) (net.Conn, error)
+}
+
+type systemNetwork struct{}
+
+func (systemNetwork) Listen(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
+
+func (systemNetwork) ListenPacket(addr string) (net.PacketConn, error) {
+	return new(net.ListenConfig).ListenPacket(context.Background(), "udp", addr)
+}
+
+func (systemNetwork) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", addr)
+}
+
+// listenGossip binds TCP and UDP to one port. A port that the kernel chose for TCP
+// may be taken for UDP: then another is tried.
+func listenGossip(network Network, addr string) (net.Listener, net.PacketConn, error) {
+	host, port, err := splitHostPort(addr)
+	if err != nil {
+		return nil, nil, invalid("gossip-addr", addr, "must be host:port")
+	}
+	tries := 1
+	if port == 0 {
+		tries = 10
+	}
+	for range tries {
+		var tcp net.Listener
+		if tcp, err = network.Listen(addr); err != nil {
+			break
+		}
+		bound := strconv.Itoa(tcp.Addr().(*net.TCPAddr).Port)
+		var udp net.PacketConn
+		if udp, err = network.ListenPacket(net.JoinHostPort(host, bound)); err == nil {
+			return tcp, udp, nil
+		}
+		_ = tcp.Close()
+	}
+	return nil, nil, fmt.Errorf("%w: gossip-addr %q: %w", ErrInvalidConfig, addr, err)
+}
+
+func listenRaft(network Network, addr string) (net.Listener, error) {
+	l, err := network.Listen(addr)
+	if err != nil {
+		return nil, fmt.Errorf("%w: raft-addr %q: %w", ErrInvalidConfig, addr, err)
+	}
+	return l, nil
+}
+
+// advertised decides the address that others use: what the setting says, else what
+// is bound, else (bound to a wildcard) a private address of this machine.
+func advertised(field, setting string, bound net.Addr) (*net.TCPAddr, error) {
+	at := bound.(*net.TCPAddr)
+	ip, port, err := parseAdvertise(field, setting)
+	if err != nil {
+		return nil, err
+	}
+	if port == 0 {
+		port = at.Port
+	}
+	if ip == nil && !at.IP.IsUnspecified() {
+		ip = at.IP
+	}
+	if ip == nil {
+		private, err := sockaddr.GetPrivateIP()
+		if err != nil || private == "" {
+			return nil, invalid(field, setting, "cannot be guessed, because the node listens on all addresses and has no private one: set it")
+		}
+		ip = net.ParseIP(private)
+	}
+	if ip4 := ip.To4(); ip4 != nil {
+		ip = ip4
+	}
+	return &net.TCPAddr{IP: ip, Port: port}, nil
+}
