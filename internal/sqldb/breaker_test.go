@@ -1,0 +1,48 @@
+package sqldb
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestReadsThatFailTogetherOpenTheBreakerOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var b breaker
+		for _, want := range []time.Duration{breakerFirst, 2 * breakerFirst, 4 * breakerFirst} {
+			for range 64 {
+				b.fail()
+			}
+			time.Sleep(want - 1)
+			if !b.open(true) || !b.open(false) {
+				t.Errorf("it is closed before %v", want)
+			}
+			time.Sleep(1 * time.Nanosecond)
+			if b.open(false) {
+				t.Errorf("it is open after %v", want)
+			}
+		}
+		b.succeed()
+		b.fail()
+		time.Sleep(breakerFirst)
+		if b.open(false) {
+			t.Error("after a success it does not begin anew")
+		}
+	})
+}
+
+func TestADatabaseThatIsBehindStillServesThoseWhoTakeItAsItIs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var b breaker
+		b.rest(replicaRest)
+		if !b.open(false) || b.open(true) {
+			t.Errorf("open for fresh reads: %v, for others: %v; want only for fresh ones", b.open(false), b.open(true))
+		}
+		time.Sleep(replicaRest)
+		if b.open(false) {
+			t.Error("it is still left alone")
+		}
+	})
+}

@@ -1,0 +1,91 @@
+package sqldb_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+func TestCloseWaitsForTheGroupInFlightAndRefusesTheRest(t *testing.T) {
+	t.Parallel()
+	b := newBehindProxy(t)
+	held := b.proxy.HoldNextAnswer(commitBatch)
+	inFlight := start(timeout(t), b.db, add("n", nil))
+	wait(t, held)
+	waiting := start(timeout(t), b.db, add("n", nil))
+	waitPending(t, b.db, 1)
+	closed := make(chan error, 1)
+	go func() { closed <- b.db.Close() }()
+	wantErr(t, receive(t, waiting), sqldb.ErrUnavailable)
+	held.Release()
+	wantErr(t, receive(t, inFlight), nil)
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	wantValue(t, b.direct, "n", 1)
+	wantErr(t, receive(t, start(timeout(t), b.db, add("n", nil))), sqldb.ErrUnavailable)
+	if err := b.db.Close(); err != nil {
+		t.Errorf("the second Close: %v", err)
+	}
+}
+
+func TestCloseDuringLoadAnswersEverybodyTruly(t *testing.T) {
+	t.Parallel()
+	url := embeddedURL(t)
+	db, other := open(t, sqldb.Config{PrimaryURL: url}), open(t, sqldb.Config{PrimaryURL: url})
+	var mu sync.Mutex
+	committed := int64(0)
+	var workers sync.WaitGroup
+	for range 64 {
+		workers.Go(func() {
+			for {
+				_, err := db.Do(timeout(t), add("n", nil))
+				switch {
+				case err == nil:
+					mu.Lock()
+					committed++
+					mu.Unlock()
+				case errors.Is(err, sqldb.ErrUnavailable):
+					return
+				default:
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	eventually(t, "work is under way", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return committed > 200
+	})
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	workers.Wait()
+	wantValue(t, other, "n", committed)
+}
+
+func TestCloseDoesNotWaitForEverForADatabaseThatHangs(t *testing.T) {
+	t.Parallel()
+	if !soaking() {
+		t.Skip("SKIPPED, it waits for 12 s: set KEYVAL_SOAK")
+	}
+	b := newBehindProxy(t)
+	held := b.proxy.HoldNextAnswer(commitBatch)
+	inFlight := start(context.Background(), b.db, put("n", 1))
+	wait(t, held)
+	b.proxy.BlackHole()
+	begun := time.Now()
+	if err := b.db.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took > 25*time.Second {
+		t.Errorf("Close took %v", took)
+	}
+	wantErr(t, receive(t, inFlight), sqldb.ErrCommitUnknown)
+}

@@ -1,0 +1,242 @@
+package sqldb
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Bounds of a group. Rows travel as JSON in arguments, and sqld takes strings
+// of at most 5 MB and holds its lock for at most 5 s.
+const (
+	maxGroupOps   = 1000
+	maxGroupReads = 4000
+	maxGroupBytes = 4 << 20
+)
+
+// A committer commits operations in groups, one group at a time. Operations
+// that come while a group is in flight wait, and are the next group; nothing
+// waits for company.
+type committer struct {
+	db  *DB
+	log *slog.Logger
+
+	maxPending, maxBytes int
+
+	mu      sync.Mutex // covers what follows
+	pending []*waiting
+	bytes   int
+	closed  bool
+	wake    chan struct{} // has room for one
+
+	// down is set while the primary cannot be reached: operations are
+	// refused at once instead of waiting for their deadline.
+	down atomic.Bool
+
+	observers observers
+	quit      chan struct{}   // closed by close
+	life      context.Context // ends when close waits no longer
+	stop      context.CancelFunc
+	done      chan struct{}
+
+	// What follows belongs to the committing goroutine.
+	session   *session
+	boot      string // names this node's row in keyval_nodes
+	lastGroup int64
+	newest    Position
+	pacer     pacer
+}
+
+// The states of a waiting operation.
+const (
+	queued  int32 = iota
+	sent          // its group may have reached the database
+	dropped       // its caller has gone before it was sent
+)
+
+// waiting is an operation with the caller that waits for it.
+type waiting struct {
+	op     *Op
+	ctx    context.Context
+	bytes  int
+	state  atomic.Int32
+	done   chan struct{}
+	commit Commit
+	err    error
+}
+
+func (w *waiting) finish(commit Commit, err error) {
+	w.commit, w.err = commit, err
+	close(w.done)
+}
+
+func newCommitter(db *DB, cfg Config) *committer {
+	return &committer{
+		db:         db,
+		log:        cfg.Logger,
+		maxPending: cfg.MaxPending,
+		maxBytes:   cfg.MaxPendingBytes,
+		wake:       make(chan struct{}, 1),
+		quit:       make(chan struct{}),
+		done:       make(chan struct{}),
+		session:    db.writer.session(),
+	}
+}
+
+func (c *committer) start() {
+	c.life, c.stop = context.WithCancel(context.Background())
+	go func() {
+		defer close(c.done)
+		c.loop(c.life)
+	}()
+}
+
+// closeGrace is how long close waits for the group in flight: enough for one
+// lost answer to be found out.
+const closeGrace = 2 * roundTripTime
+
+// close refuses what has not been sent and waits for the group in flight. If
+// the database does not answer for so long, the group's callers are told that
+// the outcome is unknown.
+func (c *committer) close() {
+	c.mu.Lock()
+	c.closed = true
+	refused := c.pending
+	c.pending, c.bytes = nil, 0
+	c.mu.Unlock()
+	for _, w := range refused {
+		w.finish(Commit{Op: -1}, ErrUnavailable)
+	}
+	close(c.quit)
+	select {
+	case <-c.done:
+	case <-time.After(closeGrace):
+	}
+	c.stop()
+	<-c.done
+	c.session.drop()
+}
+
+// Do commits one operation and returns its place in commit order. The commit
+// is also returned with an error of Apply, with Op -1: Apply may have seen
+// operations of the same transaction.
+//
+// Errors are those of Apply, ErrOverloaded, ErrUnavailable, ErrFenced,
+// ErrCommitUnknown, or ctx's when its time is up before the operation was
+// sent; then nothing was written.
+func (db *DB) Do(ctx context.Context, op *Op) (Commit, error) {
+	w := &waiting{op: op, ctx: ctx, bytes: op.size(), done: make(chan struct{})}
+	start := time.Now()
+	if err := db.admit(w); err != nil {
+		db.metrics.operation(op.Name, err, time.Since(start))
+		return Commit{Op: -1}, err
+	}
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		if w.state.CompareAndSwap(queued, dropped) {
+			db.metrics.operation(op.Name, ctx.Err(), time.Since(start))
+			return Commit{Op: -1}, ctx.Err()
+		}
+		select {
+		case <-w.done:
+		default:
+			db.metrics.operation(op.Name, ErrCommitUnknown, time.Since(start))
+			return Commit{Op: -1}, ErrCommitUnknown
+		}
+	}
+	db.metrics.operation(op.Name, w.err, time.Since(start))
+	return w.commit, w.err
+}
+
+func (c *committer) admit(w *waiting) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	limit, bytes := c.maxPending, c.maxBytes
+	if w.op.Relieves {
+		limit, bytes = 2*limit, 2*bytes
+	}
+	switch {
+	case c.closed:
+		return ErrUnavailable
+	case c.down.Load() && len(c.pending) > 0:
+		// One waits, so that the committer keeps asking.
+		return ErrUnavailable
+	case len(c.pending) >= limit, c.bytes+w.bytes > bytes && len(c.pending) > 0:
+		return ErrOverloaded
+	}
+	c.pending = append(c.pending, w)
+	c.bytes += w.bytes
+	c.db.metrics.pending.Set(float64(len(c.pending)))
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (c *committer) loop(ctx context.Context) {
+	for {
+		select {
+		case <-c.quit:
+			return
+		case <-c.wake:
+		}
+		for c.rest(ctx); ; c.rest(ctx) {
+			group := c.take()
+			if len(group) == 0 {
+				break
+			}
+			c.commitAll(ctx, group)
+		}
+	}
+}
+
+// rest waits until the pacer lets the next transaction begin.
+func (c *committer) rest(ctx context.Context) {
+	wait := time.Until(c.pacer.due)
+	if wait <= 0 {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.quit:
+	case <-ctx.Done():
+	}
+}
+
+// take returns the operations of the next group, in arrival order. One that
+// reads under the lock comes first in its group or waits for the next.
+func (c *committer) take() []*waiting {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var group []*waiting
+	reads, bytes, n := 0, 0, 0
+	for _, w := range c.pending {
+		if len(group) > 0 && (w.op.ReadLocked != nil || len(group) == maxGroupOps ||
+			reads+len(w.op.Reads) > maxGroupReads || bytes+w.bytes > maxGroupBytes) {
+			break
+		}
+		n++
+		c.bytes -= w.bytes
+		if w.state.Load() == dropped {
+			continue
+		}
+		group = append(group, w)
+		reads += len(w.op.Reads)
+		bytes += w.bytes
+	}
+	c.pending = append(c.pending[:0:0], c.pending[n:]...)
+	c.db.metrics.pending.Set(float64(len(c.pending)))
+	return group
+}
+
+func refuse(group []*waiting, err error) {
+	for _, w := range unfinished(group) {
+		w.finish(Commit{Op: -1}, err)
+	}
+}

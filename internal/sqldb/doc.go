@@ -1,0 +1,24 @@
+// Package sqldb is keyval's one way to its database: libSQL over HTTP, or an
+// embedded SQLite file.
+//
+// It opens the primary and the replica, migrates the schema, commits
+// operations in groups and merges point reads. It knows nothing of keys,
+// queues or watches: those packages describe their tables to it (see Table)
+// and hand it operations (see Op).
+//
+// What it guarantees:
+//
+//   - One write transaction of a process is in flight at a time, whatever it
+//     is for. sqld livelocks near 40 concurrent writers.
+//   - An operation is answered after its transaction has committed, and
+//     stands in it completely or not at all.
+//   - Versionstamps increase in commit order over all nodes; the
+//     transaction's time never goes back.
+//   - When the answer to a commit is lost, what happened is found out before
+//     anything else is written. Only a caller whose time is up before that
+//     is told ErrCommitUnknown.
+//
+// What it does not guarantee: that operations of different callers commit in
+// the order in which they were handed over. Those that are computed here
+// (Op.Apply) come before those that SQL computes (Op.Conditional) in a group.
+package sqldb

@@ -1,0 +1,285 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// An engine runs statements on one database. The embedded engine runs them
+// one by one on a connection of its own; over HTTP several statements travel
+// as one batch, in which each runs only if the one before did not fail.
+type engine struct {
+	db       *sql.DB
+	embedded bool
+
+	mu       sync.Mutex // covers prepared
+	prepared map[string]*sql.Stmt
+}
+
+// streamIdle is how long a stream may have been idle and still be used: sqld
+// forgets it after about 10 s.
+const streamIdle = 5 * time.Second
+
+// A session is one connection that keeps its transaction from call to call.
+// It belongs to one goroutine.
+type session struct {
+	engine   *engine
+	conn     *sql.Conn
+	prepared map[string]*sql.Stmt
+	last     time.Time
+	// open is set while a transaction is under way: what belongs to it must
+	// not run on another connection, where each statement would commit by
+	// itself.
+	open bool
+}
+
+// errLostTransaction is returned when the connection that a transaction was
+// open on is gone. Nothing was sent.
+var errLostTransaction = errors.New("the transaction's connection is gone")
+
+func (e *engine) session() *session { return &session{engine: e} }
+
+// run runs statements in one round trip and returns a result for each. After
+// an error over HTTP the transaction has been rolled back, if the database
+// has seen the statements at all; embedded, it is rolled back here.
+func (s *session) run(ctx context.Context, stmts ...Stmt) (_ [][]Row, err error) {
+	defer recoverDriver(&err)
+	begins, ends := strings.HasPrefix(stmts[0].SQL, "BEGIN"), endsTransaction(stmts[len(stmts)-1])
+	s.open = s.open && !begins
+	if err := s.connect(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { s.open = !ends && (s.open || begins && err == nil) }()
+	var results [][]Row
+	if s.engine.embedded {
+		results, err = s.runEach(ctx, stmts)
+	} else {
+		results, err = s.runBatch(ctx, stmts)
+	}
+	s.last = time.Now()
+	if err != nil && (ctx.Err() != nil || errors.Is(err, driver.ErrBadConn) || !isSQLError(err)) {
+		s.drop()
+	}
+	return results, err
+}
+
+func endsTransaction(st Stmt) bool { return st.SQL == "COMMIT" || st.SQL == "ROLLBACK" }
+
+func (s *session) connect(ctx context.Context) error {
+	if s.conn != nil && !s.engine.embedded && time.Since(s.last) > streamIdle {
+		s.drop()
+	}
+	if s.conn != nil {
+		return nil
+	}
+	if s.open {
+		return errLostTransaction
+	}
+	conn, err := s.engine.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	s.conn, s.prepared, s.last = conn, map[string]*sql.Stmt{}, time.Now()
+	return nil
+}
+
+// awaitFile connects to an embedded database that others may be opening for
+// the first time: the engine does not wait for a file whose journal is being
+// turned into a log.
+func (s *session) awaitFile(ctx context.Context) error {
+	if !s.engine.embedded {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		err := s.connect(ctx)
+		if err == nil || !transient(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// runBatch sends all statements as one batch.
+func (s *session) runBatch(ctx context.Context, stmts []Stmt) ([][]Row, error) {
+	var text strings.Builder
+	var args []any
+	for _, st := range stmts {
+		if text.Len() > 0 {
+			text.WriteString(";\n")
+		}
+		text.WriteString(st.SQL)
+		args = append(args, st.Args...)
+	}
+	rows, err := s.conn.QueryContext(ctx, text.String(), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	results := make([][]Row, 0, len(stmts))
+	for {
+		set, err := readRows(rows)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, set)
+		if !rows.NextResultSet() {
+			break
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if len(results) != len(stmts) {
+		return nil, fmt.Errorf("%d statements had %d results", len(stmts), len(results))
+	}
+	return results, nil
+}
+
+// runEach runs statements one by one and rolls back after the first that
+// fails. It goes on when ctx ends: an embedded statement is short, and a
+// transaction that is cut off half way would have to be rolled back all the
+// same.
+func (s *session) runEach(ctx context.Context, stmts []Stmt) ([][]Row, error) {
+	ctx = context.WithoutCancel(ctx)
+	results := make([][]Row, 0, len(stmts))
+	for _, st := range stmts {
+		set, err := s.runOne(ctx, st)
+		if err != nil {
+			// Fails when no transaction is open, which is as well.
+			_, _ = s.runOne(ctx, Stmt{SQL: "ROLLBACK"})
+			return nil, err
+		}
+		results = append(results, set)
+	}
+	return results, nil
+}
+
+func (s *session) runOne(ctx context.Context, st Stmt) ([]Row, error) {
+	prepared, ok := s.prepared[st.SQL]
+	if !ok {
+		var err error
+		if prepared, err = s.conn.PrepareContext(ctx, st.SQL); err != nil {
+			return nil, err
+		}
+		s.prepared[st.SQL] = prepared
+	}
+	rows, err := prepared.QueryContext(ctx, st.Args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	return readRows(rows)
+}
+
+// rollback ends whatever transaction the session has open.
+func (s *session) rollback(ctx context.Context) {
+	if s.conn == nil {
+		s.open = false
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if _, err := s.run(ctx, Stmt{SQL: "ROLLBACK"}); err != nil && !s.engine.embedded {
+		s.drop()
+	}
+}
+
+// drop gives the connection up; the database rolls back what it had open.
+func (s *session) drop() {
+	if s.conn == nil {
+		return
+	}
+	for _, st := range s.prepared {
+		_ = st.Close()
+	}
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = s.conn.Close()
+	s.conn = nil
+}
+
+// query runs one reading statement on any connection.
+func (e *engine) query(ctx context.Context, st Stmt) (_ []Row, err error) {
+	defer recoverDriver(&err)
+	var rows *sql.Rows
+	if e.embedded {
+		var prepared *sql.Stmt
+		if prepared, err = e.prepare(ctx, st.SQL); err != nil { //nolint:sqlclosecheck // it is kept
+			return nil, err
+		}
+		rows, err = prepared.QueryContext(ctx, st.Args...)
+	} else {
+		rows, err = e.db.QueryContext(ctx, st.SQL, st.Args...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	return readRows(rows)
+}
+
+func (e *engine) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if st, ok := e.prepared[text]; ok {
+		return st, nil
+	}
+	st, err := e.db.PrepareContext(context.WithoutCancel(ctx), text) //nolint:sqlclosecheck // closed with the database
+	if err != nil {
+		return nil, err
+	}
+	if e.prepared == nil {
+		e.prepared = map[string]*sql.Stmt{}
+	}
+	e.prepared[text] = st
+	return st, nil
+}
+
+// readRows reads one result set. A statement that is no query has none.
+func readRows(rows *sql.Rows) ([]Row, error) {
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	var set []Row
+	var pointers []any
+	for rows.Next() {
+		row := make(Row, len(columns))
+		pointers = pointers[:0]
+		for i := range row {
+			pointers = append(pointers, &row[i])
+		}
+		if err := rows.Scan(pointers...); err != nil {
+			return nil, err
+		}
+		set = append(set, row)
+	}
+	return set, rows.Err()
+}
+
+// isSQLError tells whether the database itself answered with an error, so
+// that the connection is still good.
+func isSQLError(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "SQLite error") || strings.Contains(text, "constraint failed") ||
+		strings.Contains(text, "SQLITE_") || strings.Contains(text, "SQL logic error") || strings.Contains(text, "unable to execute") || strings.Contains(text, "no transaction is active")
+}
+
+// recoverDriver turns a panic of the driver into an error: its WebSocket side
+// trusts the shape of what the server sends.
+func recoverDriver(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("the database driver panicked: %v", p)
+	}
+}

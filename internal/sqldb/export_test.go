@@ -1,0 +1,28 @@
+package sqldb
+
+// Pending is how many operations wait for a group.
+func Pending(db *DB) int {
+	db.committer.mu.Lock()
+	defer db.committer.mu.Unlock()
+	return len(db.committer.pending)
+}
+
+// NewStream makes the committer begin a new stream. It may be called only
+// from Op.Apply and Op.ReadLocked, which run on the committer's goroutine.
+func NewStream(db *DB) { db.committer.session.drop() }
+
+// Floor is the oldest position that a session read may show.
+func Floor(db *DB) Position { return db.floor.load() }
+
+// Waiting is how many reads wait to be merged.
+func Waiting[V any](c *Coalescer[V]) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, l := range c.lanes {
+		l.mu.Lock()
+		n += len(l.waiting)
+		l.mu.Unlock()
+	}
+	return n
+}

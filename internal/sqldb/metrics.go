@@ -1,0 +1,96 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are those of one DB.
+type metrics struct {
+	pending    prometheus.Gauge
+	operations *prometheus.HistogramVec
+	groupSize  prometheus.Histogram
+	groupTime  prometheus.Histogram
+	retries    prometheus.Counter
+	lost       prometheus.Counter
+	roundTrips *prometheus.CounterVec
+	coalesced  prometheus.Histogram
+	position   *prometheus.GaugeVec
+	lag        prometheus.Gauge
+	circuit    prometheus.Gauge
+	stale      prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	latency := prometheus.ExponentialBuckets(0.0005, 2, 16)
+	m := &metrics{
+		pending: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keyval_commit_pending_operations", Help: "Operations that wait for a group."}),
+		operations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "keyval_commit_operation_seconds", Help: "From handing an operation over to its answer.", Buckets: latency},
+			[]string{"operation", "outcome"}),
+		groupSize: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "keyval_commit_group_operations", Help: "Operations that one transaction committed.", Buckets: prometheus.ExponentialBuckets(1, 2, 11)}),
+		groupTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "keyval_commit_group_seconds", Help: "Time of one group, reading included.", Buckets: latency}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "keyval_commit_retries_total", Help: "Groups tried again because another node was faster."}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "keyval_commit_lost_answers_total", Help: "Groups whose outcome had to be asked for."}),
+		roundTrips: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keyval_sql_reads_total", Help: "Reading statements by database and outcome."},
+			[]string{"database", "outcome"}),
+		coalesced: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "keyval_read_coalesced_keys", Help: "Keys that one statement read.", Buckets: prometheus.ExponentialBuckets(1, 2, 10)}),
+		position: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "keyval_position_transactions", Help: "The newest transaction that this node has met, by database."},
+			[]string{"database"}),
+		lag: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keyval_replica_lag_transactions", Help: "Transactions that the replica was behind this node's newest at its last read."}),
+		circuit: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keyval_replica_circuit_open", Help: "1 while the replica is left alone."}),
+		stale: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "keyval_replica_stale_reads_total", Help: "Reads that the replica answered too early and the primary again."}),
+	}
+	if r != nil {
+		r.MustRegister(m.pending, m.operations, m.groupSize, m.groupTime, m.retries, m.lost, m.roundTrips, m.coalesced, m.position, m.lag, m.circuit, m.stale)
+	}
+	return m
+}
+
+func (m *metrics) operation(name string, err error, took time.Duration) {
+	m.operations.WithLabelValues(name, outcomeOf(err)).Observe(took.Seconds())
+}
+
+// met notes how far a database is.
+func (m *metrics) met(database string, p Position) {
+	m.position.WithLabelValues(database).Set(float64(txnOf(p)))
+}
+
+func (m *metrics) group(ops int, took time.Duration) {
+	m.groupSize.Observe(float64(ops))
+	m.groupTime.Observe(took.Seconds())
+}
+
+// outcomeOf is a label: what an error means to an operator.
+func outcomeOf(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, ErrOverloaded):
+		return "overloaded"
+	case errors.Is(err, ErrCommitUnknown):
+		return "unknown"
+	case errors.Is(err, ErrUnavailable):
+		return "unavailable"
+	case errors.Is(err, ErrFenced):
+		return "fenced"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return "timeout"
+	default:
+		return "refused"
+	}
+}

@@ -1,0 +1,302 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/tursodatabase/libsql-client-go/libsql"
+	_ "modernc.org/sqlite" // the engine behind the driver's file: URLs
+)
+
+// Config says which database to open and how.
+type Config struct {
+	// PrimaryURL is http://, https://, libsql:// or file:. Writes go there.
+	PrimaryURL string
+	// ReplicaURL is a read replica of it; "" reads the primary.
+	ReplicaURL string
+	// Token authenticates at both; "" for none. It is never logged.
+	Token string
+	// MaxPending bounds the operations that wait for a group; 0 means 4096.
+	MaxPending int
+	// MaxPendingBytes bounds what they stage; 0 means 64 MiB.
+	MaxPendingBytes int
+	// Logger hears of changes of state; nil discards.
+	Logger *slog.Logger
+	// Registerer gets the metrics; nil keeps them unregistered.
+	Registerer prometheus.Registerer
+}
+
+// A DB is an open database: its primary, its replica and its committer.
+type DB struct {
+	log     *slog.Logger
+	metrics *metrics
+	writer  *engine // transactions on the primary
+	primary *source
+	replica *source // nil without one
+	floor   floor
+	info    Info
+
+	*committer
+	workers sync.WaitGroup // those of coalescers
+	ended   chan struct{}  // closed by Close
+	closing sync.Once
+}
+
+// Info is what does not change while a database is open.
+type Info struct {
+	// DatabaseID is a UUID that was made with the database.
+	DatabaseID string
+	// Embedded is set for file: databases.
+	Embedded bool
+}
+
+// Open opens the database and brings its schema up to date. ctx bounds the
+// opening, not the DB's life.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MaxPending == 0 {
+		cfg.MaxPending = 4096
+	}
+	if cfg.MaxPendingBytes == 0 {
+		cfg.MaxPendingBytes = 64 << 20
+	}
+	tuneTransport()
+	writer, reader, err := openPrimary(cfg)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{log: cfg.Logger, metrics: newMetrics(cfg.Registerer), writer: writer, ended: make(chan struct{})}
+	db.primary = newSource("primary", reader, nil, db.metrics)
+	if !reader.embedded {
+		db.primary.plain = writer
+	}
+	if cfg.ReplicaURL != "" {
+		replica, err := openReader(cfg.ReplicaURL, cfg.Token)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("replica: %w", err), writer.close(), reader.close())
+		}
+		plain, err := openURL(httpURL(cfg.ReplicaURL), cfg.Token)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("replica: %w", err), replica.close(), writer.close(), reader.close())
+		}
+		db.replica = newSource("replica", replica, plain, db.metrics)
+	}
+	if err := db.start(ctx, cfg); err != nil {
+		return nil, errors.Join(err, db.closeEngines())
+	}
+	return db, nil
+}
+
+// start migrates, registers this boot and starts the committer.
+func (db *DB) start(ctx context.Context, cfg Config) error {
+	s := db.writer.session()
+	defer s.drop()
+	if err := s.awaitFile(ctx); err != nil {
+		return err
+	}
+	if err := migrate(ctx, s); err != nil {
+		return err
+	}
+	rows, err := s.run(ctx, Stmt{SQL: "SELECT database_id FROM keyval_sequence"})
+	if err != nil {
+		return fmt.Errorf("read the sequence: %w", err)
+	}
+	db.info = Info{DatabaseID: text(rows[0][0][0]), Embedded: db.writer.embedded}
+	db.committer = newCommitter(db, cfg)
+	if err := db.committer.register(ctx); err != nil {
+		return err
+	}
+	db.committer.start()
+	return nil
+}
+
+// Info tells what the database is.
+func (db *DB) Info() Info { return db.info }
+
+// Close waits for the group in flight, refuses what has not been sent, and
+// closes all connections. Twice is safe.
+func (db *DB) Close() error {
+	var err error
+	db.closing.Do(func() {
+		db.committer.close()
+		close(db.ended)
+		db.workers.Wait()
+		err = db.closeEngines()
+	})
+	return err
+}
+
+func (db *DB) closeEngines() error {
+	err := errors.Join(db.primary.close(), db.writer.close())
+	if db.replica != nil {
+		err = errors.Join(err, db.replica.close())
+	}
+	return err
+}
+
+// close closes an engine. Over the network its error tells only that the
+// server was not there any more.
+func (e *engine) close() error {
+	if err := e.db.Close(); e.embedded {
+		return err
+	}
+	return nil
+}
+
+// openPrimary opens an engine for transactions and one for reads.
+func openPrimary(cfg Config) (writer, reader *engine, err error) {
+	scheme, err := urlScheme(cfg.PrimaryURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	if scheme != "file" {
+		if writer, err = openURL(httpURL(cfg.PrimaryURL), cfg.Token); err != nil {
+			return nil, nil, err
+		}
+		reader, err = openReader(cfg.PrimaryURL, cfg.Token)
+		return writer, reader, err
+	}
+	if strings.Contains(cfg.PrimaryURL, ":memory:") {
+		return nil, nil, errors.New("an in-memory database would lose every answered write; name a file, like file:keyval.db")
+	}
+	// FULL makes each group survive a power cut; group commit pays for it.
+	if writer, err = openURL(withPragmas(cfg.PrimaryURL, "journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)"), ""); err != nil {
+		return nil, nil, err
+	}
+	writer.embedded = true
+	writer.db.SetMaxOpenConns(2) // the committer's, and one for migrations
+	if reader, err = openURL(withPragmas(cfg.PrimaryURL, "query_only(1)", "busy_timeout(10000)"), ""); err != nil {
+		return nil, nil, err
+	}
+	reader.embedded = true
+	reader.db.SetMaxOpenConns(8)
+	reader.db.SetMaxIdleConns(4)
+	return writer, reader, nil
+}
+
+// openReader opens an engine for reads: over WebSockets, which take eight
+// times as many statements a second as HTTP does.
+func openReader(address, token string) (*engine, error) {
+	scheme, err := urlScheme(address)
+	if err != nil {
+		return nil, err
+	}
+	if scheme == "file" {
+		return openURL(withPragmas(address, "query_only(1)", "busy_timeout(10000)"), "")
+	}
+	e, err := openURL(wsURL(address), token)
+	if err != nil {
+		return nil, err
+	}
+	e.db.SetMaxOpenConns(8)
+	e.db.SetMaxIdleConns(8)
+	e.db.SetConnMaxIdleTime(time.Minute)
+	return e, nil
+}
+
+func openURL(address, token string) (*engine, error) {
+	var options []libsql.Option
+	if token != "" {
+		options = append(options, libsql.WithAuthToken(token))
+	}
+	connector, err := libsql.NewConnector(address, options...)
+	if err != nil {
+		return nil, errors.New("the libSQL driver does not accept the URL") // its error would show the URL, and with it a password
+	}
+	return &engine{db: sql.OpenDB(boundedConnector{connector})}, nil
+}
+
+// connectTime bounds making a connection.
+const connectTime = 5 * time.Second
+
+// A boundedConnector gives up in time: the driver itself waits two minutes for
+// a WebSocket's handshake, whatever the context says, and a server that hangs
+// would hold up readers and the committer for so long.
+type boundedConnector struct{ driver.Connector }
+
+func (c boundedConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	type made struct {
+		conn driver.Conn
+		err  error
+	}
+	done := make(chan made)
+	go func() {
+		conn, err := c.Connector.Connect(ctx)
+		select {
+		case done <- made{conn, err}:
+		case <-ctx.Done(): // nobody waits for it any more
+			if err == nil {
+				_ = conn.Close()
+			}
+		}
+	}()
+	select {
+	case m := <-done:
+		return m.conn, m.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func urlScheme(address string) (string, error) {
+	scheme, _, ok := strings.Cut(address, ":")
+	switch scheme = strings.ToLower(scheme); {
+	case ok && (scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss" || scheme == "libsql" || scheme == "file"):
+		return scheme, nil
+	}
+	return "", errors.New("a libSQL URL begins with http://, https://, libsql:// or file: and a path")
+}
+
+// httpURL is the address for transactions, which need HTTP.
+func httpURL(address string) string {
+	if rest, ok := strings.CutPrefix(address, "ws"); ok {
+		return "http" + rest
+	}
+	return address
+}
+
+// wsURL is the address for reads.
+func wsURL(address string) string {
+	if rest, ok := strings.CutPrefix(address, "http"); ok {
+		return "ws" + rest
+	}
+	if rest, ok := strings.CutPrefix(address, "libsql:"); ok {
+		return "wss:" + rest
+	}
+	return address
+}
+
+func withPragmas(address string, pragmas ...string) string {
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	for _, p := range pragmas {
+		address += separator + "_pragma=" + url.QueryEscape(p)
+		separator = "&"
+	}
+	return address
+}
+
+// tuneTransport lets the driver keep its connections: it uses the default
+// transport, which keeps only two a host. Once, because nodes of one process
+// share it and may be using it.
+var tuneTransport = sync.OnceFunc(func() {
+	if t, ok := http.DefaultTransport.(*http.Transport); ok && t.MaxIdleConnsPerHost == 0 {
+		t.MaxIdleConnsPerHost = 64
+	}
+})

@@ -1,0 +1,81 @@
+package sqldb
+
+import "context"
+
+// RaiseIncarnation begins a new life of a database that was restored or
+// replaced, and returns its number. Versionstamps go on in order, and
+// positions of earlier lives are refused.
+func (db *DB) RaiseIncarnation(ctx context.Context) (int64, error) {
+	commit, err := db.Do(ctx, &Op{Name: "raise incarnation", Conditional: &Conditional{
+		Exec: func(int) []Stmt {
+			return []Stmt{
+				{SQL: raiseSQL},
+				{SQL: `DELETE FROM keyval_changelog`},
+				{SQL: `DELETE FROM keyval_changelog_marks`},
+				{SQL: `UPDATE keyval_changelog_size SET rows=0`},
+			}
+		},
+		Outcome: func(string, int) Stmt { return Stmt{SQL: `SELECT incarnation FROM keyval_sequence`} },
+	}})
+	if err != nil {
+		return 0, err
+	}
+	return commit.Rows[0].Integer(0), nil
+}
+
+const raiseSQL = `UPDATE keyval_sequence SET incarnation=incarnation+1,
+compacted=printf('%04x%012x%04x',incarnation+1,txn,last_op)`
+
+const forgetNodesSQL = `DELETE FROM keyval_nodes WHERE time<(SELECT time FROM keyval_sequence)-604800000`
+
+// ForgetNodes removes the rows of nodes that have not written for a week. One
+// that is still there takes a new row with its next group.
+func (db *DB) ForgetNodes(ctx context.Context, epoch int64) error {
+	_, err := db.Do(ctx, &Op{Name: "forget nodes", Epoch: epoch, Conditional: &Conditional{
+		Exec:    func(int) []Stmt { return []Stmt{{SQL: forgetNodesSQL}} },
+		Outcome: func(string, int) Stmt { return Stmt{SQL: `SELECT 1`} },
+	}})
+	return err
+}
+
+const positionsSQL = `SELECT ` + PositionSQL + ` FROM keyval_sequence s`
+
+// Positions reads how far the primary and the replica are; "" for one that
+// does not answer or is not there.
+func (db *DB) Positions(ctx context.Context) (primary, replica Position) {
+	primary = positionOf(ctx, db.primary)
+	if db.replica != nil {
+		replica = positionOf(ctx, db.replica)
+	}
+	return primary, replica
+}
+
+func positionOf(ctx context.Context, s *source) Position {
+	rows, err := s.query(ctx, Stmt{SQL: positionsSQL})
+	if err != nil {
+		return ""
+	}
+	return Position(rows[0].Text(0))
+}
+
+// Ping tells whether reads can be served: the replica's answer is enough.
+func (db *DB) Ping(ctx context.Context) error {
+	_, err := db.primary.query(ctx, Stmt{SQL: positionsSQL})
+	if err != nil && db.replica != nil {
+		if _, replicaErr := db.replica.query(ctx, Stmt{SQL: positionsSQL}); replicaErr == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+const sizeSQL = `SELECT page_count*page_size FROM pragma_page_count(),pragma_page_size()`
+
+// Size is how many bytes the database's file has.
+func (db *DB) Size(ctx context.Context) (int64, error) {
+	rows, err := db.primary.query(ctx, Stmt{SQL: sizeSQL})
+	if err != nil {
+		return 0, err
+	}
+	return rows[0].Integer(0), nil
+}

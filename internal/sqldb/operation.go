@@ -1,0 +1,161 @@
+package sqldb
+
+import "context"
+
+// An Op is one operation: it commits or fails as a whole.
+//
+// Apply may run more than once, each time on fresh rows, when another node
+// was faster; it must do nothing but read and stage rows, and leave its
+// findings where the caller of Do looks for them.
+type Op struct {
+	// Name is the metrics' label: a few constants.
+	Name string
+	// Reads are the rows that Apply looks at.
+	Reads []Ref
+	// ReadLocked reads what cannot be named by key. It runs inside the write
+	// transaction, before Apply, and holds up every writer of the database:
+	// it must be short. Nil for none.
+	ReadLocked func(context.Context, Querier) error
+	// Guard are statements that begin with StaleSQL and fail when what
+	// ReadLocked has found does not hold at the transaction's time, which is
+	// later than its reading. Nil for none.
+	Guard func() []Stmt
+	// Apply stages the operation's rows. An error ends this operation alone,
+	// with nothing of it staged. Nil if Conditional does everything.
+	Apply func(*Tx) error
+	// Conditional is what SQL computes; nil for none.
+	Conditional *Conditional
+	// Epoch, when not 0, makes the whole operation conditional on that leader
+	// epoch.
+	Epoch int64
+	// Bytes is about how much Apply stages, for bounding groups.
+	Bytes int
+	// Relieves marks an operation that makes room, as an ack does: it is
+	// refused last under overload.
+	Relieves bool
+}
+
+// size is about how many bytes the operation sends: its rows, and the keys of
+// what it reads, once to fetch and once to guard them.
+func (op *Op) size() int {
+	n := op.Bytes
+	for _, ref := range op.Reads {
+		n += 2 * len(ref.key)
+	}
+	return n
+}
+
+// A Conditional is the part of an operation that SQL computes: it takes the
+// last place in its group. Statements join keyval_sequence as s for the
+// transaction's time and versionstamp.
+type Conditional struct {
+	// Exec are the statements of operation number op. At most 1,000 rows.
+	Exec func(op int) []Stmt
+	// Outcome selects what operation number op did, from what Exec has left
+	// behind: it runs at the end of the transaction, and once more when the
+	// answer to the commit was lost. It must not join keyval_sequence, which
+	// may have moved on by then, but the row of keyval_nodes with this boot
+	// id: joined as s, it names the transaction in the same way.
+	Outcome func(boot string, op int) Stmt
+}
+
+// A Part joins an operation of another package: an enqueue in an atomic
+// operation. Its rows stand or fall with the operation.
+type Part interface {
+	Reads() []Ref
+	// Bytes is as in Op.
+	Bytes() int
+	// Apply is as in Op.
+	Apply(*Tx) error
+	// Committed is called once the operation has committed.
+	Committed(Commit)
+}
+
+// A Commit names an operation's place in commit order.
+type Commit struct {
+	Incarnation, Txn int64
+	// Time is the transaction's, in Unix milliseconds of the database.
+	Time int64
+	// Op is the operation's number within the transaction, -1 if the
+	// operation itself has not committed.
+	Op int
+	// Rows are what Conditional.Outcome selected.
+	Rows []Row
+}
+
+// Versionstamp is the operation's.
+func (c Commit) Versionstamp() Position { return c.At(c.Op) }
+
+// At is the versionstamp of operation op of the same transaction.
+func (c Commit) At(op int) Position { return MakePosition(c.Incarnation, c.Txn, int64(op)) }
+
+// A Querier runs statements in one snapshot, in one round trip.
+type Querier interface {
+	Query(ctx context.Context, stmts ...Stmt) ([][]Row, error)
+}
+
+// A Tx is the state that a group's operations see and stage changes in.
+type Tx struct {
+	cells map[Ref]*cell
+	order []Ref // as staged, possibly more than once
+	op    int
+	undo  []undo
+}
+
+// cell is one row in a Tx.
+type cell struct {
+	key  string
+	base any // as read; nil if missing
+	now  any // as the operations have left it; nil if missing
+	read bool
+	set  bool // staged by an operation
+	op   int
+	// listed is set once the group's statements take the cell in.
+	listed bool
+}
+
+type undo struct {
+	ref  Ref
+	cell cell
+	was  bool
+}
+
+// Op is the number of the running operation within the transaction: what its
+// versionstamp will end in.
+func (tx *Tx) Op() int { return tx.op }
+
+func (tx *Tx) get(ref Ref) any {
+	c, ok := tx.cells[ref]
+	if !ok {
+		panic("sqldb: operation looks at a row of " + ref.table.name() + " that it did not name in Reads")
+	}
+	return c.now
+}
+
+func (tx *Tx) put(ref Ref, row any) {
+	c, ok := tx.cells[ref]
+	if ok {
+		tx.undo = append(tx.undo, undo{ref, *c, true})
+	} else {
+		tx.undo = append(tx.undo, undo{ref: ref})
+		c = &cell{key: ref.key}
+		tx.cells[ref] = c
+	}
+	c.now, c.set, c.op = row, true, tx.op
+	tx.order = append(tx.order, ref)
+}
+
+// begin starts the next operation.
+func (tx *Tx) begin() { tx.undo = tx.undo[:0] }
+
+// rollback takes back what the running operation has staged.
+func (tx *Tx) rollback() {
+	for i := len(tx.undo) - 1; i >= 0; i-- {
+		if u := tx.undo[i]; u.was {
+			*tx.cells[u.ref] = u.cell
+		} else {
+			delete(tx.cells, u.ref)
+		}
+	}
+	tx.undo = tx.undo[:0]
+}

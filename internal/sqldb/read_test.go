@@ -1,0 +1,264 @@
+package sqldb_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/node/nodetest"
+)
+
+// withReplica is a node with a replica whose ways can be broken: from the
+// node to the replica, and from the replica to the primary.
+type withReplica struct {
+	primary, replica *nodetest.Sqld
+	toReplica        *nodetest.FaultProxy
+	feed             *nodetest.FaultProxy
+	db               *sqldb.DB
+}
+
+func newWithReplica(t *testing.T) *withReplica {
+	t.Helper()
+	w := &withReplica{primary: nodetest.MustStartPrimary(t)}
+	w.feed = nodetest.MustStartFaultProxy(t, hostOf(w.primary.GRPCURL()))
+	open(t, sqldb.Config{PrimaryURL: w.primary.HTTPURL()})
+	w.replica = nodetest.MustStartReplica(t, w.feed.HTTPURL())
+	w.toReplica = nodetest.MustStartFaultProxy(t, w.replica.Addr())
+	w.db = open(t, sqldb.Config{PrimaryURL: w.primary.HTTPURL(), ReplicaURL: w.toReplica.HTTPURL()})
+	t.Cleanup(func() { _ = w.toReplica.Heal(); _ = w.feed.Heal() })
+	return w
+}
+
+func hostOf(url string) string { return url[len("http://"):] }
+
+// read reads a cell as the freshness demands.
+func read(ctx context.Context, db *sqldb.DB, fresh sqldb.Freshness, name string) (int64, error) {
+	var n int64
+	err := db.Read(ctx, fresh, func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
+		rows, err := r.Query(ctx, sqldb.Stmt{
+			SQL: "SELECT c.n," + sqldb.PositionSQL + " FROM keyval_sequence s LEFT JOIN cells c ON c.name=?", Args: []any{name}})
+		if err != nil {
+			return "", err
+		}
+		n = rows[0].Integer(0)
+		return sqldb.Position(rows[0].Text(1)), nil
+	})
+	return n, err
+}
+
+var session = sqldb.Freshness{Replica: true}
+
+// replicaServes tells whether session reads are answered by the replica: one
+// that was only tried is left alone by the next.
+func (w *withReplica) replicaServes(t *testing.T) bool {
+	t.Helper()
+	for range 2 {
+		before := w.toReplica.Stats().Requests
+		if _, err := read(timeout(t), w.db, session, "n"); err != nil {
+			t.Fatal(err)
+		}
+		if w.toReplica.Stats().Requests == before {
+			return false
+		}
+	}
+	return true
+}
+
+// awaitReplica waits until the replica has n and serves session reads.
+func (w *withReplica) awaitReplica(t *testing.T, n int64) {
+	t.Helper()
+	eventually(t, "the replica has it", func() bool {
+		// Asked directly: through the node, the primary may answer.
+		rows, err := w.replica.Query(timeout(t), fmt.Sprintf("SELECT 'row' FROM cells WHERE name='n' AND n=%d", n))
+		return err == nil && strings.Contains(rows, `"row"`)
+	})
+	eventually(t, "the replica serves", func() bool { return w.replicaServes(t) })
+}
+
+func TestAReplicaThatFailsIsLeftAloneAndThePrimaryServes(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]struct{ fail, heal func(w *withReplica) error }{
+		"it is stopped": {
+			func(w *withReplica) error { return w.replica.Pause() },
+			func(w *withReplica) error { return w.replica.Resume() }},
+		"the network swallows everything": {
+			func(w *withReplica) error { w.toReplica.BlackHole(); return nil },
+			func(w *withReplica) error { return w.toReplica.Heal() }},
+		"it is down": {
+			func(w *withReplica) error { return w.replica.Kill() },
+			func(w *withReplica) error { return w.replica.Start(context.Background()) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWithReplica(t)
+			mustDo(t, w.db, put("n", 1))
+			w.awaitReplica(t, 1)
+			before := w.toReplica.Stats()
+			if err := fault.fail(w); err != nil {
+				t.Fatal(err)
+			}
+			var after nodetest.ProxyStats
+			eventually(t, "reads try the replica", func() bool {
+				var slow sync.WaitGroup
+				for range 32 { // they fail together and count once
+					slow.Go(func() {
+						if n, err := read(timeout(t), w.db, session, "n"); n != 1 || err != nil {
+							t.Errorf("read %d, %v; want 1", n, err)
+						}
+					})
+				}
+				slow.Wait()
+				after = w.toReplica.Stats()
+				return after.Requests+after.Accepted > before.Requests+before.Accepted
+			})
+			requests := after.Requests
+			begun := time.Now()
+			if n, err := read(timeout(t), w.db, session, "n"); n != 1 || err != nil {
+				t.Errorf("read %d, %v; want 1", n, err)
+			}
+			if took := time.Since(begun); took > time.Second {
+				t.Errorf("a read waited %v for the replica that had failed just before", took)
+			}
+			if now := w.toReplica.Stats().Requests; now != requests {
+				t.Error("the replica was asked although it had failed just before")
+			}
+			if err := fault.heal(w); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the replica serves again", func() bool { return w.replicaServes(t) })
+		})
+	}
+}
+
+func TestACallerInAHurryDoesNotTurnOthersFromTheReplica(t *testing.T) {
+	t.Parallel()
+	w := newWithReplica(t)
+	mustDo(t, w.db, put("n", 1))
+	w.awaitReplica(t, 1)
+	w.toReplica.SetDelay(100 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := read(ctx, w.db, session, "n"); err == nil {
+		t.Fatal("the hurried read was answered")
+	}
+	if !w.replicaServes(t) {
+		t.Error("the next read did not go to the replica")
+	}
+}
+
+func TestASessionSeesItsOwnWritesHoweverFarTheReplicaIsBehind(t *testing.T) {
+	t.Parallel()
+	w := newWithReplica(t)
+	w.feed.SetDelay(30 * time.Millisecond)
+	pairs := 300
+	if soaking() {
+		pairs = 10_000
+	}
+	for i := int64(1); i <= int64(pairs); i++ {
+		mustDo(t, w.db, put("n", i))
+		if n, err := read(timeout(t), w.db, session, "n"); n != i || err != nil {
+			t.Fatalf("after writing %d a session read shows %d, %v", i, n, err)
+		}
+	}
+}
+
+func TestAMinimumIsWaitedForAndOneFromTheFutureIsAnError(t *testing.T) {
+	t.Parallel()
+	w := newWithReplica(t)
+	other := open(t, sqldb.Config{PrimaryURL: w.primary.HTTPURL()})
+	w.feed.BlackHole() // the replica hears of nothing any more
+	commit := mustDo(t, other, put("n", 7))
+	for _, anyAge := range []bool{false, true} {
+		fresh := sqldb.Freshness{Replica: true, AnyAge: anyAge, Min: commit.Versionstamp()}
+		if n, err := read(timeout(t), w.db, fresh, "n"); n != 7 || err != nil {
+			t.Errorf("with the minimum: %d, %v; want 7", n, err)
+		}
+	}
+	future := sqldb.MakePosition(commit.Incarnation, commit.Txn+100, 0)
+	for _, fresh := range []sqldb.Freshness{{Min: future}, {Replica: true, Min: future}} {
+		_, err := read(timeout(t), w.db, fresh, "n")
+		wantErr(t, answer{err: err}, sqldb.ErrFuture)
+	}
+}
+
+func TestEventualReadsGoOnWithoutThePrimary(t *testing.T) {
+	t.Parallel()
+	w := newWithReplica(t)
+	mustDo(t, w.db, put("n", 1))
+	w.awaitReplica(t, 1)
+	w.feed.BlackHole()
+	mustDo(t, w.db, put("n", 2)) // the replica will never have it
+	if err := w.primary.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventual := sqldb.Freshness{Replica: true, AnyAge: true}
+	for range 20 {
+		// A session read cannot be served, and must not keep the others from it.
+		short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if _, err := read(short, w.db, session, "n"); err == nil {
+			t.Error("a session read was served from an old replica")
+		}
+		cancel()
+		if n, err := read(timeout(t), w.db, eventual, "n"); n != 1 || err != nil {
+			t.Fatalf("an eventual read: %d, %v; want the replica's 1", n, err)
+		}
+	}
+}
+
+func TestPointReadsThatComeTogetherAreOneStatement(t *testing.T) {
+	t.Parallel()
+	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
+	var mu sync.Mutex
+	var batches []int
+	gate := make(chan struct{})
+	merged := sqldb.NewCoalescer(db, func(_ context.Context, _ sqldb.Reader, keys []string) ([]string, sqldb.Position, error) {
+		mu.Lock()
+		batches = append(batches, len(keys))
+		mu.Unlock()
+		<-gate
+		if len(keys) > 100 {
+			return nil, "", fmt.Errorf("%d keys: %w", len(keys), sqldb.ErrTooLarge)
+		}
+		values := make([]string, len(keys))
+		for i, k := range keys {
+			values[i] = "value of " + k
+		}
+		return values, "", nil
+	})
+	var readers sync.WaitGroup
+	const count = 300
+	for i := range count {
+		readers.Go(func() {
+			keys := []string{fmt.Sprint(i), fmt.Sprint(i, "b")}
+			values, _, err := merged.Get(timeout(t), sqldb.Freshness{}, keys)
+			if want := []string{"value of " + keys[0], "value of " + keys[1]}; err != nil || !slices.Equal(values, want) {
+				t.Errorf("got %v, %v; want %v", values, err, want)
+			}
+		})
+	}
+	eventually(t, "all have come", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		taken := 0
+		for _, keys := range batches {
+			taken += keys / 2
+		}
+		return taken+sqldb.Waiting(merged) == count
+	})
+	close(gate)
+	readers.Wait()
+	_, _, err := merged.Get(timeout(t), sqldb.Freshness{}, make([]string, 101))
+	wantErr(t, answer{err: err}, sqldb.ErrTooLarge) // it cannot be split
+	if slices.Max(batches) > 512 {
+		t.Errorf("a statement had %d keys", slices.Max(batches))
+	}
+	// 600 keys, at most 100 a statement that works, halved from at most 512.
+	if len(batches) > 30 {
+		t.Errorf("%d statements for %d reads: %v", len(batches), count, batches)
+	}
+}

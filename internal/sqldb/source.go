@@ -1,0 +1,133 @@
+package sqldb
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// A source is a database to read from.
+type source struct {
+	name    string
+	engine  *engine
+	metrics *metrics
+	breaker breaker
+	// large bounds the statements under way whose answers may be large:
+	// sqld holds at most 32 MB of answers for everybody.
+	large *semaphore.Weighted
+	// plain is the same database over HTTP, nil for an embedded one; it is
+	// used once the server has refused WebSockets.
+	plain   *engine
+	refused atomic.Bool
+}
+
+// largeReads is how many statements with answers of up to MaxAnswer a node
+// has under way at one database.
+const largeReads = 4
+
+// MaxAnswer is how many bytes of values a statement may select: base64 makes
+// it 5.6 MB of the 10 MB that sqld sends.
+const MaxAnswer = 4 << 20
+
+func newSource(name string, e, plain *engine, m *metrics) *source {
+	return &source{name: name, engine: e, plain: plain, metrics: m, large: semaphore.NewWeighted(largeReads)}
+}
+
+// query runs one reading statement.
+func (s *source) query(ctx context.Context, st Stmt) ([]Row, error) {
+	e := s.engine
+	if s.refused.Load() {
+		e = s.plain
+	}
+	rows, err := e.query(ctx, st)
+	if s.plain != nil && e != s.plain && refusesWebSockets(err) {
+		s.refused.Store(true)
+		rows, err = s.plain.query(ctx, st)
+	}
+	s.metrics.roundTrips.WithLabelValues(s.name, outcomeOf(err)).Inc()
+	return rows, s.failed(ctx, err)
+}
+
+// refusesWebSockets tells whether the server is there but speaks only HTTP.
+func refusesWebSockets(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "expected handshake response status code 101")
+}
+
+func (s *source) close() error {
+	if s.plain != nil {
+		_ = s.plain.close()
+	}
+	return s.engine.close()
+}
+
+// failed says what an error of the database means to a caller.
+func (s *source) failed(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case tooLarge(err):
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case isSQLError(err):
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, s.name, err)
+}
+
+// A breaker leaves a database alone for a while after it has failed.
+type breaker struct {
+	mu     sync.Mutex
+	until  time.Time // failed: nobody asks before
+	pause  time.Duration
+	behind time.Time // works, but is behind: who needs fresh data does not ask before
+}
+
+const (
+	breakerFirst = 250 * time.Millisecond
+	breakerMost  = 5 * time.Second
+)
+
+// open tells whether the database is to be left alone. anyAge is for a read
+// that takes it as it is.
+func (b *breaker) open(anyAge bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	return now.Before(b.until) || !anyAge && now.Before(b.behind)
+}
+
+// fail opens the breaker, for longer each time. Many reads fail together:
+// they count once. It tells whether the database worked before.
+func (b *breaker) fail() (worked bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Now().Before(b.until) {
+		return false
+	}
+	worked = b.pause == 0
+	b.pause = min(max(2*b.pause, breakerFirst), breakerMost)
+	b.until = time.Now().Add(b.pause)
+	return worked
+}
+
+// rest notes that the database works, but is behind.
+func (b *breaker) rest(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.behind = time.Now().Add(d)
+}
+
+// succeed closes the breaker and tells whether the database had failed before.
+func (b *breaker) succeed() (failed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	failed = b.pause > 0
+	b.pause, b.until = 0, time.Time{}
+	return failed
+}

@@ -1,0 +1,100 @@
+package sqldb
+
+// A Stmt is one SQL statement. Its text is one of few constants: the driver
+// lexes it on every call. Arguments are int64, string, []byte, float64 or nil.
+type Stmt struct {
+	SQL  string
+	Args []any
+}
+
+// A Row is one row of a result: int64, string, []byte, float64 or nil.
+type Row []any
+
+// A Table describes rows that operations read, change and guard by key. R is
+// a row as the operations see it. Rows are values: an operation that changes
+// one puts another in its place.
+type Table[R any] struct {
+	Name string
+	// Fetch selects the rows with these keys. The first column is the index
+	// of the row's key in keys; a missing row is not selected. A row past its
+	// time counts as missing (see NowSQL).
+	Fetch func(keys []string) Stmt
+	// Scan reads what Fetch selected, without the first column.
+	Scan func(Row) (R, error)
+	// Guard is a statement that begins with StaleSQL and fails when one of
+	// these rows is no longer as it was read, by the transaction's time.
+	Guard func(reads []Held[R]) Stmt
+	// Write carries out what a group has changed, one change a key.
+	Write func(changes []Change[R]) []Stmt
+}
+
+// A Held row is one that an operation has read; Row is nil if it was missing.
+type Held[R any] struct {
+	Key string
+	Row *R
+}
+
+// A Change is what a group makes of a row: Row is nil if it is deleted. Op is
+// the number, within the transaction, of the last operation that changed it.
+type Change[R any] struct {
+	Key string
+	Row *R
+	Op  int
+}
+
+// Ref names a row for an operation that reads it.
+func (t *Table[R]) Ref(key string) Ref { return Ref{table: t, key: key} }
+
+// Get returns the row as the operations before this one in the group have
+// left it, nil if there is none. The operation must have named it in Reads.
+func (t *Table[R]) Get(tx *Tx, key string) *R {
+	row, _ := tx.get(t.Ref(key)).(*R)
+	return row
+}
+
+// Put stages the row.
+func (t *Table[R]) Put(tx *Tx, key string, row R) { tx.put(t.Ref(key), &row) }
+
+// Delete stages the removal of a row that the operation has read.
+func (t *Table[R]) Delete(tx *Tx, key string) { tx.put(t.Ref(key), nil) }
+
+// A Ref names a row of a table.
+type Ref struct {
+	table table
+	key   string
+}
+
+// table is a Table of any kind of row.
+type table interface {
+	name() string
+	fetch(keys []string) Stmt
+	scan(Row) (any, error)
+	guard(cells []*cell) Stmt
+	write(cells []*cell) []Stmt
+}
+
+func (t *Table[R]) name() string             { return t.Name }
+func (t *Table[R]) fetch(keys []string) Stmt { return t.Fetch(keys) }
+
+func (t *Table[R]) scan(row Row) (any, error) {
+	r, err := t.Scan(row)
+	return &r, err
+}
+
+func (t *Table[R]) guard(cells []*cell) Stmt {
+	reads := make([]Held[R], len(cells))
+	for i, c := range cells {
+		row, _ := c.base.(*R)
+		reads[i] = Held[R]{Key: c.key, Row: row}
+	}
+	return t.Guard(reads)
+}
+
+func (t *Table[R]) write(cells []*cell) []Stmt {
+	changes := make([]Change[R], len(cells))
+	for i, c := range cells {
+		row, _ := c.now.(*R)
+		changes[i] = Change[R]{Key: c.key, Row: row, Op: c.op}
+	}
+	return t.Write(changes)
+}
