@@ -1,0 +1,205 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+// errNotCommitted ends an operation whose checks did not hold, or that has
+// been carried out before.
+var errNotCommitted = errors.New("the operation does not commit")
+
+// Atomic carries out one operation. Where its checks do not hold, the result
+// is not OK and err is nil; a mutation that cannot apply is an error, and
+// nothing is written either way.
+func (s *Store) Atomic(ctx context.Context, req AtomicRequest) (AtomicResult, error) {
+	a := &atomicOp{store: s, req: &req}
+	return a.do(ctx, &sqldb.Op{})
+}
+
+// An atomicOp is an operation under way.
+type atomicOp struct {
+	store *Store
+	req   *AtomicRequest
+
+	// found and tooOld are what a transaction has found against its snapshot.
+	found  []Check
+	tooOld bool
+
+	result AtomicResult
+	// pending are the conflicts with an entry that an operation of the same
+	// group has written: by place in result.Conflicts, its number.
+	pending map[int]int
+	replay  *idempotencyRow
+}
+
+func (a *atomicOp) do(ctx context.Context, op *sqldb.Op) (AtomicResult, error) {
+	op.Name, op.Reads, op.Apply, op.Bytes = "atomic", a.reads(), a.apply, a.req.size()
+	commit, err := a.store.db.Do(ctx, op)
+	switch {
+	case errors.Is(err, errNotCommitted):
+		a.settle(commit)
+		return a.result, nil
+	case err != nil:
+		return AtomicResult{}, failure(err)
+	}
+	a.result.OK, a.result.Versionstamp = true, Versionstamp(commit.Versionstamp())
+	for _, p := range a.req.Parts {
+		p.Committed(commit)
+	}
+	return a.result, nil
+}
+
+// settle fills in what was known only once the group had committed.
+func (a *atomicOp) settle(commit sqldb.Commit) {
+	for i, op := range a.pending {
+		a.result.Conflicts[i].Versionstamp = Versionstamp(commit.At(op))
+	}
+	if a.replay != nil {
+		a.result.OK = true
+		a.result.Versionstamp, a.result.Replayed = a.replay.answered(commit)
+	}
+}
+
+// reads are the rows that the operation looks at. A set looks at nothing.
+func (a *atomicOp) reads() []sqldb.Ref {
+	var refs []sqldb.Ref
+	for _, c := range a.req.Checks {
+		refs = append(refs, entries.Ref(string(c.Key)))
+	}
+	for _, m := range a.req.Mutations {
+		if m.Type != MutationSet {
+			refs = append(refs, entries.Ref(string(m.Key)))
+		}
+	}
+	if a.req.Idempotency != nil {
+		refs = append(refs, a.req.Idempotency.ref())
+	}
+	for _, p := range a.req.Parts {
+		refs = append(refs, p.Reads()...)
+	}
+	return refs
+}
+
+// size is about how many bytes the operation stages.
+func (req *AtomicRequest) size() int {
+	n := 64
+	for _, m := range req.Mutations {
+		n += 128 + 2*len(m.Key) + len(m.Value)
+	}
+	for _, p := range req.Parts {
+		n += p.Bytes()
+	}
+	return n + 64*len(req.Checks)
+}
+
+func (a *atomicOp) apply(tx *sqldb.Tx) error {
+	a.result, a.pending, a.replay = AtomicResult{Conflicts: slices.Clone(a.found)}, nil, nil
+	if row, err := a.req.Idempotency.find(tx); err != nil {
+		return err
+	} else if row != nil {
+		a.replay = row
+		return errNotCommitted
+	}
+	a.check(tx)
+	if a.tooOld || len(a.result.Conflicts) > 0 {
+		return errNotCommitted
+	}
+	for i, m := range a.req.Mutations {
+		if err := a.mutate(tx, m); err != nil {
+			return fmt.Errorf("mutation %d (%s): %w", i, m.Key, err)
+		}
+	}
+	for _, p := range a.req.Parts {
+		if err := p.Apply(tx); err != nil {
+			return err
+		}
+	}
+	a.req.Idempotency.keep(tx, a.result)
+	return nil
+}
+
+// check collects the checks that do not hold.
+func (a *atomicOp) check(tx *sqldb.Tx) {
+	for _, c := range a.req.Checks {
+		row := entries.Get(tx, string(c.Key))
+		switch {
+		case row == nil && c.Versionstamp == "":
+		case row != nil && row.versionstamp != "" && row.versionstamp == c.Versionstamp:
+		default:
+			a.conflict(c.Key, row)
+		}
+	}
+}
+
+func (a *atomicOp) conflict(key Key, row *entryRow) {
+	found := Check{Key: key}
+	if row != nil {
+		found.Versionstamp = row.versionstamp
+		if row.versionstamp == "" {
+			if a.pending == nil {
+				a.pending = map[int]int{}
+			}
+			a.pending[len(a.result.Conflicts)] = row.op
+		}
+	}
+	a.result.Conflicts = append(a.result.Conflicts, found)
+}
+
+func (a *atomicOp) mutate(tx *sqldb.Tx, m Mutation) error {
+	if m.Type == MutationSet {
+		stageSet(tx, m)
+		return nil
+	}
+	row := entries.Get(tx, string(m.Key))
+	if m.Type == MutationDelete {
+		if row != nil {
+			entries.Delete(tx, string(m.Key))
+			a.result.Deleted++
+		}
+		return nil
+	}
+	if row != nil && row.now != "" {
+		return afterNow(tx, row)
+	}
+	value, err := a.compute(m, row)
+	if err != nil {
+		return err
+	}
+	entries.Put(tx, string(m.Key), entryRow{value: value, op: tx.Op(), expireIn: m.ExpireIn})
+	return nil
+}
+
+// afterNow is for a mutation that needs a value whose {"$now":true} is not
+// known before its group commits.
+func afterNow(tx *sqldb.Tx, row *entryRow) error {
+	if row.op == tx.Op() {
+		return fmt.Errorf("%w: the same operation sets this key to a value with $now, which is not known yet", ErrTypeMismatch)
+	}
+	return sqldb.ErrNextGroup
+}
+
+// compute is the value that a mutation makes of the stored one.
+func (a *atomicOp) compute(m Mutation, row *entryRow) ([]byte, error) {
+	var stored []byte
+	if row != nil {
+		stored = row.value
+	}
+	switch m.Type {
+	case MutationSum:
+		return Sum(stored, row != nil, m.Operand)
+	case MutationMin:
+		return Min(stored, row != nil, m.Operand)
+	case MutationMax:
+		return Max(stored, row != nil, m.Operand)
+	case MutationAppend:
+		return Append(stored, row != nil, m.Value, a.store.cfg.MaxValueBytes)
+	case MutationPrepend:
+		return Prepend(stored, row != nil, m.Value, a.store.cfg.MaxValueBytes)
+	}
+	return nil, fmt.Errorf("%w: unknown mutation type %d", ErrInvalidArgument, m.Type)
+}

@@ -1,0 +1,86 @@
+package kv
+
+import "github.com/buntime/keyval/internal/sqldb"
+
+// A Check holds if the entry has exactly this versionstamp; "" means that
+// there must be no entry.
+type Check struct {
+	Key          Key
+	Versionstamp Versionstamp
+}
+
+// MutationType is what a mutation does to its key.
+type MutationType int
+
+// The mutation types, named as on the wire.
+const (
+	MutationSet MutationType = iota
+	MutationDelete
+	MutationSum
+	MutationMin
+	MutationMax
+	MutationAppend
+	MutationPrepend
+)
+
+// A Mutation changes one key.
+type Mutation struct {
+	Type MutationType
+	Key  Key
+	// Suffix asks for the commit's versionstamp as one more string part at
+	// the end of Key. Only with MutationSet.
+	Suffix bool
+	// Value is what MutationSet writes, or the JSON array of MutationAppend and MutationPrepend, as
+	// ParseValue returned it.
+	Value []byte
+	// Now has {"$now":true} in Value replaced by the transaction's time in
+	// Unix milliseconds.
+	Now bool
+	// Operand is that of the sum, min and max types.
+	Operand Integer
+	// ExpireIn is in milliseconds from the transaction's time; 0 means that
+	// the entry will not expire.
+	ExpireIn int64
+}
+
+// An AtomicRequest is one operation: all of its checks are made against one
+// state, then its mutations apply in order, then its parts; all or nothing.
+type AtomicRequest struct {
+	Checks    []Check
+	Mutations []Mutation
+	// Parts join the operation from other packages: messages to enqueue.
+	Parts []sqldb.Part
+	// Idempotency makes a repetition answer as the first time did; nil for
+	// none.
+	Idempotency *Idempotency
+}
+
+// An AtomicResult tells what became of an operation.
+type AtomicResult struct {
+	// OK is false when a check did not hold; then nothing was written.
+	OK bool
+	// Versionstamp is that of the operation, if OK.
+	Versionstamp Versionstamp
+	// Conflicts are the checked keys that were not as expected, with the
+	// versionstamp that they have ("" for none).
+	Conflicts []Check
+	// Deleted counts the entries that the delete mutations removed.
+	Deleted int64
+	// Replayed is the answer kept for this idempotency key, or nil if the
+	// operation has been carried out now.
+	Replayed []byte
+}
+
+// Idempotency ties an operation to a key that its caller chose.
+type Idempotency struct {
+	// Caller and Key together name the operation.
+	Caller, Key string
+	// Request is a digest of everything that must be the same the next
+	// time: route, query, body. The same name with another digest is
+	// ErrInvalidArgument.
+	Request string
+	// Answer renders what to keep: the JSON answer for an operation with
+	// this versionstamp, which is a placeholder of the same length that the
+	// database replaces when it commits.
+	Answer func(Versionstamp, AtomicResult) []byte
+}

@@ -1,0 +1,173 @@
+package kv
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+// deleteBatch is how many entries one transaction removes: atomic up to here.
+const deleteBatch = 1000
+
+// A DeleteRequest removes keys one by one and whole ranges.
+type DeleteRequest struct {
+	Keys   []Key
+	Ranges []Range
+	// Idempotency: Answer is not used, the count is kept.
+	Idempotency *Idempotency
+}
+
+// A DeleteResult tells how many entries there were.
+type DeleteResult struct {
+	Deleted int64
+	// Versionstamp is the last batch's.
+	Versionstamp Versionstamp
+	Replayed     bool
+}
+
+// Delete removes entries, 1,000 in a transaction. On an error the result says
+// how far it came.
+func (s *Store) Delete(ctx context.Context, req DeleteRequest) (DeleteResult, error) {
+	d := &bulkDelete{ranges: rangesJSON(req.Keys, req.Ranges), idempotency: req.Idempotency}
+	var result DeleteResult
+	for {
+		commit, err := s.db.Do(ctx, d.op())
+		if errors.Is(err, errNotCommitted) {
+			versionstamp, _ := d.done.answered(commit)
+			return DeleteResult{Deleted: d.done.deleted, Versionstamp: versionstamp, Replayed: true}, nil
+		}
+		if err != nil {
+			return result, failure(err)
+		}
+		batch := commit.Rows[0].Integer(0)
+		result.Versionstamp = Versionstamp(commit.Versionstamp())
+		result.Deleted += batch
+		if batch < deleteBatch {
+			// With an idempotency key, what an earlier try has deleted counts.
+			result.Deleted = max(result.Deleted, commit.Rows[0].Integer(1))
+			return result, nil
+		}
+	}
+}
+
+// A bulkDelete is the operation of one batch after the other.
+type bulkDelete struct {
+	ranges      string
+	idempotency *Idempotency
+	done        *idempotencyRow
+}
+
+// The log rows say what is deleted; the entries follow them. Expired entries
+// are left to the sweep.
+var (
+	bulkLogSQL = `INSERT INTO keyval_changelog(versionstamp,key,op)
+SELECT ` + sqldb.StampSQL("?2") + `,e.key,'d' FROM keyval_sequence s CROSS JOIN json_each(?1) r CROSS JOIN kv_entries e
+WHERE e.key` + fromSQL + ` AND e.key` + toSQL + ` AND ` + aliveThenSQL + ` LIMIT 1000`
+
+	bulkRemoveSQL = `DELETE FROM kv_entries WHERE key IN (
+SELECT c.key FROM keyval_sequence s CROSS JOIN keyval_changelog c WHERE c.versionstamp=` + sqldb.StampSQL("?1") + `)`
+
+	bulkKeepSQL = `UPDATE keyval_idempotency SET deleted=deleted+b.n,versionstamp=b.stamp,
+answer=CASE WHEN b.n<1000 THEN '' END
+FROM (SELECT count(c.key) n,` + sqldb.StampSQL("?1") + ` stamp FROM keyval_sequence s
+LEFT JOIN keyval_changelog c ON c.versionstamp=` + sqldb.StampSQL("?1") + `) b WHERE id=?2`
+
+	bulkOutcomeSQL = `SELECT count(c.key),(SELECT deleted FROM keyval_idempotency WHERE id=?3) FROM keyval_nodes s
+LEFT JOIN keyval_changelog c ON c.versionstamp=` + sqldb.StampSQL("?2") + ` WHERE s.boot_id=?1`
+)
+
+func (d *bulkDelete) op() *sqldb.Op {
+	op := &sqldb.Op{Name: "delete", Bytes: len(d.ranges), Conditional: &sqldb.Conditional{Exec: d.exec, Outcome: d.outcome}}
+	if d.idempotency != nil {
+		op.Reads = []sqldb.Ref{d.idempotency.ref()}
+		op.Apply = d.apply
+	}
+	return op
+}
+
+// apply looks for an earlier try. An unfinished one is gone on with.
+func (d *bulkDelete) apply(tx *sqldb.Tx) error {
+	row, err := d.idempotency.find(tx)
+	switch {
+	case err != nil:
+		return err
+	case row == nil:
+		idempotencyTable.Put(tx, d.idempotency.id(), idempotencyRow{request: d.idempotency.Request, op: tx.Op(), placeholder: "-"})
+	case row.versionstamp == "":
+		return sqldb.ErrNextGroup // the same request in the same group
+	case row.answer != nil:
+		d.done = row
+		return errNotCommitted
+	}
+	return nil
+}
+
+func (d *bulkDelete) exec(op int) []sqldb.Stmt {
+	stmts := []sqldb.Stmt{
+		{SQL: bulkLogSQL, Args: []any{d.ranges, int64(op)}},
+		{SQL: bulkRemoveSQL, Args: []any{int64(op)}},
+	}
+	if d.idempotency != nil {
+		stmts = append(stmts, sqldb.Stmt{SQL: bulkKeepSQL, Args: []any{int64(op), d.idempotency.id()}})
+	}
+	return stmts
+}
+
+func (d *bulkDelete) outcome(boot string, op int) sqldb.Stmt {
+	id := ""
+	if d.idempotency != nil {
+		id = d.idempotency.id()
+	}
+	return sqldb.Stmt{SQL: bulkOutcomeSQL, Args: []any{boot, int64(op), id}}
+}
+
+// Bounds of a range r from rangesJSON, to put behind a column.
+const (
+	fromSQL = `>=unhex(r.value->>0)`
+	toSQL   = `<unhex(coalesce(r.value->>2,(r.value->>0)||(r.value->>1)))`
+)
+
+// rangesJSON renders keys and ranges as disjoint ranges, so that no entry is
+// met twice. A range is [start, suffix] if its end is start and a suffix, as
+// that of a key or a subtree is, otherwise [start, null, end]: 1,000 of the
+// longest keys fit an argument once, but not twice.
+func rangesJSON(keys []Key, ranges []Range) string {
+	all := slices.Clone(ranges)
+	for _, k := range keys {
+		all = append(all, Range{Start: k, End: k + "\x00"})
+	}
+	slices.SortFunc(all, func(a, b Range) int { return cmp.Compare(a.Start, b.Start) })
+	var merged []Range
+	for _, r := range all {
+		if n := len(merged); n > 0 && r.Start <= merged[n-1].End {
+			merged[n-1].End = max(merged[n-1].End, r.End)
+			continue
+		}
+		if !r.Empty() {
+			merged = append(merged, r)
+		}
+	}
+	rendered := []byte{'['}
+	for i, r := range merged {
+		if i > 0 {
+			rendered = append(rendered, ',')
+		}
+		if suffix, ok := strings.CutPrefix(string(r.End), string(r.Start)); ok {
+			rendered = fmt.Appendf(rendered, `["%x","%x"]`, string(r.Start), suffix)
+		} else {
+			rendered = fmt.Appendf(rendered, `["%x",null,"%x"]`, string(r.Start), string(r.End))
+		}
+	}
+	return string(append(rendered, ']'))
+}
+
+// replaceVersionstamp puts the versionstamp where the placeholder stands.
+func replaceVersionstamp(answer []byte, placeholder, versionstamp Versionstamp) []byte {
+	return bytes.ReplaceAll(answer, []byte(placeholder), []byte(versionstamp))
+}

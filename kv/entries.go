@@ -1,0 +1,181 @@
+package kv
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+// entryRow is a row of kv_entries: as it was read, or as an operation of a
+// group that has not committed yet has left it.
+type entryRow struct {
+	value []byte
+	// versionstamp is "" while the writing operation, number op, has not
+	// committed.
+	versionstamp Versionstamp
+	op           int
+	expiresAt    int64 // as read, in Unix milliseconds; 0: never
+	expireIn     int64 // as staged, in milliseconds from the commit; 0: never
+	// now is what stands in value where the transaction's time belongs; ""
+	// for nowhere.
+	now string
+	// prefix is the key before the versionstamp that the commit appends; ""
+	// for an ordinary key.
+	prefix Key
+}
+
+// entries is the table of entries by encoded key.
+var entries = &sqldb.Table[entryRow]{
+	Name:  "kv_entries",
+	Fetch: func(keys []string) sqldb.Stmt { return sqldb.Stmt{SQL: fetchSQL, Args: []any{sqldb.HexKeys(keys)}} },
+	Scan:  scanEntry,
+	Guard: guardEntries,
+	Write: writeEntries,
+}
+
+const (
+	// aliveSQL holds for an entry e that a read may show.
+	aliveSQL = `(e.expires_at IS NULL OR e.expires_at>` + sqldb.NowSQL + `)`
+	// aliveThenSQL holds for one that exists at the transaction's time.
+	aliveThenSQL = `(e.expires_at IS NULL OR e.expires_at>s.time)`
+
+	fetchSQL = `SELECT j.key,e.value,e.versionstamp,e.expires_at
+FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_entries e
+WHERE e.key=unhex(j.value) AND ` + aliveSQL
+
+	guardSQL = sqldb.StaleSQL + `FROM keyval_sequence s CROSS JOIN json_each(?) j
+LEFT JOIN kv_entries e ON e.key=unhex(j.value->>0) AND ` + aliveThenSQL + `
+WHERE coalesce(e.versionstamp,'')<>j.value->>1 LIMIT 1`
+)
+
+// A row is [key, value, op, expireIn, now, suffix]: value and now are text,
+// suffix is 1 where the key ends in the commit's versionstamp.
+var (
+	upsertSQL = `INSERT INTO kv_entries(key,value,versionstamp,expires_at,encoding)
+SELECT unhex(j.value->>0||` + suffixSQL + `),
+CAST(CASE WHEN j.value->>4 IS NULL THEN coalesce(?2,j.value->>1) ELSE replace(coalesce(?2,j.value->>1),j.value->>4,s.time) END AS BLOB),
+` + sqldb.StampSQL("j.value->>2") + `,s.time+(j.value->>3),0
+FROM keyval_sequence s,json_each(?1) j WHERE true
+ON CONFLICT(key) DO UPDATE SET value=excluded.value,versionstamp=excluded.versionstamp,
+expires_at=excluded.expires_at,encoding=excluded.encoding`
+
+	suffixSQL = `CASE WHEN j.value->>5 THEN '02'||hex(` + sqldb.StampSQL("j.value->>2") + `)||'00' ELSE '' END`
+
+	// A row is [key].
+	removeSQL = `DELETE FROM kv_entries WHERE key IN (SELECT unhex(value->>0) FROM json_each(?1)) AND ?2 IS NULL`
+
+	// A row is [key, op, what, null, null, suffix], numbered as above.
+	logSQL = `INSERT OR REPLACE INTO keyval_changelog(versionstamp,key,op)
+SELECT ` + sqldb.StampSQL("j.value->>2") + `,unhex(j.value->>0||` + suffixSQL + `),j.value->>1
+FROM keyval_sequence s,json_each(?1) j WHERE ?2 IS NULL`
+)
+
+func scanEntry(row sqldb.Row) (entryRow, error) {
+	return entryRow{
+		value:        row.Bytes(0),
+		versionstamp: Versionstamp(row.Text(1)),
+		expiresAt:    row.Integer(2),
+	}, nil
+}
+
+func guardEntries(reads []sqldb.Held[entryRow]) sqldb.Stmt {
+	rows := sqldb.NewRows(guardSQL)
+	for _, r := range reads {
+		versionstamp := ""
+		if r.Row != nil {
+			versionstamp = string(r.Row.versionstamp)
+		}
+		rows.Add([]byte(r.Key), versionstamp)
+	}
+	return rows.Array()
+}
+
+func writeEntries(changes []sqldb.Change[entryRow]) []sqldb.Stmt {
+	upserts, removals, log := sqldb.NewRows(upsertSQL), sqldb.NewRows(removeSQL), sqldb.NewRows(logSQL)
+	for _, c := range changes {
+		if c.Row == nil {
+			removals.Add([]byte(c.Key))
+			log.Add([]byte(c.Key), "d", c.Op)
+			continue
+		}
+		key, suffix := []byte(c.Key), any(nil)
+		if c.Row.prefix != "" {
+			key, suffix = []byte(c.Row.prefix), 1
+		}
+		upserts.Add(key, sqldb.Text(c.Row.value), c.Op, null(c.Row.expireIn), nullText(c.Row.now), suffix)
+		log.Add(key, "s", c.Op, nil, nil, suffix)
+	}
+	return append(append(removals.Stmts(), upserts.Stmts()...), log.Stmts()...)
+}
+
+// StageSet stages an entry with an ordinary key, as part of an operation of
+// another package. value is as ParseValue returned it.
+func StageSet(tx *sqldb.Tx, key Key, value []byte) {
+	entries.Put(tx, string(key), entryRow{value: value, op: tx.Op()})
+}
+
+// stageSet stages what a Set mutation writes.
+func stageSet(tx *sqldb.Tx, m Mutation) {
+	row := entryRow{value: m.Value, op: tx.Op(), expireIn: m.ExpireIn}
+	if m.Now && HasNow(m.Value) {
+		row.now = nowPlaceholder
+	}
+	name := string(m.Key)
+	if m.Suffix {
+		// No key begins a part with ff, so this names nothing else.
+		row.prefix = m.Key
+		name += "\xff" + strconv.Itoa(tx.Op())
+	}
+	entries.Put(tx, name, row)
+}
+
+// entry is the row as clients see it. A row that an operation of the same
+// group has written has no versionstamp yet.
+func (r *entryRow) entry(key Key) Entry {
+	if r == nil {
+		return Entry{Key: key}
+	}
+	return Entry{Key: key, Value: r.value, Versionstamp: r.versionstamp, ExpiresAt: r.expiresAt}
+}
+
+const getSQL = `SELECT j.key,e.value,e.versionstamp,e.expires_at,` + sqldb.PositionSQL + `
+FROM keyval_sequence s CROSS JOIN json_each(?) j
+LEFT JOIN kv_entries e ON e.key=unhex(j.value) AND ` + aliveSQL
+
+// fetchEntries reads the rows of keys, in order; a missing one is the zero
+// row.
+func fetchEntries(ctx context.Context, r sqldb.Reader, keys []string) ([]entryRow, sqldb.Position, error) {
+	if len(keys) == 0 {
+		rows, err := r.Query(ctx, sqldb.Stmt{SQL: positionSQL})
+		if err != nil {
+			return nil, "", err
+		}
+		return nil, sqldb.Position(rows[0].Text(0)), nil
+	}
+	rows, err := r.Query(ctx, sqldb.Stmt{SQL: getSQL, Args: []any{sqldb.HexKeys(keys)}})
+	if err != nil {
+		return nil, "", err
+	}
+	found := make([]entryRow, len(keys))
+	for _, row := range rows {
+		if found[row.Integer(0)], err = scanEntry(row[1:]); err != nil {
+			return nil, "", err
+		}
+	}
+	return found, sqldb.Position(rows[0].Text(4)), nil
+}
+
+func null(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+func nullText(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}

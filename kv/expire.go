@@ -1,0 +1,92 @@
+package kv
+
+import (
+	"context"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+// sweepBatch is how many expired entries one transaction removes.
+const sweepBatch = 500
+
+const anyExpiredSQL = `SELECT 1 FROM keyval_sequence s CROSS JOIN kv_entries e INDEXED BY idx_kv_expires
+WHERE e.expires_at<=` + sqldb.NowSQL + ` LIMIT 1`
+
+var (
+	sweepLogSQL = `INSERT INTO keyval_changelog(versionstamp,key,op)
+SELECT ` + sqldb.StampSQL("?1") + `,e.key,'x' FROM keyval_sequence s CROSS JOIN kv_entries e INDEXED BY idx_kv_expires
+WHERE e.expires_at<=s.time LIMIT 500`
+
+	sweptSQL = `SELECT count(c.key) FROM keyval_nodes s
+LEFT JOIN keyval_changelog c ON c.versionstamp=` + sqldb.StampSQL("?2") + ` WHERE s.boot_id=?1`
+)
+
+// Sweep removes entries that have expired by the database's clock, in small
+// transactions with a change-log row for each, and returns how many. It
+// writes nothing when there are none. epoch is the leader's, 0 for none.
+func (s *Store) Sweep(ctx context.Context, epoch int64) (int64, error) {
+	rows, err := s.db.Primary().Query(ctx, sqldb.Stmt{SQL: anyExpiredSQL})
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	var swept int64
+	for {
+		commit, err := s.db.Do(ctx, sweepOp(epoch))
+		if err != nil {
+			return swept, err
+		}
+		n := commit.Rows[0].Integer(0)
+		swept += n
+		if n < sweepBatch {
+			return swept, nil
+		}
+	}
+}
+
+func sweepOp(epoch int64) *sqldb.Op {
+	return &sqldb.Op{Name: "sweep", Epoch: epoch, Conditional: &sqldb.Conditional{
+		Exec: func(op int) []sqldb.Stmt {
+			return []sqldb.Stmt{
+				{SQL: sweepLogSQL, Args: []any{int64(op)}},
+				{SQL: bulkRemoveSQL, Args: []any{int64(op)}},
+			}
+		},
+		Outcome: func(boot string, op int) sqldb.Stmt {
+			return sqldb.Stmt{SQL: sweptSQL, Args: []any{boot, int64(op)}}
+		},
+	}}
+}
+
+const (
+	anyForgottenSQL = `SELECT 1 FROM keyval_sequence s CROSS JOIN keyval_idempotency i
+WHERE i.created_at<=max(` + sqldb.NowSQL + `-86400000,` + oldestKeptSQL + `) LIMIT 1`
+
+	// oldestKeptSQL is the time of the newest answer that is one too many: the
+	// newest 1,000,000 are kept.
+	oldestKeptSQL = `coalesce((SELECT created_at FROM keyval_idempotency ORDER BY created_at DESC LIMIT 1 OFFSET 1000000),0)`
+
+	forgetSQL = `DELETE FROM keyval_idempotency WHERE id IN (SELECT i.id FROM keyval_sequence s CROSS JOIN keyval_idempotency i
+WHERE i.created_at<=max(s.time-86400000,` + oldestKeptSQL + `) ORDER BY i.created_at LIMIT 1000)`
+)
+
+// ForgetAnswers removes idempotency keys that are past their time or too many.
+func (s *Store) ForgetAnswers(ctx context.Context, epoch int64) error {
+	for {
+		rows, err := s.db.Primary().Query(ctx, sqldb.Stmt{SQL: anyForgottenSQL})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if _, err := s.db.Do(ctx, forgetOp(epoch)); err != nil {
+			return err
+		}
+	}
+}
+
+func forgetOp(epoch int64) *sqldb.Op {
+	return &sqldb.Op{Name: "forget", Epoch: epoch, Conditional: &sqldb.Conditional{
+		Exec: func(int) []sqldb.Stmt { return []sqldb.Stmt{{SQL: forgetSQL}} },
+		Outcome: func(string, int) sqldb.Stmt {
+			return sqldb.Stmt{SQL: "SELECT count(*) FROM keyval_guard"}
+		},
+	}}
+}

@@ -1,0 +1,138 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+// MaxAnswerBytes bounds the values of one answer.
+const MaxAnswerBytes = 64 << 20
+
+// Get reads the entries of keys from one snapshot, in order, and returns the
+// snapshot's position. A missing one has only its key.
+func (s *Store) Get(ctx context.Context, keys []Key, opts ReadOptions) ([]Entry, Versionstamp, error) {
+	encoded := encodedKeys(keys)
+	rows, position, err := s.entries.Get(ctx, opts.freshness(), encoded)
+	if errors.Is(err, sqldb.ErrTooLarge) {
+		return s.getLarge(ctx, keys)
+	}
+	if err != nil {
+		return nil, "", failure(err)
+	}
+	found := make([]Entry, len(keys))
+	for i := range rows {
+		found[i] = rows[i].entry(keys[i])
+	}
+	return found, Versionstamp(position), nil
+}
+
+// getLarge reads entries that do not fit one answer of the database, in
+// several statements of one snapshot on the primary.
+func (s *Store) getLarge(ctx context.Context, keys []Key) ([]Entry, Versionstamp, error) {
+	found := make([]Entry, 0, len(keys))
+	var position Versionstamp
+	err := s.db.Snapshot(ctx, func(q sqldb.Querier) error {
+		var err error
+		if position, err = snapshotPosition(ctx, q); err != nil {
+			return err
+		}
+		found, err = getIn(ctx, q, keys, newBudget())
+		return err
+	})
+	if err != nil {
+		return nil, "", failure(err)
+	}
+	s.db.Answered(sqldb.Position(position))
+	return found, position, nil
+}
+
+// getIn reads keys within a transaction: first how large the values are, then
+// as many at once as fit an answer.
+func getIn(ctx context.Context, q sqldb.Querier, keys []Key, b *budget) ([]Entry, error) {
+	sizes, err := sizesIn(ctx, q, keys)
+	if err != nil {
+		return nil, err
+	}
+	if !b.take(sizes) {
+		return nil, fmt.Errorf("%w: the entries pass %d MiB together; ask for fewer keys, or list them with paginate", ErrTooLarge, MaxAnswerBytes>>20)
+	}
+	found := make([]Entry, 0, len(keys))
+	for len(keys) > 0 {
+		n := fitting(sizes)
+		results, err := q.Query(ctx, sqldb.Stmt{SQL: getSQL, Args: []any{sqldb.HexKeys(encodedKeys(keys[:n]))}})
+		if err != nil {
+			return nil, err
+		}
+		read := make([]Entry, n)
+		for _, row := range results[0] {
+			i := row.Integer(0)
+			scanned, err := scanEntry(row[1:])
+			if err != nil {
+				return nil, err
+			}
+			read[i] = scanned.entry(keys[i])
+		}
+		found, keys, sizes = append(found, read...), keys[n:], sizes[n:]
+	}
+	return found, nil
+}
+
+func encodedKeys(keys []Key) []string {
+	encoded := make([]string, len(keys))
+	for i, k := range keys {
+		encoded[i] = string(k)
+	}
+	return encoded
+}
+
+const sizesSQL = `SELECT j.key,length(e.key)+length(e.value) FROM json_each(?) j LEFT JOIN kv_entries e ON e.key=unhex(j.value)`
+
+// sizesIn tells how many bytes the entries of keys have, 0 for a missing one.
+func sizesIn(ctx context.Context, q sqldb.Querier, keys []Key) ([]int64, error) {
+	results, err := q.Query(ctx, sqldb.Stmt{SQL: sizesSQL, Args: []any{sqldb.HexKeys(encodedKeys(keys))}})
+	if err != nil {
+		return nil, err
+	}
+	sizes := make([]int64, len(keys))
+	for _, row := range results[0] {
+		sizes[row.Integer(0)] = row.Integer(1)
+	}
+	return sizes, nil
+}
+
+// fitting tells how many of the first entries fit one answer; at least one.
+func fitting(sizes []int64) int {
+	total, n := int64(0), 0
+	for n < len(sizes) && (n == 0 || total+sizes[n] <= sqldb.MaxAnswer) {
+		total += sizes[n]
+		n++
+	}
+	return n
+}
+
+const positionSQL = `SELECT ` + sqldb.PositionSQL + `,s.compacted FROM keyval_sequence s`
+
+// snapshotPosition is the position of a transaction's snapshot.
+func snapshotPosition(ctx context.Context, q sqldb.Querier) (Versionstamp, error) {
+	results, err := q.Query(ctx, sqldb.Stmt{SQL: positionSQL})
+	if err != nil {
+		return "", err
+	}
+	return Versionstamp(results[0][0].Text(0)), nil
+}
+
+// A budget bounds the bytes of one answer.
+type budget struct{ left int64 }
+
+func newBudget() *budget { return &budget{MaxAnswerBytes} }
+
+// take tells whether there was room for entries of these sizes.
+func (b *budget) take(sizes []int64) bool {
+	for _, n := range sizes {
+		b.left -= n
+	}
+	return b.left >= 0
+}

@@ -1,0 +1,415 @@
+package kv
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// ParseKeyJSON parses the JSON form of a key: an array of strings, numbers,
+// booleans, {"__type":"bigint","value":"123"} and {"__type":"bytes",
+// "value":"<base64url>"}, the latter two also as {"type":"bigint",…} and
+// {"type":"Uint8Array",…}. Errors are ErrInvalidKey, or ErrInvalidJSON if raw is
+// not JSON.
+func ParseKeyJSON(raw []byte) (Key, error) {
+	var buf [128]byte
+	p := keyJSON{keyBuilder: keyBuilder{buf: buf[:0]}, raw: raw}
+	if err := p.array(); err != nil {
+		return "", err
+	}
+	return p.key()
+}
+
+// ParsePrefixJSON is ParseKeyJSON for a prefix, which may be [].
+func ParsePrefixJSON(raw []byte) (Key, error) {
+	var buf [128]byte
+	p := keyJSON{keyBuilder: keyBuilder{buf: buf[:0]}, raw: raw}
+	if err := p.array(); err != nil {
+		return "", err
+	}
+	return p.prefix()
+}
+
+// ParseSetKeyJSON is ParseKeyJSON for the key of a set in an atomic operation,
+// whose last part may be {"__type":"commitVersionstamp"}. If it is, suffix is
+// true and the result is the key without that part, for Key.WithVersionstamp to
+// complete; its limits hold for the completed key.
+func ParseSetKeyJSON(raw []byte) (k Key, suffix bool, err error) {
+	var buf [128]byte
+	p := keyJSON{keyBuilder: keyBuilder{buf: buf[:0]}, raw: raw, suffixAllowed: true}
+	if err := p.array(); err != nil {
+		return "", false, err
+	}
+	if !p.suffix {
+		k, err = p.key()
+		return k, false, err
+	}
+	const suffixBytes = 1 + versionstampDigits + 1 // tag, digits, terminator
+	if size := len(p.buf) + suffixBytes; size > MaxKeyBytes {
+		return "", false, errKeyTooLong(size)
+	}
+	k, err = p.prefix()
+	return k, true, err
+}
+
+// keyJSON parses the JSON form. Keys are short and on every request, so it reads
+// the usual parts itself, straight into the encoding, and leaves what is rare
+// (escapes, objects) to jsontext.
+type keyJSON struct {
+	keyBuilder
+	raw           []byte
+	pos           int
+	suffixAllowed bool // commitVersionstamp may be the last part
+	suffix        bool // and it was; it counts in n, and is not in buf
+}
+
+func (p *keyJSON) array() error {
+	p.space()
+	if p.peek() != '[' {
+		return p.notAnArray()
+	}
+	p.pos++
+	if p.space(); p.peek() == ']' {
+		p.pos++
+		return p.end()
+	}
+	for {
+		if err := p.part(); err != nil {
+			return err
+		}
+		p.space()
+		switch p.peek() {
+		case ',':
+			p.pos++
+		case ']':
+			p.pos++
+			return p.end()
+		default:
+			return p.broken()
+		}
+	}
+}
+
+func (p *keyJSON) end() error {
+	if p.space(); p.pos != len(p.raw) {
+		return p.broken()
+	}
+	return nil
+}
+
+func (p *keyJSON) part() error {
+	if p.suffix {
+		return fmt.Errorf("%w: part %d is a commitVersionstamp and not the last part", ErrInvalidKey, p.n)
+	}
+	if err := p.begin(); err != nil {
+		return err
+	}
+	p.space()
+	switch c := p.peek(); {
+	case c == '"':
+		return p.stringPart()
+	case c == '-' || c >= '0' && c <= '9':
+		return p.numberPart()
+	case c == 't' || c == 'f':
+		return p.boolPart()
+	case c == '{':
+		return p.objectPart()
+	case c == '[' || c == 'n':
+		return p.errorf("must be a string, number, boolean, bigint or bytes")
+	}
+	return p.broken()
+}
+
+func (p *keyJSON) stringPart() error {
+	plain := true // ASCII, so that nothing is left to check
+	for i := p.pos + 1; i < len(p.raw); i++ {
+		switch c := p.raw[i]; {
+		case c == '"':
+			text := p.raw[p.pos+1 : i]
+			if !plain && !utf8.Valid(text) {
+				return fmt.Errorf("%w: key part %d is not valid UTF-8", ErrInvalidJSON, p.n)
+			}
+			p.pos = i + 1
+			return p.plainString(text)
+		case c == '\\':
+			return p.escapedString()
+		case c < ' ':
+			return p.broken()
+		case c >= utf8.RuneSelf:
+			plain = false
+		}
+	}
+	return p.broken()
+}
+
+// plainString adds valid UTF-8 without a zero byte, which JSON can only escape.
+func (p *keyJSON) plainString(text []byte) error {
+	if len(text) > MaxStringPartRunes {
+		return p.string(string(text))
+	}
+	p.buf = append(p.buf, tagString)
+	p.buf = append(p.buf, text...)
+	p.buf = append(p.buf, terminator)
+	return nil
+}
+
+func (p *keyJSON) escapedString() error {
+	end := p.pos + 1
+	for end < len(p.raw) && p.raw[end] != '"' {
+		if p.raw[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	if end >= len(p.raw) {
+		return p.broken()
+	}
+	text, err := jsontext.AppendUnquote(nil, p.raw[p.pos:end+1])
+	if err != nil {
+		return fmt.Errorf("key part %d: %w", p.n, invalidJSON(err))
+	}
+	p.pos = end + 1
+	return p.string(string(text))
+}
+
+func (p *keyJSON) numberPart() error {
+	start := p.pos
+	for p.pos < len(p.raw) && isNumberByte(p.raw[p.pos]) {
+		p.pos++
+	}
+	token := p.raw[start:p.pos]
+	if len(token) <= 15 { // small enough for an integer to be exact
+		if n, ok := canonicalInteger(string(token)); ok {
+			p.buf = appendNumber(p.buf, float64(n))
+			return nil
+		}
+	}
+	if !isJSONNumber(string(token)) {
+		return p.broken()
+	}
+	return p.numberText(string(token))
+}
+
+func isNumberByte(c byte) bool {
+	return c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'
+}
+
+func (p *keyJSON) boolPart() error {
+	for _, v := range [...]bool{true, false} {
+		if word := strconv.FormatBool(v); bytes.HasPrefix(p.raw[p.pos:], []byte(word)) {
+			p.pos += len(word)
+			p.bool(v)
+			return nil
+		}
+	}
+	return p.broken()
+}
+
+// objectPart parses a typed part: an object of strings with no other members
+// than its type and its value.
+func (p *keyJSON) objectPart() error {
+	dec := jsontext.NewDecoder(bytes.NewReader(p.raw[p.pos:]))
+	if _, err := dec.ReadToken(); err != nil {
+		return p.broken()
+	}
+	var modern, original, value string
+	var hasValue bool
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return fmt.Errorf("key part %d: %w", p.n, invalidJSON(err))
+		}
+		member := name.String() // the token is void after the next read
+		content, err := dec.ReadToken()
+		if err != nil {
+			return fmt.Errorf("key part %d: %w", p.n, invalidJSON(err))
+		}
+		if content.Kind() != '"' {
+			return p.errorf("is an object whose member %.40q is no string", member)
+		}
+		switch member {
+		case "__type":
+			modern = content.String()
+		case "type":
+			original = content.String()
+		case "value":
+			value, hasValue = content.String(), true
+		default:
+			return p.errorf("is an object with the unknown member %.40q", member)
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return fmt.Errorf("key part %d: %w", p.n, invalidJSON(err))
+	}
+	p.pos += int(dec.InputOffset())
+	return p.typed(modern, original, value, hasValue)
+}
+
+func (p *keyJSON) typed(modern, original, value string, hasValue bool) error {
+	if modern != "" && original != "" {
+		return p.errorf("has both __type and type")
+	}
+	if modern == "commitVersionstamp" && !hasValue {
+		if !p.suffixAllowed {
+			return p.errorf("is a commitVersionstamp, which only a set in an atomic operation or transaction may have")
+		}
+		p.suffix = true
+		return nil
+	}
+	if !hasValue {
+		return p.errorf("is an object without a value")
+	}
+	switch {
+	case modern == "bigint" || original == "bigint":
+		return p.bigIntText(value)
+	case modern == "bytes" || original == "Uint8Array":
+		return p.bytesText(value)
+	}
+	return p.errorf("has an unknown type")
+}
+
+func (p *keyJSON) space() {
+	for p.pos < len(p.raw) {
+		switch p.raw[p.pos] {
+		case ' ', '\t', '\r', '\n':
+			p.pos++
+		default:
+			return
+		}
+	}
+}
+
+// peek is the next byte, or 0 at the end, which no JSON has.
+func (p *keyJSON) peek() byte {
+	if p.pos < len(p.raw) {
+		return p.raw[p.pos]
+	}
+	return 0
+}
+
+func (p *keyJSON) notAnArray() error {
+	if jsontext.Value(p.raw).IsValid(jsontext.AllowDuplicateNames(true)) {
+		return fmt.Errorf("%w: it must be an array of parts", ErrInvalidKey)
+	}
+	return p.broken()
+}
+
+func (p *keyJSON) broken() error {
+	if p.pos >= len(p.raw) {
+		return fmt.Errorf("%w: the key ends early", ErrInvalidJSON)
+	}
+	return fmt.Errorf("%w: byte %d of the key", ErrInvalidJSON, p.pos)
+}
+
+// AppendJSON appends the JSON form that answers use, without white space:
+// ["a",1,{"__type":"bigint","value":"2"}]. ParsePrefixJSON parses it back to k.
+// What is no valid encoding, which only another program can have stored, is
+// shown as bytes.
+func (k Key) AppendJSON(dst []byte) []byte {
+	dst = append(dst, '[')
+	for rest := k; rest != ""; {
+		p, tail, ok := rest.cut()
+		if !ok {
+			p, tail = encodedPart{tag: tagBytes, body: string(rest)}, ""
+		}
+		if len(rest) != len(k) {
+			dst = append(dst, ',')
+		}
+		dst = p.appendJSON(dst)
+		rest = tail
+	}
+	return append(dst, ']')
+}
+
+// MarshalJSON returns the JSON form of AppendJSON.
+func (k Key) MarshalJSON() ([]byte, error) {
+	return k.AppendJSON(make([]byte, 0, len(k)+16)), nil
+}
+
+// String is the JSON form, for messages and logs.
+func (k Key) String() string { return string(k.AppendJSON(nil)) }
+
+func (p encodedPart) appendJSON(dst []byte) []byte {
+	switch {
+	case p.tag == tagString && utf8.ValidString(p.text()):
+		return appendQuoted(dst, p.text())
+	case p.tag == tagString || p.tag == tagBytes:
+		dst = append(dst, `{"__type":"bytes","value":"`...)
+		dst = base64.RawURLEncoding.AppendEncode(dst, []byte(p.text()))
+		return append(dst, `"}`...)
+	case p.tag == tagNumber:
+		return appendFloat(dst, p.number())
+	case p.isBigInt():
+		dst = append(dst, `{"__type":"bigint","value":"`...)
+		dst = p.bigInt().Append(dst, 10)
+		return append(dst, `"}`...)
+	}
+	return strconv.AppendBool(dst, p.tag == tagTrue)
+}
+
+// appendQuoted writes a JSON string and escapes only what must be escaped.
+func appendQuoted(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := range len(s) {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		dst = appendEscaped(dst, c)
+		start = i + 1
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
+
+func appendEscaped(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\b':
+		return append(dst, `\b`...)
+	case '\f':
+		return append(dst, `\f`...)
+	case '\n':
+		return append(dst, `\n`...)
+	case '\r':
+		return append(dst, `\r`...)
+	case '\t':
+		return append(dst, `\t`...)
+	}
+	const hex = "0123456789abcdef"
+	return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+}
+
+// appendFloat writes f as JSON.stringify does, with two exceptions that keep it
+// the same key when it comes back: -0 keeps its sign, and an integer from 2^53
+// has all its digits, because JSON.stringify rounds them to others.
+func appendFloat(dst []byte, f float64) []byte {
+	abs := math.Abs(f)
+	switch {
+	case abs < maxSafeInteger && f == math.Trunc(f) && (f != 0 || !math.Signbit(f)):
+		return strconv.AppendInt(dst, int64(f), 10)
+	case abs > maxSafeInteger && abs < 1e21:
+		return strconv.AppendFloat(dst, f, 'f', 0, 64)
+	case abs != 0 && abs < 1e-6 || abs >= 1e21:
+		return appendExponent(dst, f)
+	}
+	return strconv.AppendFloat(dst, f, 'f', -1, 64)
+}
+
+// appendExponent drops the leading zero of Go's two-digit exponents.
+func appendExponent(dst []byte, f float64) []byte {
+	dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
+	if n := len(dst); n >= 4 && dst[n-3] == '-' && dst[n-2] == '0' {
+		dst[n-2] = dst[n-1]
+		dst = dst[:n-1]
+	}
+	return dst
+}

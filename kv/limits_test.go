@@ -1,0 +1,188 @@
+package kv_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/node/nodetest"
+)
+
+// longKey is as long as a key may be.
+func longKey(t *testing.T, i int) kv.Key {
+	return mustKey(t, fmt.Sprintf("%04d%s", i, strings.Repeat("k", 1010)), strings.Repeat("l", 1000))
+}
+
+func TestAThousandLargeEntriesAreListedWhole(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		count := 1000
+		if os.Getenv("KEYVAL_SOAK") == "" {
+			count = 180 // still more than sqld sends at once
+		}
+		s := d.store(t)
+		value := `"` + strings.Repeat("x", 60<<10-2) + `"`
+		for i := 0; i < count; i += 20 {
+			var mutations []kv.Mutation
+			for j := range 20 {
+				mutations = append(mutations, set(mustKey(t, "large", float64(i+j)), value))
+			}
+			mustCommit(t, s, mutations...)
+		}
+		page := mustList(t, s, kv.Selector{Range: kv.PrefixRange(mustKey(t, "large")), Limit: 1000})
+		if len(page.Entries) != count || page.More {
+			t.Fatalf("%d entries, more %v; want %d and no more", len(page.Entries), page.More, count)
+		}
+		for i, e := range page.Entries {
+			if want := mustKey(t, "large", float64(i)); e.Key != want || len(e.Value) != len(value) {
+				t.Fatalf("entry %d is %s with %d bytes", i, e.Key, len(e.Value))
+			}
+		}
+		var keys []kv.Key
+		for i := range count {
+			keys = append(keys, mustKey(t, "large", float64(count-1-i)))
+		}
+		found, _, err := s.Get(timeout(t), keys, kv.ReadOptions{})
+		if err != nil || len(found) != count || len(found[count-1].Value) != len(value) || found[0].Key != keys[0] {
+			t.Errorf("%d entries, %v", len(found), err)
+		}
+		if n, _, err := s.Count(timeout(t), kv.PrefixRange(mustKey(t, "large")), kv.ReadOptions{}); n != int64(count) || err != nil {
+			t.Errorf("count %d, %v; want %d", n, err, count)
+		}
+	})
+}
+
+func TestAThousandOfTheLongestKeysFit(t *testing.T) {
+	t.Parallel()
+	// Embedded there is no such limit.
+	s := database{primary: nodetest.MustStartPrimary(t).HTTPURL()}.store(t)
+	var keys []kv.Key
+	var checks []kv.Check
+	var sets, deletes []kv.Mutation
+	var ranges []kv.Range
+	var reads []kv.Read
+	for i := range 1000 {
+		key := longKey(t, i)
+		keys = append(keys, key)
+		checks = append(checks, kv.Check{Key: longKey(t, i+2000)})
+		sets = append(sets, set(key, `1`))
+		deletes = append(deletes, kv.Mutation{Type: kv.MutationDelete, Key: key})
+		ranges = append(ranges, kv.SubtreeRange(key))
+		reads = append(reads, kv.Read{Key: key})
+	}
+	mustCommit(t, s, sets...)
+	if found, _, err := s.Get(timeout(t), keys, kv.ReadOptions{}); err != nil || !found[0].Exists() || !found[999].Exists() {
+		t.Errorf("get: %v", err)
+	}
+	seen, err := s.Transaction(timeout(t), kv.TransactionRequest{Reads: reads})
+	if err != nil {
+		t.Fatalf("transaction: %v", err)
+	}
+	if r, err := s.Transaction(timeout(t), kv.TransactionRequest{Reads: reads, Snapshot: seen.Versionstamp,
+		AtomicRequest: kv.AtomicRequest{Mutations: sets[:1]}}); err != nil || !r.OK {
+		t.Errorf("commit on the snapshot: %v, %v", r.OK, err)
+	}
+	if r, err := s.Atomic(timeout(t), kv.AtomicRequest{Checks: checks, Mutations: deletes}); err != nil || !r.OK || r.Deleted != 1000 {
+		t.Errorf("deletes with checks: %v, deleted %d, %v", r.OK, r.Deleted, err)
+	}
+	mustCommit(t, s, sets...)
+	if r, err := s.Delete(timeout(t), kv.DeleteRequest{Ranges: ranges}); err != nil || r.Deleted != 1000 {
+		t.Errorf("bulk delete: %d, %v; want 1000", r.Deleted, err)
+	}
+}
+
+func TestNoKeysAreNoEntries(t *testing.T) {
+	t.Parallel()
+	s := database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t)
+	stamp := mustCommit(t, s, set(mustKey(t, "k"), `1`))
+	found, position, err := s.Get(timeout(t), nil, kv.ReadOptions{})
+	if err != nil || len(found) != 0 || position != stamp {
+		t.Errorf("got %v at %s, %v; want nothing at %s", found, position, err, stamp)
+	}
+}
+
+func TestAMinimumFromTheFutureIsRefusedByEveryRead(t *testing.T) {
+	t.Parallel()
+	s := database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t)
+	stamp := mustCommit(t, s, set(mustKey(t, "k"), `1`))
+	opts := kv.ReadOptions{Min: kv.NewVersionstamp(stamp.Incarnation(), stamp.Transaction()+1, 0)}
+	var many []kv.Key
+	for i := range 1000 {
+		many = append(many, mustKey(t, float64(i)))
+	}
+	_, _, one := s.Get(timeout(t), many[:1], opts)
+	_, _, thousand := s.Get(timeout(t), many, opts)
+	_, list := s.List(timeout(t), kv.Selector{Range: kv.PrefixRange(""), Limit: 10}, opts)
+	_, _, count := s.Count(timeout(t), kv.PrefixRange(""), opts)
+	for name, err := range map[string]error{"get": one, "get of 1,000": thousand, "list": list, "count": count} {
+		if !errors.Is(err, kv.ErrInvalidArgument) {
+			t.Errorf("%s: %v, want an invalid argument", name, err)
+		}
+	}
+}
+
+func TestReadsGoByTheTransactionsTimeWhenItIsAheadOfTheClock(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		s, db := d.open(t)
+		key := mustKey(t, "k")
+		m := set(key, `1`)
+		m.ExpireIn = 3_600_000
+		mustCommit(t, s, m)
+		if !mustGet(t, s, key).Exists() {
+			t.Fatal("it expired at once")
+		}
+		if _, err := db.Do(timeout(t), execute("UPDATE keyval_sequence SET time=time+7200000")); err != nil {
+			t.Fatal(err)
+		}
+		if mustGet(t, s, key).Exists() || len(mustList(t, s, kv.Selector{Range: kv.PrefixRange("")}).Entries) != 0 {
+			t.Error("a read shows what a transaction takes for expired")
+		}
+		if r, err := s.Atomic(timeout(t), kv.AtomicRequest{Checks: []kv.Check{{Key: key}}}); err != nil || !r.OK {
+			t.Errorf("the check for no entry: %+v, %v", r, err)
+		}
+		// A write counts from there.
+		mustCommit(t, s, m)
+		if !mustGet(t, s, key).Exists() {
+			t.Error("a new entry is hidden early")
+		}
+	})
+}
+
+func TestEventualReadsGoOnWhileThePrimaryIsDead(t *testing.T) {
+	t.Parallel()
+	pair := nodetest.MustStartSqldPair(t)
+	s := database{primary: pair.Primary.HTTPURL(), replica: pair.Replica.HTTPURL()}.store(t)
+	keys := []kv.Key{}
+	for i := range 600 {
+		keys = append(keys, mustKey(t, "k", float64(i)))
+	}
+	mustCommit(t, s, set(keys[0], `1`), set(keys[599], `2`))
+	eventual := kv.ReadOptions{Consistency: kv.Eventual}
+	eventually(t, "the replica has it", func() bool {
+		rows, err := pair.Replica.Query(timeout(t), "SELECT 'row' FROM kv_entries")
+		return err == nil && strings.Contains(rows, `"row"`)
+	})
+	if err := pair.Primary.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if found, _, err := s.Get(timeout(t), keys, eventual); err != nil || !found[599].Exists() {
+			t.Fatalf("get: %v", err)
+		}
+		if page, err := s.List(timeout(t), kv.Selector{Range: kv.PrefixRange(""), Limit: 10}, eventual); err != nil || len(page.Entries) != 2 {
+			t.Fatalf("list: %v, %v", page, err)
+		}
+		if n, _, err := s.Count(timeout(t), kv.PrefixRange(""), eventual); err != nil || n != 2 {
+			t.Fatalf("count: %d, %v", n, err)
+		}
+		_, err := s.Atomic(timeout(t), kv.AtomicRequest{Mutations: []kv.Mutation{set(keys[1], `1`)}})
+		if !errors.Is(err, sqldb.ErrUnavailable) {
+			t.Errorf("a write: %v, want unavailable", err)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package kv
+
+import (
+	"context"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+// A list's arguments are start, end, limit and the bytes that one answer of
+// the database may have: the statement stops itself before it passes them.
+// Each row tells how many rows there would be without that. There is always
+// one row, for the position.
+const (
+	listForwardSQL = listHeadSQL + `ORDER BY e.key LIMIT ?3)` + listTailSQL + `p.k`
+	listReverseSQL = listHeadSQL + `ORDER BY e.key DESC LIMIT ?3)` + listTailSQL + `p.k DESC`
+
+	listHeadSQL = `SELECT e.key,e.value,e.versionstamp,e.expires_at,` + sqldb.PositionSQL + `,p.n
+FROM keyval_sequence s LEFT JOIN (
+SELECT k,count(*) OVER () n,sum(size) OVER (ROWS UNBOUNDED PRECEDING)-size sofar FROM (
+SELECT e.key k,length(e.key)+length(e.value) size FROM kv_entries e,keyval_sequence s
+WHERE e.key>=?1 AND e.key<?2 AND ` + aliveSQL + ` `
+
+	listTailSQL = `) p ON p.sofar<?4 LEFT JOIN kv_entries e ON e.key=p.k ORDER BY `
+)
+
+// List reads a run of entries from one snapshot. It stops early, with More
+// set, where an answer would pass MaxAnswerBytes.
+func (s *Store) List(ctx context.Context, sel Selector, opts ReadOptions) (Page, error) {
+	var page Page
+	var cut bool
+	err := s.db.Read(ctx, opts.freshness(), func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
+		rows, err := r.QueryLarge(ctx, listStmt(sel))
+		if err != nil {
+			return "", err
+		}
+		page, cut = scanPage(rows, sel.Limit)
+		return sqldb.Position(page.Versionstamp), nil
+	})
+	if err != nil {
+		return Page{}, failure(err)
+	}
+	if cut {
+		return s.listLarge(ctx, sel)
+	}
+	return page, nil
+}
+
+// listLarge reads a list that one answer of the database cannot hold, in
+// several statements of one snapshot on the primary.
+func (s *Store) listLarge(ctx context.Context, sel Selector) (Page, error) {
+	var page Page
+	err := s.db.Snapshot(ctx, func(q sqldb.Querier) error {
+		var err error
+		page, err = listIn(ctx, q, sel, newBudget())
+		return err
+	})
+	if err != nil {
+		return Page{}, failure(err)
+	}
+	s.db.Answered(sqldb.Position(page.Versionstamp))
+	return page, nil
+}
+
+// listIn reads a list within a transaction, piece by piece.
+func listIn(ctx context.Context, q sqldb.Querier, sel Selector, b *budget) (Page, error) {
+	whole := Page{}
+	for {
+		results, err := q.Query(ctx, listStmt(sel))
+		if err != nil {
+			return Page{}, err
+		}
+		piece, cut := scanPage(results[0], sel.Limit)
+		whole.Versionstamp, whole.More = piece.Versionstamp, piece.More
+		for _, e := range piece.Entries {
+			if !b.take([]int64{int64(len(e.Key) + len(e.Value))}) {
+				whole.More = true
+				return whole, nil
+			}
+			whole.Entries = append(whole.Entries, e)
+		}
+		if !cut {
+			return whole, nil
+		}
+		sel.Limit -= len(piece.Entries)
+		sel.Range = sel.Range.After(piece.Entries[len(piece.Entries)-1].Key, sel.Reverse)
+	}
+}
+
+// listStmt asks for one row more than the limit, to tell whether there is
+// more.
+func listStmt(sel Selector) sqldb.Stmt {
+	text := listForwardSQL
+	if sel.Reverse {
+		text = listReverseSQL
+	}
+	return sqldb.Stmt{SQL: text, Args: []any{
+		[]byte(sel.Range.Start), []byte(sel.Range.End), int64(sel.Limit) + 1, int64(sqldb.MaxAnswer)}}
+}
+
+// scanPage reads what a list statement selected. cut tells that the statement
+// stopped for its answer's size before it came to the limit or the end.
+func scanPage(rows []sqldb.Row, limit int) (page Page, cut bool) {
+	page.Versionstamp = Versionstamp(rows[0].Text(4))
+	total := int(rows[0].Integer(5))
+	if rows[0].Bytes(0) == nil {
+		return page, false
+	}
+	for _, row := range rows[:min(len(rows), limit)] {
+		page.Entries = append(page.Entries, Entry{
+			Key: Key(row.Bytes(0)), Value: row.Bytes(1), Versionstamp: Versionstamp(row.Text(2)), ExpiresAt: row.Integer(3)})
+	}
+	page.More = total > len(page.Entries)
+	return page, len(rows) < total && len(rows) < limit
+}
+
+const countSQL = `SELECT ` + sqldb.PositionSQL + `,
+(SELECT count(*) FROM kv_entries e WHERE e.key>=?1 AND e.key<?2 AND ` + aliveSQL + `) FROM keyval_sequence s`
+
+// Count counts the entries in a range.
+func (s *Store) Count(ctx context.Context, r Range, opts ReadOptions) (int64, Versionstamp, error) {
+	var count int64
+	var position sqldb.Position
+	err := s.db.Read(ctx, opts.freshness(), func(ctx context.Context, reader sqldb.Reader) (sqldb.Position, error) {
+		rows, err := reader.Query(ctx, sqldb.Stmt{SQL: countSQL, Args: []any{[]byte(r.Start), []byte(r.End)}})
+		if err != nil {
+			return "", err
+		}
+		position, count = sqldb.Position(rows[0].Text(0)), rows[0].Integer(1)
+		return position, nil
+	})
+	return count, Versionstamp(position), failure(err)
+}

@@ -1,0 +1,52 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+// Config says how a Store behaves.
+type Config struct {
+	// MaxValueBytes bounds what append and prepend may grow a value to; 0
+	// means 1 MiB. Values that are set have been bounded by ParseValue.
+	MaxValueBytes int
+}
+
+// A Store reads and writes the entries of one database. It is safe for
+// concurrent use; all nodes' stores on one database see the same entries.
+type Store struct {
+	db      *sqldb.DB
+	entries *sqldb.Coalescer[entryRow]
+	cfg     Config
+}
+
+// New makes a Store on an open database.
+func New(db *sqldb.DB, cfg Config) *Store {
+	if cfg.MaxValueBytes == 0 {
+		cfg.MaxValueBytes = 1 << 20
+	}
+	return &Store{db: db, cfg: cfg, entries: sqldb.NewCoalescer(db, fetchEntries)}
+}
+
+// freshness translates a read's options for the database.
+func (o ReadOptions) freshness() sqldb.Freshness {
+	return sqldb.Freshness{
+		Replica: o.Consistency != Strong,
+		AnyAge:  o.Consistency == Eventual,
+		Min:     sqldb.Position(o.Min),
+	}
+}
+
+// failure says what a database's error means to a caller.
+func failure(err error) error {
+	switch {
+	case errors.Is(err, sqldb.ErrFuture):
+		return fmt.Errorf("%w: the position is newer than the database", ErrInvalidArgument)
+	case errors.Is(err, context.DeadlineExceeded):
+		return ErrTimeout
+	}
+	return err
+}
