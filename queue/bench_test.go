@@ -1,0 +1,148 @@
+package queue_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/node/nodetest"
+	"github.com/buntime/keyval/queue"
+)
+
+// onEachEngine runs a benchmark on an embedded database and on a real sqld.
+func onEachEngine(b *testing.B, bench func(b *testing.B, d database)) {
+	b.Run("embedded", func(b *testing.B) { bench(b, embedded(b)) })
+	b.Run("sqld", func(b *testing.B) { bench(b, database{nodetest.MustStartPrimary(b).HTTPURL()}) })
+}
+
+// BenchmarkCycles measures enqueue, dequeue and ack, one after the other, by 64
+// workers on one node.
+func BenchmarkCycles(b *testing.B) {
+	onEachEngine(b, func(b *testing.B, d database) {
+		n := d.node(b)
+		b.SetParallelism(32) // times two cores
+		b.ResetTimer()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				must(b, n.cycle(b.Context()))
+			}
+		})
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "cycles/s")
+	})
+}
+
+// cycle enqueues a message, takes one and acks it.
+func (n *node) cycle(ctx context.Context) error {
+	part, err := n.NewPart([]queue.Enqueue{message(`{"n":1}`)})
+	if err != nil {
+		return err
+	}
+	if _, err := n.store.Atomic(ctx, kv.AtomicRequest{Parts: []sqldb.Part{part}}); err != nil {
+		return err
+	}
+	for {
+		messages, err := n.Dequeue(ctx, queue.Dequeue{Wait: 10_000})
+		if err != nil {
+			return err
+		}
+		if len(messages) == 1 {
+			return n.Ack(ctx, messages[0].ID, messages[0].Receipt)
+		}
+	}
+}
+
+// BenchmarkEnqueue measures enqueues of 64 workers on one node.
+func BenchmarkEnqueue(b *testing.B) {
+	onEachEngine(b, func(b *testing.B, d database) {
+		n := d.node(b)
+		b.SetParallelism(32)
+		b.ResetTimer()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				n.enqueue(message(`{"n":1}`))
+			}
+		})
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "enqueues/s")
+	})
+}
+
+// BenchmarkDequeueOf measures one taker, which waits for each answer, with many
+// and with few messages waiting.
+func BenchmarkDequeueOf(b *testing.B) {
+	for _, waiting := range []int{1_000, 1_000_000} {
+		b.Run(fmt.Sprint(waiting), func(b *testing.B) {
+			onEachEngine(b, func(b *testing.B, d database) {
+				n := d.node(b)
+				n.fill(waiting)
+				b.ResetTimer()
+				for range b.N {
+					m := n.one("default")
+					b.StopTimer()
+					must(b, n.Release(b.Context(), []queue.Message{m}))
+					b.StartTimer()
+				}
+			})
+		})
+	}
+}
+
+// fill enqueues many messages of three priorities.
+func (n *node) fill(count int) {
+	const batch = 1000
+	for done := 0; done < count; done += batch {
+		messages := make([]queue.Enqueue, batch)
+		for i := range messages {
+			messages[i] = queue.Enqueue{Value: []byte(`{"n":1}`), Priority: i % 3}
+		}
+		n.enqueue(messages...)
+	}
+}
+
+// BenchmarkDelivery measures the time from an enqueue's start to the message's
+// arrival at a listener of the same node, other enqueues going on.
+func BenchmarkDelivery(b *testing.B) {
+	onEachEngine(b, func(b *testing.B, d database) {
+		n := d.node(b)
+		l := n.listen(queue.Listen{Concurrency: 100})
+		took := make([]time.Duration, 0, b.N)
+		b.ResetTimer()
+		for range b.N {
+			start := time.Now()
+			n.enqueue(message(`1`))
+			m := l.next()
+			took = append(took, time.Since(start))
+			must(b, n.Ack(b.Context(), m.ID, m.Receipt))
+		}
+		reportPercentiles(b, took)
+	})
+}
+
+// BenchmarkLateness measures how much later than due a delayed message arrives.
+func BenchmarkLateness(b *testing.B) {
+	const delay = 50 * time.Millisecond
+	onEachEngine(b, func(b *testing.B, d database) {
+		n := d.node(b)
+		l := n.listen(queue.Listen{Concurrency: 100})
+		took := make([]time.Duration, 0, b.N)
+		b.ResetTimer()
+		for range b.N {
+			start := time.Now()
+			n.enqueue(queue.Enqueue{Value: []byte(`1`), Delay: delay.Milliseconds()})
+			m := l.next()
+			took = append(took, time.Since(start)-delay)
+			must(b, n.Ack(b.Context(), m.ID, m.Receipt))
+		}
+		reportPercentiles(b, took)
+	})
+}
+
+func reportPercentiles(b *testing.B, took []time.Duration) {
+	slices.Sort(took)
+	for _, p := range []int{50, 99} {
+		b.ReportMetric(float64(took[len(took)*p/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", p))
+	}
+}

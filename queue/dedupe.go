@@ -1,0 +1,71 @@
+package queue
+
+import (
+	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/kv"
+)
+
+// A dedupe row remembers the message that came with a dedupe id.
+type dedupe struct {
+	id string
+	// versionstamp is "" while the enqueuing operation, number op, has not
+	// committed.
+	versionstamp kv.Versionstamp
+	op           int
+}
+
+// dedupes is the table of dedupe rows by queue and dedupe id. A row past its
+// time counts as missing, even before the leader has removed it.
+var dedupes = &sqldb.Table[dedupe]{
+	Name: "keyval_dedupe",
+	Fetch: func(keys []string) sqldb.Stmt {
+		return sqldb.Stmt{SQL: dedupeFetchSQL, Args: []any{sqldb.TextKeys(keys)}}
+	},
+	Scan: func(row sqldb.Row) (dedupe, error) {
+		return dedupe{id: row.Text(0), versionstamp: kv.Versionstamp(row.Text(1))}, nil
+	},
+	Guard: func(reads []sqldb.Held[dedupe]) sqldb.Stmt {
+		rows := sqldb.NewRows(dedupeGuardSQL)
+		for _, r := range reads {
+			versionstamp := ""
+			if r.Row != nil {
+				versionstamp = string(r.Row.versionstamp)
+			}
+			rows.Add(r.Key, versionstamp)
+		}
+		return rows.Array()
+	},
+	Write: func(changes []sqldb.Change[dedupe]) []sqldb.Stmt {
+		rows := sqldb.NewRows(dedupeWriteSQL)
+		for _, c := range changes {
+			rows.Add(c.Key, c.Row.id, c.Op)
+		}
+		return []sqldb.Stmt{rows.Array()}
+	},
+}
+
+const (
+	dedupeFetchSQL = `SELECT j.key,d.id,d.versionstamp
+FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN keyval_dedupe d
+WHERE d.name=j.value AND d.created_at>` + sqldb.NowSQL + `-86400000`
+
+	dedupeGuardSQL = sqldb.StaleSQL + `FROM keyval_sequence s CROSS JOIN json_each(?) j
+LEFT JOIN keyval_dedupe d ON d.name=j.value->>0 AND d.created_at>s.time-86400000
+WHERE coalesce(d.versionstamp,'')<>j.value->>1 LIMIT 1`
+)
+
+// A row is [name, id, op].
+var dedupeWriteSQL = `INSERT OR REPLACE INTO keyval_dedupe(name,id,versionstamp,created_at)
+SELECT j.value->>0,j.value->>1,` + sqldb.StampSQL("j.value->>2") + `,s.time FROM keyval_sequence s CROSS JOIN json_each(?) j`
+
+// dedupeName is the row's key. A queue's name has no slash.
+func (e *Enqueue) dedupeName() string { return e.Queue + "/" + e.DedupeID }
+
+// enqueued answers as the first enqueue did.
+func (d *dedupe) enqueued(tx *sqldb.Tx) (Enqueued, error) {
+	if d.versionstamp == "" && d.op != tx.Op() {
+		// Its versionstamp is not known before its group has committed.
+		return Enqueued{}, sqldb.ErrNextGroup
+	}
+	return Enqueued{ID: d.id, Versionstamp: d.versionstamp, Duplicate: true}, nil
+}

@@ -1,0 +1,149 @@
+package queue
+
+import (
+	"context"
+	"time"
+)
+
+// lookTimeout bounds one question to the database.
+const lookTimeout = 5 * time.Second
+
+// A glance is what the dispatcher asks the database at one time.
+type glance struct {
+	lines map[*line]uint64 // with their news when the glance began
+	once  []*taker         // those who were in line by then and do not wait
+	held  map[string]string
+}
+
+func (d *dispatcher) lookLoop() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-d.closing:
+			return
+		case <-d.lookWake:
+		case <-timer.C:
+		}
+		for {
+			g, wait := d.nextGlance(time.Now())
+			if len(g.lines) == 0 && len(g.held) == 0 {
+				timer.Reset(wait)
+				break
+			}
+			d.glance(g)
+		}
+	}
+}
+
+// nextGlance makes hot what is due, collects what the database is to be asked
+// now, and tells how long there is nothing to do otherwise.
+func (d *dispatcher) nextGlance(now time.Time) (*glance, time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g := &glance{lines: map[*line]uint64{}}
+	if d.closed {
+		return g, time.Hour
+	}
+	next := d.warm(now)
+	if past(next, now) {
+		// Who is to be asked about soon is asked about now: one question for
+		// all of them is the same work.
+		soon := now.Add(d.interval / 2)
+		for _, l := range d.active {
+			if past(l.lookAt, soon) {
+				l.lookAt = now.Add(d.interval)
+				if !l.hot && l.wanted() { // else a round will tell, or nobody wants to know
+					g.add(l)
+				}
+			}
+		}
+		if past(d.checkAt, soon) {
+			d.checkAt = time.Time{}
+			g.held = d.heldReceipts()
+		}
+		next = d.warm(now)
+	}
+	if next.IsZero() {
+		return g, time.Hour
+	}
+	return g, max(next.Sub(now), 0)
+}
+
+// warm makes the lines hot that are due and tells when the next one will be, or
+// the database is to be asked.
+func (d *dispatcher) warm(now time.Time) (next time.Time) {
+	next = d.checkAt
+	for _, l := range d.active {
+		if past(l.due, now) {
+			l.due = time.Time{}
+			l.wake()
+			poke(d.takeWake)
+		}
+		next = earliest(next, earliest(l.due, l.lookAt))
+	}
+	return next
+}
+
+func (g *glance) add(l *line) {
+	g.lines[l] = l.news
+	for _, t := range l.takers {
+		if t.once && !t.inRound {
+			g.once = append(g.once, t)
+		}
+	}
+}
+
+// glance asks the database.
+func (d *dispatcher) glance(g *glance) {
+	ctx, cancel := context.WithTimeout(d.looks, lookTimeout)
+	defer cancel()
+	if len(g.lines) > 0 {
+		names := make([]string, 0, len(g.lines))
+		for l := range g.lines {
+			names = append(names, l.name)
+		}
+		due, err := d.queue.look(ctx, names)
+		d.saw(g, due, err)
+	}
+	if len(g.held) > 0 {
+		remaining, err := d.queue.stillHeld(ctx, g.held)
+		d.checked(g.held, remaining, err)
+	}
+}
+
+// saw notes when the lines will be due, by this node's timers.
+func (d *dispatcher) saw(g *glance, due map[string]int64, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	for l, news := range g.lines {
+		in, coming := due[l.name]
+		switch {
+		case err != nil:
+			l.look(now.Add(restTime))
+		case coming && in <= 0:
+			l.wake()
+			poke(d.takeWake)
+		case l.news != news:
+			// Something has come since: the answer may be too old.
+			l.look(now)
+		case coming:
+			l.due = now.Add(time.Duration(in) * time.Millisecond)
+		default:
+			l.due = time.Time{}
+		}
+	}
+	for _, t := range g.once {
+		switch {
+		case t.gone || t.inRound || t.line.hot:
+			// It is served by a round.
+		case err != nil:
+			d.leave(t)
+			t.answer <- answer{err: failure(err)}
+		case t.line.news == g.lines[t.line]:
+			d.leave(t)
+			t.answer <- answer{}
+		}
+	}
+}

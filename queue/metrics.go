@@ -1,0 +1,132 @@
+package queue
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	// maxLabels bounds the queues that have metrics of their own, by order of
+	// appearance; those of the others are together.
+	maxLabels  = 100
+	otherLabel = "(other)" // no queue can have this name
+	// sampleAge is how old depths may be when they are scraped.
+	sampleAge = time.Minute
+	// scrapeTimeout bounds the counting for one scrape.
+	scrapeTimeout = 5 * time.Second
+)
+
+// metrics are those of one Queue.
+type metrics struct {
+	queue *Queue
+
+	enqueued, deliveries, redelivered, acked, nacked, dead, expiries *prometheus.CounterVec
+	depth, oldest                                                    *prometheus.Desc
+
+	mu     sync.Mutex // covers labels
+	labels map[string]bool
+}
+
+func newMetrics(q *Queue, r prometheus.Registerer) *metrics {
+	counter := func(name, help string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "keyval_queue_" + name + "_total", Help: help}, []string{"queue"})
+	}
+	m := &metrics{
+		queue:       q,
+		labels:      map[string]bool{},
+		enqueued:    counter("enqueued", "Messages enqueued or requeued through this node."),
+		deliveries:  counter("delivered", "Messages handed to a receiver by this node."),
+		redelivered: counter("redelivered", "Those of them that had been delivered before."),
+		acked:       counter("acked", "Messages acked through this node."),
+		nacked:      counter("nacked", "Messages nacked through this node."),
+		dead:        counter("dead_lettered", "Messages that died through this node."),
+		expiries:    counter("lock_expiries", "Deliveries whose lock has ended, noticed by this node."),
+		depth: prometheus.NewDesc("keyval_queue_messages", "Messages by state, sampled at most once a minute.",
+			[]string{"queue", "state"}, nil),
+		oldest: prometheus.NewDesc("keyval_queue_oldest_ready_seconds", "Age of the oldest ready message, sampled at most once a minute.",
+			[]string{"queue"}, nil),
+	}
+	if r != nil {
+		r.MustRegister(m, m.enqueued, m.deliveries, m.redelivered, m.acked, m.nacked, m.dead, m.expiries)
+	}
+	return m
+}
+
+// label is the queue's name, as long as there are not too many of them.
+func (m *metrics) label(queue string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.labels[queue] {
+		if len(m.labels) == maxLabels {
+			return otherLabel
+		}
+		m.labels[queue] = true
+	}
+	return queue
+}
+
+func (m *metrics) count(c *prometheus.CounterVec, queue string, n int) {
+	c.WithLabelValues(m.label(queue)).Add(float64(n))
+}
+
+// delivered counts messages that are handed over.
+func (m *metrics) delivered(messages []Message) {
+	for _, msg := range messages {
+		m.count(m.deliveries, msg.Queue, 1)
+		if msg.Attempts > 1 {
+			m.count(m.redelivered, msg.Queue, 1)
+		}
+		if timedOut(msg.Receipt) {
+			m.count(m.expiries, msg.Queue, 1)
+		}
+	}
+}
+
+// expired counts a delivery whose lock has ended, found by a sweep.
+func (m *metrics) expired(queue string, dead bool) {
+	m.count(m.expiries, queue, 1)
+	if dead {
+		m.count(m.dead, queue, 1)
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (m *metrics) Describe(descs chan<- *prometheus.Desc) {
+	descs <- m.depth
+	descs <- m.oldest
+}
+
+// Collect implements prometheus.Collector. While the database does not answer,
+// the depths are missing.
+func (m *metrics) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	stats, err := m.queue.Sampled(ctx)
+	if err != nil {
+		m.queue.log.Warn("the depths of the queues are not known", "error", err)
+		return
+	}
+	labelled := map[string]Counts{}
+	for queue, c := range stats.Queues {
+		label := m.label(queue)
+		sum := labelled[label]
+		sum.add(c)
+		labelled[label] = sum
+	}
+	for label, c := range labelled {
+		for state, n := range map[string]int64{
+			"ready": c.Pending - c.Delayed, "delayed": c.Delayed, "processing": c.Processing, "dead": c.Dead,
+		} {
+			out <- prometheus.MustNewConstMetric(m.depth, prometheus.GaugeValue, float64(n), label, state)
+		}
+		out <- prometheus.MustNewConstMetric(m.oldest, prometheus.GaugeValue, float64(c.OldestReady)/1000, label)
+	}
+}
+
+// Sampled are Stats that may be up to a minute old, for monitoring.
+func (q *Queue) Sampled(ctx context.Context) (Stats, error) {
+	return q.sampler.get(ctx, q.readStats, sampleAge)
+}

@@ -1,0 +1,252 @@
+package queue_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/buntime/keyval/queue"
+)
+
+// TestTheQueueBehavesAsItsModel drives random operations through two nodes and
+// compares with a model in which every message is exactly one of delayed,
+// pending, processing, dead or done.
+func TestTheQueueBehavesAsItsModel(t *testing.T) {
+	d := embedded(t)
+	nodes := []*node{d.node(t, seldom), d.node(t, seldom)}
+	run := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		run++
+		nodes[0].sweep() // what the run before has left
+		m := &model{
+			T: rt, nodes: nodes, queue: fmt.Sprint("q", run),
+			states: map[string]*modelled{}, letters: map[string]string{},
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"enqueue":  m.enqueue,
+			"dequeue":  m.dequeue,
+			"ack":      m.ack,
+			"nack":     m.nack,
+			"release":  m.release,
+			"lock end": m.lockEnd,
+			"sweep":    m.sweep,
+			"due":      m.due,
+			"requeue":  m.requeue,
+			"stale":    m.stale,
+			"":         m.check,
+		})
+	})
+}
+
+type state string
+
+const (
+	delayed    state = "delayed"
+	pending    state = "pending"
+	processing state = "processing"
+	expired    state = "expired" // processing, with a lock that has ended
+	dead       state = "dead"
+)
+
+type modelled struct {
+	id                            string
+	state                         state
+	priority, attempts, max, rank int // rank orders those of one priority
+	receipt                       string
+}
+
+type model struct {
+	*rapid.T
+	nodes   []*node
+	queue   string
+	states  map[string]*modelled // those that are not done
+	letters map[string]string    // dead letters by message
+	rank    int
+	old     []queue.Message // deliveries that are over
+}
+
+func (m *model) node(t *rapid.T) *node { return m.nodes[rapid.IntRange(0, 1).Draw(t, "node")] }
+
+func (m *model) next() int { m.rank++; return m.rank }
+
+func (m *model) in(states ...state) []*modelled {
+	var found []*modelled
+	for _, s := range m.states {
+		if slices.Contains(states, s.state) {
+			found = append(found, s)
+		}
+	}
+	slices.SortFunc(found, func(a, b *modelled) int { return a.rank - b.rank })
+	return found
+}
+
+// pick chooses one of the messages in these states; the step is skipped if there
+// is none.
+func (m *model) pick(t *rapid.T, states ...state) *modelled {
+	found := m.in(states...)
+	if len(found) == 0 {
+		t.Skip("none")
+	}
+	return rapid.SampledFrom(found).Draw(t, "message")
+}
+
+func (m *model) enqueue(t *rapid.T) {
+	s := &modelled{state: pending, priority: rapid.IntRange(-1, 1).Draw(t, "priority"), max: rapid.IntRange(1, 3).Draw(t, "max"), rank: m.next()}
+	e := queue.Enqueue{Value: []byte(`1`), Queue: m.queue, Priority: s.priority, MaxAttempts: s.max, Backoff: []int64{3_600_000}}
+	if rapid.Bool().Draw(t, "delayed") {
+		s.state, e.Delay = delayed, 3_600_000
+	}
+	s.id = m.node(t).enqueue(e)[0]
+	m.states[s.id] = s
+}
+
+func (m *model) dequeue(t *rapid.T) {
+	limit := rapid.IntRange(1, 4).Draw(t, "max")
+	got := m.node(t).dequeue(queue.Dequeue{Queue: m.queue, Max: limit, Lock: queue.MaxLock})
+	// By priority; within one, ties of the millisecond leave only the set.
+	ready := m.in(pending)
+	for _, s := range m.in(expired) {
+		if s.attempts < s.max {
+			ready = append(ready, s)
+		}
+	}
+	slices.SortStableFunc(ready, func(a, b *modelled) int { return b.priority - a.priority })
+	if want := min(limit, len(ready)); len(got) != want {
+		t.Fatalf("delivered %d messages, want %d", len(got), want)
+	}
+	for i, g := range got {
+		s := m.states[g.ID]
+		if s == nil || !slices.Contains(ready, s) || s.priority != ready[i].priority {
+			t.Fatalf("delivered %+v of %+v as number %d", g, s, i)
+		}
+		if s.attempts++; g.Attempts != s.attempts {
+			t.Fatalf("message on attempt %d, want %d", g.Attempts, s.attempts)
+		}
+		if s.receipt != "" {
+			m.old = append(m.old, queue.Message{ID: s.id, Receipt: s.receipt})
+		}
+		s.state, s.receipt, s.rank = processing, g.Receipt, m.next()
+	}
+}
+
+// over ends a delivery.
+func (m *model) over(s *modelled, next state) {
+	m.old = append(m.old, queue.Message{ID: s.id, Receipt: s.receipt})
+	s.state, s.receipt, s.rank = next, "", m.next()
+}
+
+func (m *model) ack(t *rapid.T) {
+	s := m.pick(t, processing)
+	must(m.nodes[0].t, m.node(t).Ack(timeout(m.nodes[0].t), s.id, rapid.SampledFrom([]string{"", s.receipt}).Draw(t, "receipt")))
+	m.over(s, "")
+	delete(m.states, s.id)
+}
+
+func (m *model) nack(t *rapid.T) {
+	s := m.pick(t, processing)
+	f := queue.Failure{}
+	next := delayed
+	if rapid.Bool().Draw(t, "at once") {
+		f.Delay = new(int64)
+		next = pending
+	}
+	if s.attempts == s.max {
+		next = dead
+	}
+	must(m.nodes[0].t, m.node(t).Nack(timeout(m.nodes[0].t), s.id, s.receipt, f))
+	m.over(s, next)
+}
+
+func (m *model) release(t *rapid.T) {
+	s := m.pick(t, processing, expired)
+	must(m.nodes[0].t, m.node(t).Release(timeout(m.nodes[0].t), []queue.Message{{ID: s.id, Receipt: s.receipt}}))
+	s.attempts--
+	m.over(s, pending)
+}
+
+func (m *model) lockEnd(t *rapid.T) {
+	s := m.pick(t, processing)
+	m.nodes[0].change("UPDATE kv_queue SET locked_until=1 WHERE id=?", s.id)
+	s.state = expired
+}
+
+func (m *model) sweep(t *rapid.T) {
+	ended := m.in(expired)
+	if got := m.node(t).sweep(); got != len(ended) {
+		t.Fatalf("swept %d, want %d", got, len(ended))
+	}
+	for _, s := range ended {
+		if s.attempts == s.max {
+			m.over(s, dead)
+		} else {
+			m.over(s, pending)
+		}
+	}
+}
+
+func (m *model) due(t *rapid.T) {
+	s := m.pick(t, delayed)
+	m.nodes[0].change("UPDATE kv_queue SET ready_at=1 WHERE id=?", s.id)
+	m.nodes[0].NotifyAll()
+	m.nodes[1].NotifyAll()
+	s.state = pending
+}
+
+func (m *model) requeue(t *rapid.T) {
+	s := m.pick(t, dead)
+	for _, l := range m.node(t).deadLetters(queue.DeadLetterList{Queue: m.queue, Limit: 1000}) {
+		if l.OriginalID != s.id {
+			continue
+		}
+		id, err := m.node(t).Requeue(timeout(m.nodes[0].t), l.ID)
+		must(m.nodes[0].t, err)
+		delete(m.states, s.id)
+		s.id, s.attempts, s.state, s.rank = id, 0, pending, m.next()
+		m.states[id] = s
+		return
+	}
+	t.Fatalf("message %s has no dead letter", s.id)
+}
+
+// stale does something with a receipt that does not hold.
+func (m *model) stale(t *rapid.T) {
+	old := slices.Clone(m.old)
+	for _, s := range m.in(expired) {
+		old = append(old, queue.Message{ID: s.id, Receipt: s.receipt})
+	}
+	if len(old) == 0 {
+		t.Skip("none")
+	}
+	s := rapid.SampledFrom(old).Draw(t, "delivery")
+	n, ctx := m.node(t), timeout(m.nodes[0].t)
+	_, extended := n.Extend(ctx, s.ID, s.Receipt, 1000)
+	for _, err := range []error{n.Ack(ctx, s.ID, s.Receipt), n.Nack(ctx, s.ID, s.Receipt, queue.Failure{}), extended} {
+		if !errors.Is(err, queue.ErrLockLost) {
+			t.Fatalf("with an old receipt: %v, want ErrLockLost", err)
+		}
+	}
+}
+
+// check compares the counts.
+func (m *model) check(t *rapid.T) {
+	want := queue.Counts{}
+	for _, s := range m.states {
+		switch {
+		case s.state == delayed:
+			want.Delayed++
+			want.Pending++
+		case s.state == processing, s.state == expired && s.attempts == s.max:
+			want.Processing++
+		case s.state == dead:
+			want.Dead++
+		default:
+			want.Pending++
+		}
+	}
+	if got := m.nodes[1].stats(m.queue); got != want {
+		t.Fatalf("counts are %+v, want %+v", got, want)
+	}
+}

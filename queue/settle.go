@@ -1,0 +1,303 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/kv"
+)
+
+// lockExpired is the last error of a message whose receiver let its lock end.
+const lockExpired = "lock expired"
+
+// MaxErrorText bounds what is kept of a failure's text, in bytes; what is longer
+// is cut.
+const MaxErrorText = 1024
+
+// MaxLock bounds a lock, in milliseconds: 12 hours.
+const MaxLock = 12 * 60 * 60 * 1000
+
+const (
+	// smallBytes is about what an operation stages that carries no value.
+	smallBytes = 256
+	// releaseTimeout bounds giving messages back.
+	releaseTimeout = 10 * time.Second
+)
+
+// Ack ends a message: its work is done. With a receipt only if that delivery
+// still holds the lock, else ErrLockLost; without one also a message that is
+// not locked, and one that is gone is fine.
+func (q *Queue) Ack(ctx context.Context, id, receipt string) error {
+	s := settlement{id: id, receipt: receipt, bytes: smallBytes}
+	err := q.settle(ctx, "queue_ack", &s, func(tx *sqldb.Tx, r *record) error {
+		messages.Delete(tx, id)
+		return nil
+	})
+	if err == nil && s.name != "" {
+		q.metrics.count(q.metrics.acked, s.name, 1)
+	}
+	return err
+}
+
+// A Failure says how an attempt has failed.
+type Failure struct {
+	// Delay, in milliseconds, replaces the next step of the message's
+	// backoff schedule; nil leaves it.
+	Delay *int64
+	// Error is kept as the last error; "" means "nack".
+	Error string
+	// DeadLetter makes this attempt the last one, however many are left.
+	DeadLetter bool
+}
+
+// Nack ends a delivery that has failed: the message is tried again after the
+// next step of its backoff schedule, or is dead if this was its last attempt.
+// With a receipt that does not hold the message: ErrLockLost. Without one, a
+// message that is gone or not locked is left as it is.
+func (q *Queue) Nack(ctx context.Context, id, receipt string, f Failure) error {
+	if f.Delay != nil && (*f.Delay < 0 || *f.Delay > MaxDelay) {
+		return invalid("delay is %d ms, want 0 to %d (30 days)", *f.Delay, int64(MaxDelay))
+	}
+	deadID, err := newID()
+	if err != nil {
+		return err
+	}
+	n := nack{id: id, receipt: receipt, failure: f, deadID: deadID}
+	err = q.nack(ctx, &n)
+	if errors.Is(err, errNeedsValue) {
+		if n.value, err = q.value(ctx, id); err != nil {
+			return err
+		}
+		err = q.nack(ctx, &n)
+	}
+	return err
+}
+
+// A nack is one failed attempt. Its value is read only once it is known that the
+// message dies and has fallback keys.
+type nack struct {
+	id, receipt, deadID string
+	failure             Failure
+	value               []byte
+}
+
+// errNeedsValue ends an operation that needs a value which has not been read. A
+// group must not read it by itself: the values of many would pass all bounds.
+var errNeedsValue = errors.New("the value for the fallback keys has not been read")
+
+// nack tries once, and is errNeedsValue if it must be tried with the value.
+func (q *Queue) nack(ctx context.Context, n *nack) error {
+	s := settlement{id: n.id, receipt: n.receipt, onlyLocked: true, bytes: smallBytes + len(n.value)}
+	var delay int64
+	var dead bool
+	err := q.settle(ctx, "queue_nack", &s, func(tx *sqldb.Tx, r *record) (err error) {
+		failed := *r
+		if n.failure.DeadLetter {
+			failed.maxAttempts = failed.attempts
+		}
+		delay = backoffStep(r.backoff, r.attempts)
+		if n.failure.Delay != nil {
+			delay = *n.failure.Delay
+		}
+		dead, err = failed.fail(tx, n.id, delay, death{n.deadID, n.failure.text()}, n.value)
+		return err
+	})
+	if err != nil || s.name == "" {
+		return err
+	}
+	q.metrics.count(q.metrics.nacked, s.name, 1)
+	if dead {
+		q.metrics.count(q.metrics.dead, s.name, 1)
+	} else {
+		q.arrived(s.name, delay)
+	}
+	return nil
+}
+
+const valueSQL = `SELECT value FROM kv_queue WHERE id=?`
+
+// value reads a message's value, which never changes; nil if it is gone.
+func (q *Queue) value(ctx context.Context, id string) ([]byte, error) {
+	rows, err := q.db.Primary().QueryLarge(ctx, sqldb.Stmt{SQL: valueSQL, Args: []any{id}})
+	if err != nil || len(rows) == 0 {
+		return nil, failure(err)
+	}
+	return rows[0].Bytes(0), nil
+}
+
+func (f Failure) text() string {
+	if f.Error == "" {
+		return "nack"
+	}
+	return clip(f.Error)
+}
+
+// clip cuts a text to MaxErrorText bytes, between characters.
+func clip(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= MaxErrorText {
+		return text
+	}
+	end := MaxErrorText
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
+}
+
+// fail stages a failed attempt and tells whether it was the last one: then the
+// fallback keys, the dead letter and the removal are one transaction. value is for
+// the fallback keys; nil is errNeedsValue if there are any.
+func (r record) fail(tx *sqldb.Tx, id string, delay int64, d death, value []byte) (dead bool, err error) {
+	if r.attempts < r.maxAttempts {
+		r.receipt, r.locked = "", false
+		r.moved, r.readyIn, r.lockIn, r.failedBy = true, &delay, nil, d.reason
+		messages.Put(tx, id, r)
+		return false, nil
+	}
+	if len(r.keys) > 0 && value == nil {
+		return true, errNeedsValue
+	}
+	for _, key := range r.keys {
+		kv.StageSet(tx, key, value)
+	}
+	r.death = &d
+	messages.Put(tx, id, r)
+	return true, nil
+}
+
+// Extend renews the lock of a delivery to lock milliseconds from the commit and
+// returns when it will end, in Unix milliseconds of the database's clock.
+func (q *Queue) Extend(ctx context.Context, id, receipt string, lock int64) (lockedUntil int64, err error) {
+	if err := ValidateLock(lock); err != nil {
+		return 0, err
+	}
+	if receipt == "" {
+		return 0, invalid("extending a lock needs the receipt of its delivery")
+	}
+	s := settlement{id: id, receipt: receipt, goesOn: true, bytes: smallBytes}
+	err = q.settle(ctx, "queue_extend", &s, func(tx *sqldb.Tx, r *record) error {
+		extended := *r
+		extended.moved, extended.readyIn, extended.lockIn = true, nil, &lock
+		messages.Put(tx, id, extended)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	q.dispatcher.extended(id, lock)
+	return s.commit.Time + lock, nil
+}
+
+// ValidateLock checks a lock's length in milliseconds.
+func ValidateLock(lock int64) error {
+	if lock < 1 || lock > MaxLock {
+		return invalid("lock is %d ms, want 1 to %d (12 hours)", lock, int64(MaxLock))
+	}
+	return nil
+}
+
+// A settlement is one operation on one message that has been delivered.
+type settlement struct {
+	id, receipt string
+	// onlyLocked leaves a message alone that no delivery holds.
+	onlyLocked bool
+	// goesOn is set when the delivery goes on afterwards.
+	goesOn bool
+	// bytes is about how much it may stage.
+	bytes int
+
+	name   string // of the queue; "" if there was nothing to do
+	held   string // the receipt that held the message
+	commit sqldb.Commit
+}
+
+// settle runs change on the message if the settlement's receipt holds it, or if
+// there is no receipt to hold it.
+func (q *Queue) settle(ctx context.Context, op string, s *settlement, change func(*sqldb.Tx, *record) error) error {
+	if err := ValidateID(s.id); err != nil {
+		return err
+	}
+	commit, err := q.db.Do(ctx, &sqldb.Op{
+		Name:     op,
+		Reads:    []sqldb.Ref{messages.Ref(s.id)},
+		Bytes:    s.bytes,
+		Relieves: true,
+		Apply: func(tx *sqldb.Tx) error {
+			s.name, s.held = "", ""
+			r := find(tx, s.id)
+			if s.receipt != "" && (r == nil || !r.locked || r.receipt != s.receipt) {
+				return ErrLockLost
+			}
+			if r == nil || s.onlyLocked && !r.locked {
+				return nil
+			}
+			s.name, s.held = r.queue, r.receipt
+			return change(tx, r)
+		},
+	})
+	if err != nil {
+		return failure(err)
+	}
+	s.commit = commit
+	if s.name != "" && !s.goesOn {
+		q.finished(s.name, s.id, s.held)
+	}
+	return nil
+}
+
+// Release gives messages back that could not be handed over: they are ready
+// again at once, in their old place, and the attempt does not count. Messages
+// that have gone on meanwhile are left as they are. It ends when the database
+// has answered, or after a while, whatever becomes of ctx: a message that was
+// taken must not be lost to a cancelled request.
+func (q *Queue) Release(ctx context.Context, taken []Message) error {
+	if len(taken) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	refs := make([]sqldb.Ref, len(taken))
+	for i, m := range taken {
+		refs[i] = messages.Ref(m.ID)
+	}
+	released := map[string]string{}
+	_, err := q.db.Do(ctx, &sqldb.Op{
+		Name:     "queue_release",
+		Reads:    refs,
+		Bytes:    smallBytes * len(taken),
+		Relieves: true,
+		Apply: func(tx *sqldb.Tx) error {
+			clear(released)
+			for _, m := range taken {
+				if r := find(tx, m.ID); r != nil && r.receipt == m.Receipt {
+					messages.Put(tx, m.ID, r.released())
+					released[m.ID] = r.queue
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return failure(err)
+	}
+	for _, m := range taken {
+		if name, ok := released[m.ID]; ok {
+			q.finished(name, m.ID, m.Receipt)
+			q.arrived(name, 0)
+		}
+	}
+	return nil
+}
+
+// released is the message as it was before its delivery.
+func (r record) released() record {
+	r.attempts--
+	r.receipt, r.locked = "", false
+	r.moved, r.readyIn, r.lockIn = true, nil, nil
+	return r
+}

@@ -1,0 +1,141 @@
+package queue
+
+import (
+	"context"
+	"errors"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+const (
+	// With the values of those that die and have fallback keys. A batch stops
+	// before they grow large.
+	expiredSQL = `SELECT e.id,CASE WHEN e.load>0 THEN q.value END FROM (
+SELECT x.id,x.load,sum(x.load) OVER (ORDER BY x.locked_until,x.id)-x.load AS before FROM (
+ SELECT q.id,q.locked_until,CASE WHEN q.keys_if_undelivered IS NOT NULL AND q.attempts>=q.max_attempts THEN q.size ELSE 0 END AS load
+ FROM keyval_sequence s CROSS JOIN kv_queue q WHERE q.locked_until<=` + sqldb.NowSQL + ` ORDER BY q.locked_until LIMIT 1000) x) e
+CROSS JOIN kv_queue q WHERE q.id=e.id AND e.before<?`
+
+	dedupeSweepSQL = `DELETE FROM keyval_dedupe WHERE name IN (
+SELECT d.name FROM keyval_sequence s CROSS JOIN keyval_dedupe d WHERE d.created_at<=s.time-86400000 LIMIT 1000)`
+
+	dedupeMoreSQL = `SELECT 1 FROM keyval_nodes s CROSS JOIN keyval_dedupe d
+WHERE s.boot_id=?1 AND d.created_at<=s.time-86400000 LIMIT 1`
+
+	dedupeAnySQL = `SELECT 1 FROM keyval_sequence s CROSS JOIN keyval_dedupe d WHERE d.created_at<=` + sqldb.NowSQL + `-86400000 LIMIT 1`
+)
+
+// Sweep is the leader's work on the queues: deliveries whose locks have ended
+// count as failed attempts, so that their messages are ready again, or dead, and
+// dedupe ids past their time are removed. It returns how many rows it has
+// changed. Each transaction changes at most 1,000 and is conditional on the
+// leader's epoch: sqldb.ErrFenced means that a newer leader has taken over. 0 is
+// no epoch. With nothing to do it only reads.
+func (q *Queue) Sweep(ctx context.Context, epoch int64) (n int, err error) {
+	for {
+		batch, err := q.sweepLocks(ctx, epoch)
+		n += batch
+		if err != nil {
+			return n, failure(err)
+		}
+		if batch == 0 {
+			break
+		}
+	}
+	return n, failure(q.sweepDedupes(ctx, epoch))
+}
+
+// sweepLocks reclaims one batch of messages.
+func (q *Queue) sweepLocks(ctx context.Context, epoch int64) (int, error) {
+	rows, err := q.db.Primary().QueryLarge(ctx, sqldb.Stmt{SQL: expiredSQL, Args: []any{int64(takeBytes)}})
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	s := sweep{found: make([]ended, len(rows))}
+	refs, bytes := make([]sqldb.Ref, len(rows)), 0
+	for i, row := range rows {
+		s.found[i] = ended{id: row.Text(0), value: row.Bytes(1)}
+		refs[i] = messages.Ref(s.found[i].id)
+		bytes += smallBytes + len(s.found[i].value)
+		if s.found[i].deadID, err = newID(); err != nil {
+			return 0, err
+		}
+	}
+	_, err = q.db.Do(ctx, &sqldb.Op{
+		Name:     "queue_sweep",
+		Reads:    refs,
+		Bytes:    bytes,
+		Epoch:    epoch,
+		Relieves: true,
+		Apply:    s.apply,
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range s.expired {
+		q.metrics.expired(e.queue, e.dead)
+		q.finished(e.queue, e.id, e.receipt)
+		if !e.dead {
+			q.arrived(e.queue, 0)
+		}
+	}
+	return len(s.expired), nil
+}
+
+// A sweep is one batch of messages whose locks have ended.
+type sweep struct {
+	found   []ended
+	expired []expiry
+}
+
+// ended is a message whose lock had ended when it was looked for.
+type ended struct {
+	id, deadID string
+	value      []byte // for its fallback keys, if it dies
+}
+
+// expiry is what became of one of them.
+type expiry struct {
+	id, queue, receipt string
+	dead               bool
+}
+
+// apply fails the attempts of those that nobody has touched meanwhile. They are
+// ready at once: the lock was pause enough.
+func (s *sweep) apply(tx *sqldb.Tx) error {
+	s.expired = s.expired[:0]
+	for _, e := range s.found {
+		r := find(tx, e.id)
+		if r == nil || r.receipt == "" || r.locked {
+			continue
+		}
+		dead, err := r.fail(tx, e.id, 0, death{e.deadID, lockExpired}, e.value)
+		if errors.Is(err, errNeedsValue) {
+			continue // its last lock has ended only since; the next batch has it
+		}
+		if err != nil {
+			return err
+		}
+		s.expired = append(s.expired, expiry{e.id, r.queue, r.receipt, dead})
+	}
+	return nil
+}
+
+// sweepDedupes removes dedupe ids past their time.
+func (q *Queue) sweepDedupes(ctx context.Context, epoch int64) error {
+	more, err := q.db.Primary().Query(ctx, sqldb.Stmt{SQL: dedupeAnySQL})
+	for err == nil && len(more) > 0 {
+		var commit sqldb.Commit
+		commit, err = q.db.Do(ctx, &sqldb.Op{
+			Name:     "queue_dedupe_sweep",
+			Epoch:    epoch,
+			Relieves: true,
+			Conditional: &sqldb.Conditional{
+				Exec:    func(int) []sqldb.Stmt { return []sqldb.Stmt{{SQL: dedupeSweepSQL}} },
+				Outcome: func(boot string, _ int) sqldb.Stmt { return sqldb.Stmt{SQL: dedupeMoreSQL, Args: []any{boot}} },
+			},
+		})
+		more = commit.Rows
+	}
+	return err
+}
