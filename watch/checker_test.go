@@ -1,0 +1,382 @@
+package watch_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/watch"
+)
+
+// A history is what writers have committed: what each operation made of the
+// keys that it changed, nil for deleted.
+type history struct {
+	mu         sync.Mutex
+	operations map[kv.Versionstamp]map[kv.Key]*string
+	err        error
+}
+
+func (h *history) add(v kv.Versionstamp, changes map[kv.Key]*string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.operations[v] = changes
+}
+
+// changedLater tells whether an operation after v changed k.
+func (h *history) changedLater(k kv.Key, v kv.Versionstamp) bool {
+	for at, changes := range h.operations {
+		if _, ok := changes[k]; ok && at > v {
+			return true
+		}
+	}
+	return false
+}
+
+// settle takes deletions out that found nothing: they changed nothing.
+func (h *history) settle() {
+	exists := map[kv.Key]bool{}
+	for _, v := range slices.Sorted(maps.Keys(h.operations)) {
+		for k, value := range h.operations[v] {
+			if value == nil && !exists[k] {
+				delete(h.operations[v], k)
+			}
+			exists[k] = value != nil
+		}
+	}
+}
+
+// write commits random operations until told to stop, the last one to its end.
+// Every value is different.
+func (h *history) write(ctx, stop context.Context, n *node, keys []kv.Key, rng *rand.Rand, name string) {
+	for i := 0; stop.Err() == nil; i++ {
+		var mutations []kv.Mutation
+		changes := map[kv.Key]*string{}
+		for range 1 + rng.IntN(4) {
+			k := keys[rng.IntN(len(keys))]
+			if _, twice := changes[k]; twice {
+				continue
+			}
+			if rng.IntN(4) == 0 {
+				mutations = append(mutations, remove(k))
+				changes[k] = nil
+				continue
+			}
+			value := fmt.Sprintf(`"%s %d %d"`, name, i, len(mutations))
+			mutations = append(mutations, set(k, value))
+			changes[k] = &value
+		}
+		result, err := n.store.Atomic(ctx, kv.AtomicRequest{Mutations: mutations})
+		if err != nil {
+			h.mu.Lock()
+			h.err = err
+			h.mu.Unlock()
+			return
+		}
+		h.add(result.Versionstamp, changes)
+		time.Sleep(time.Duration(rng.IntN(1000)) * time.Microsecond)
+	}
+}
+
+// A recording is what one client has seen over all of its connections.
+type recording struct {
+	name   string
+	req    watch.Request
+	events []*watch.Event // without initial states
+	state  map[kv.Key]kv.Entry
+	cuts   int
+	err    error
+}
+
+// record follows a request through the hubs until it has passed the position
+// that stop tells. The connection is cut at random events, and the client
+// comes back to any node.
+func (r *recording) record(ctx context.Context, nodes []*node, rng *rand.Rand, stop func() kv.Versionstamp) error {
+	since := r.req.Since
+	for {
+		req := r.req
+		req.Since, req.Initial = since, since == ""
+		s, err := nodes[rng.IntN(len(nodes))].hub.Open(ctx, req)
+		if err != nil {
+			return err
+		}
+		left := rng.IntN(60) // events until the cut
+		for ; left > 0; left-- {
+			e, err := s.Next(ctx, 20*time.Millisecond)
+			if err != nil {
+				s.Close()
+				return err
+			}
+			if e == nil {
+				if end := stop(); end != "" && s.Passed() >= end {
+					s.Close()
+					return nil
+				}
+				since = max(since, s.Passed())
+				continue
+			}
+			if e.Versionstamp <= since {
+				s.Close()
+				return fmt.Errorf("event %s does not come after %s", e.Versionstamp, since)
+			}
+			if since != "" {
+				r.events = append(r.events, e)
+			}
+			since = e.Versionstamp
+			for _, entry := range e.Entries {
+				r.state[entry.Key] = entry
+			}
+		}
+		if since == "" {
+			since = s.Start() // a prefix without entries
+		}
+		s.Close()
+		r.cuts++
+	}
+}
+
+// check compares a recording with the history.
+func (r *recording) check(t *testing.T, h *history) {
+	t.Helper()
+	for _, e := range r.events {
+		changes, known := h.operations[e.Versionstamp]
+		if !known {
+			t.Errorf("%s: event %s is of no operation", r.name, e.Versionstamp)
+			continue
+		}
+		shown := map[kv.Key]bool{}
+		for _, entry := range e.Entries {
+			shown[entry.Key] = true
+			want, changed := changes[entry.Key]
+			switch {
+			case !changed:
+				t.Errorf("%s: event %s shows %s, which its operation did not change", r.name, e.Versionstamp, entry.Key)
+			case want == nil && entry.Exists(), want != nil && string(entry.Value) != *want:
+				t.Errorf("%s: event %s shows %s as %s", r.name, e.Versionstamp, entry.Key, entry.Value)
+			case entry.Exists() && entry.Versionstamp != e.Versionstamp:
+				t.Errorf("%s: event %s shows %s at %s", r.name, e.Versionstamp, entry.Key, entry.Versionstamp)
+			}
+		}
+		for k := range changes {
+			if r.covers(k) && !shown[k] && !h.changedLater(k, e.Versionstamp) {
+				t.Errorf("%s: event %s lacks %s, which nothing has changed since", r.name, e.Versionstamp, k)
+			}
+		}
+	}
+}
+
+func (r *recording) covers(k kv.Key) bool {
+	for _, watched := range r.req.Keys {
+		if k == watched || r.req.Prefixes && k.HasPrefix(watched) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkEnd compares what a client has at the end with the database.
+func (r *recording) checkEnd(t *testing.T, entries map[kv.Key]kv.Entry) {
+	t.Helper()
+	for k, want := range entries {
+		got := r.state[k]
+		if r.covers(k) && (got.Versionstamp != want.Versionstamp || string(got.Value) != string(want.Value)) {
+			t.Errorf("%s ends with %s as %q at %s, the database has %q at %s",
+				r.name, k, got.Value, got.Versionstamp, want.Value, want.Versionstamp)
+		}
+	}
+	for k, got := range r.state {
+		if _, there := entries[k]; got.Exists() && !there {
+			t.Errorf("%s ends with %s, which the database does not have", r.name, k)
+		}
+	}
+}
+
+// A checked run has writers and watchers on two nodes. disturb runs beside
+// them and ends before them.
+func checkedRun(t *testing.T, d database, disturb func(ctx context.Context, nodes []*node) error) {
+	nodes := []*node{d.node(t), d.node(t)}
+	var keys []kv.Key
+	for i := range 12 {
+		keys = append(keys, key(t, "w", i%3, i))
+	}
+	h := &history{operations: map[kv.Versionstamp]map[kv.Key]*string{}}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := func(n int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(n))) }
+
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	writing, stopWriting := context.WithCancel(ctx)
+	var end kv.Versionstamp
+	var mu sync.Mutex
+	stop := func() kv.Versionstamp {
+		mu.Lock()
+		defer mu.Unlock()
+		return end
+	}
+	var writers, watchers sync.WaitGroup
+	for i, n := range nodes {
+		writers.Go(func() { h.write(ctx, writing, n, keys, rng(i), fmt.Sprint("node", i)) })
+	}
+	var recordings []*recording
+	for i, req := range []watch.Request{
+		{Keys: keys[:1]}, {Keys: keys[2:7]}, {Keys: keys},
+		{Keys: []kv.Key{key(t, "w", 0)}, Prefixes: true}, {Keys: []kv.Key{key(t, "w", 1), key(t, "w", 2, 2)}, Prefixes: true},
+		{Keys: []kv.Key{""}, Prefixes: true}, {Keys: []kv.Key{key(t, "w")}, Prefixes: true},
+	} {
+		req.Limit = 1000
+		r := &recording{name: fmt.Sprint("watcher ", i), req: req, state: map[kv.Key]kv.Entry{}}
+		recordings = append(recordings, r)
+		watchers.Go(func() { r.err = r.record(ctx, nodes, rng(10+i), stop) })
+	}
+	if err := disturb(ctx, nodes); err != nil {
+		t.Error(err)
+	}
+	stopWriting()
+	writers.Wait()
+	if h.err != nil {
+		t.Fatal(h.err)
+	}
+	last := nodes[0].commit(t, set(key(t, "end"), `"end"`))
+	endValue := `"end"`
+	h.add(last, map[kv.Key]*string{key(t, "end"): &endValue})
+	mu.Lock()
+	end = last
+	mu.Unlock()
+	watchers.Wait()
+	h.settle()
+
+	page, err := nodes[0].store.List(within(t), kv.Selector{Range: kv.SubtreeRange(""), Limit: 1000}, kv.ReadOptions{Consistency: kv.Strong})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := map[kv.Key]kv.Entry{}
+	for _, e := range page.Entries {
+		entries[e.Key] = e
+	}
+	events, cuts := 0, 0
+	for _, r := range recordings {
+		if r.err != nil {
+			t.Errorf("%s: %v", r.name, r.err)
+			continue
+		}
+		r.check(t, h)
+		r.checkEnd(t, entries)
+		events, cuts = events+len(r.events), cuts+r.cuts
+	}
+	t.Logf("%d operations, %d events, %d cuts", len(h.operations), events, cuts)
+	if events < 50 || cuts < 5 {
+		t.Errorf("only %d events and %d cuts: this run shows nothing", events, cuts)
+	}
+}
+
+// pass lets time pass while a run goes on.
+func pass(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func TestWatchersSeeEveryOperationOnceInOrderAndWhole(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, d database) {
+		checkedRun(t, d, func(ctx context.Context, _ []*node) error {
+			pass(ctx, time.Second)
+			return nil
+		})
+	})
+}
+
+func TestWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, d database) {
+		checkedRun(t, d, func(ctx context.Context, nodes []*node) error {
+			for range 10 {
+				// As much as is needed to come back at once.
+				if _, err := watch.Compact(ctx, nodes[1].db, 0, time.Second, 1000); err != nil {
+					return err
+				}
+				pass(ctx, 100*time.Millisecond)
+			}
+			return nil
+		})
+	})
+}
+
+func TestWatchersMissNothingWhileTheReplicaIsAway(t *testing.T) {
+	t.Parallel()
+	d, pair := sqld(t)
+	checkedRun(t, d, func(ctx context.Context, nodes []*node) error {
+		for range 2 {
+			pass(ctx, 500*time.Millisecond)
+			if err := pair.Replica.Kill(); err != nil {
+				return err
+			}
+			pass(ctx, 700*time.Millisecond)
+			if err := pair.Replica.Start(ctx); err != nil {
+				return err
+			}
+			pass(ctx, 500*time.Millisecond)
+			if err := pair.Replica.Pause(); err != nil {
+				return err
+			}
+			pass(ctx, time.Second)
+			if err := pair.Replica.Resume(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// The checker must find what it is there to find.
+func TestTheCheckerFindsWhatIsWrong(t *testing.T) {
+	a, b := key(t, "a"), key(t, "b")
+	one, two := "1", "2"
+	h := &history{operations: map[kv.Versionstamp]map[kv.Key]*string{
+		"00000000000000010000": {a: &one, b: &two},
+		"00000000000000020000": {a: nil},
+	}}
+	entry := func(k kv.Key, value string, v kv.Versionstamp) kv.Entry {
+		return kv.Entry{Key: k, Value: []byte(value), Versionstamp: v}
+	}
+	event := func(v kv.Versionstamp, entries ...kv.Entry) *watch.Event {
+		return &watch.Event{Versionstamp: v, Entries: entries}
+	}
+	for name, test := range map[string]struct {
+		e    *watch.Event
+		good bool
+	}{
+		"as it was":             {event("00000000000000010000", entry(a, "1", "00000000000000010000"), entry(b, "2", "00000000000000010000")), true},
+		"folded":                {event("00000000000000010000", entry(b, "2", "00000000000000010000")), true},
+		"deleted":               {event("00000000000000020000", kv.Entry{Key: a}), true},
+		"a part is missing":     {event("00000000000000010000", entry(a, "1", "00000000000000010000")), false},
+		"another value":         {event("00000000000000010000", entry(b, "1", "00000000000000010000")), false},
+		"another version":       {event("00000000000000010000", entry(b, "2", "00000000000000020000")), false},
+		"another key":           {event("00000000000000020000", entry(b, "2", "00000000000000020000"), kv.Entry{Key: a}), false},
+		"no such operation":     {event("00000000000000030000", kv.Entry{Key: a}), false},
+		"not deleted after all": {event("00000000000000020000", entry(a, "1", "00000000000000020000")), false},
+	} {
+		inner := &testing.T{}
+		r := &recording{name: name, req: watch.Request{Keys: []kv.Key{a, b}}, events: []*watch.Event{test.e}}
+		r.check(inner, h)
+		if inner.Failed() == test.good {
+			t.Errorf("%s: the checker says failed=%v", name, inner.Failed())
+		}
+	}
+	r := &recording{name: "end", req: watch.Request{Keys: []kv.Key{a, b}}, state: map[kv.Key]kv.Entry{a: entry(a, "1", "00000000000000010000")}}
+	for name, entries := range map[string]map[kv.Key]kv.Entry{
+		"stale": {a: entry(a, "2", "00000000000000020000")}, "gone": {},
+		"unseen": {a: r.state[a], b: entry(b, "2", "00000000000000010000")},
+	} {
+		inner := &testing.T{}
+		r.checkEnd(inner, entries)
+		if !inner.Failed() {
+			t.Errorf("%s: the checker finds nothing wrong at the end", name)
+		}
+	}
+}

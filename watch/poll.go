@@ -1,0 +1,238 @@
+package watch
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/buntime/keyval/kv"
+)
+
+// Bounds of the changes that one poll of prefixes answers with.
+const (
+	maxPollEntries = 1000
+	maxPollBytes   = 8 << 20
+)
+
+// A KeysPoll asks what has changed of exact keys.
+type KeysPoll struct {
+	Keys []kv.Key
+	// Known are the versionstamps that the client has, in the order of Keys,
+	// "" for missing ones; nil for a client that knows nothing.
+	Known []kv.Versionstamp
+	// Since asks instead for what has changed after a position.
+	Since kv.Versionstamp
+	// Wait is how long to wait for a change if there is none.
+	Wait time.Duration
+	// Read says how fresh the answer must be.
+	Read kv.ReadOptions
+}
+
+// A KeysChanged answers it.
+type KeysChanged struct {
+	// Entries are those that have changed, in the order of the keys.
+	Entries []kv.Entry
+	// Versionstamps are those of all keys, in their order, "" for missing ones.
+	Versionstamps []kv.Versionstamp
+	// Position is that of the snapshot.
+	Position kv.Versionstamp
+}
+
+// PollKeys answers as soon as one of the keys is not as the client knows it,
+// or after the wait.
+func (h *Hub) PollKeys(ctx context.Context, poll KeysPoll) (KeysChanged, error) {
+	if poll.Since != "" {
+		return h.pollKeysSince(ctx, poll)
+	}
+	known := poll.Known
+	if known == nil {
+		known = make([]kv.Versionstamp, len(poll.Keys))
+	}
+	if poll.Wait == 0 {
+		return h.compare(ctx, poll, known, "")
+	}
+	// The stream is there before the first look: no change falls in between.
+	s, err := h.Open(ctx, Request{Keys: poll.Keys})
+	if err != nil {
+		return KeysChanged{}, err
+	}
+	defer s.Close()
+	deadline := time.Now().Add(poll.Wait)
+	for {
+		changed, err := h.compare(ctx, poll, known, s.Passed())
+		if err != nil || len(changed.Entries) > 0 {
+			return changed, err
+		}
+		e, err := s.Next(ctx, time.Until(deadline))
+		if err != nil || e == nil {
+			return changed, err
+		}
+	}
+}
+
+// compare reads keys and picks those that differ from what is known.
+func (h *Hub) compare(ctx context.Context, poll KeysPoll, known []kv.Versionstamp, from kv.Versionstamp) (KeysChanged, error) {
+	return h.pick(ctx, poll, from, func(i int, e kv.Entry) bool { return e.Versionstamp != known[i] })
+}
+
+// pick reads the keys, not older than a position, and picks some.
+func (h *Hub) pick(ctx context.Context, poll KeysPoll, from kv.Versionstamp, pick func(int, kv.Entry) bool) (KeysChanged, error) {
+	ctx, cancel := h.bounded(ctx)
+	defer cancel()
+	poll.Read.Min = max(poll.Read.Min, from)
+	entries, position, err := h.cfg.Store.Get(ctx, poll.Keys, poll.Read)
+	if err != nil {
+		return KeysChanged{}, failure(err)
+	}
+	answer := KeysChanged{Position: position, Versionstamps: make([]kv.Versionstamp, len(entries))}
+	for i, e := range entries {
+		answer.Versionstamps[i] = e.Versionstamp
+		if pick(i, e) {
+			answer.Entries = append(answer.Entries, e)
+		}
+	}
+	return answer, nil
+}
+
+// pollKeysSince answers with the present state of the keys that the change log
+// names after a position.
+func (h *Hub) pollKeysSince(ctx context.Context, poll KeysPoll) (KeysChanged, error) {
+	changed, position, err := h.collect(ctx, Request{Keys: poll.Keys, Since: poll.Since}, poll.Wait)
+	if err != nil {
+		return KeysChanged{}, err
+	}
+	named := map[kv.Key]bool{}
+	for _, e := range changed {
+		named[e.Key] = true
+	}
+	return h.pick(ctx, poll, position, func(i int, e kv.Entry) bool {
+		// The state is newer than the log was read: what it shows counts too.
+		return named[e.Key] || e.Versionstamp > poll.Since
+	})
+}
+
+// A PrefixPoll asks what has changed at and below prefixes.
+type PrefixPoll struct {
+	Prefixes []kv.Key
+	// Since is the position that the client has seen; "" for none.
+	Since kv.Versionstamp
+	// Known are the entries that the client has seen, for one that keeps no
+	// position; nil for none.
+	Known map[kv.Key]kv.Versionstamp
+	// Limit bounds the entries of an answer that begins with the present state.
+	Limit int
+	// Wait is how long to wait for a change if there is none.
+	Wait time.Duration
+	// Read says how fresh an answer that begins with the present state must be.
+	Read kv.ReadOptions
+}
+
+// A PrefixChanged answers it.
+type PrefixChanged struct {
+	// Entries are those that have changed; deleted ones do not exist.
+	Entries []kv.Entry
+	// Position is what the answer has seen: the next poll's Since.
+	Position kv.Versionstamp
+}
+
+// PollPrefix answers with the present state, or with what has changed since
+// the client last asked, as soon as there is something, or after the wait.
+func (h *Hub) PollPrefix(ctx context.Context, poll PrefixPoll) (PrefixChanged, error) {
+	since := poll.Since
+	if since == "" {
+		state, err := h.presentState(ctx, poll)
+		if err != nil || len(state.Entries) > 0 || poll.Wait == 0 {
+			return state, err
+		}
+		since = state.Position
+	}
+	entries, position, err := h.collect(ctx, Request{Keys: poll.Prefixes, Prefixes: true, Since: since}, poll.Wait)
+	return PrefixChanged{Entries: entries, Position: position}, err
+}
+
+// presentState is the state at and below the prefixes, without what the client
+// knows.
+func (h *Hub) presentState(ctx context.Context, poll PrefixPoll) (PrefixChanged, error) {
+	ctx, cancel := h.bounded(ctx)
+	defer cancel()
+	if poll.Known != nil {
+		return h.differences(ctx, poll)
+	}
+	entries, position, err := h.state(ctx, Request{Keys: poll.Prefixes, Prefixes: true, Limit: poll.Limit, Read: poll.Read}, "")
+	return PrefixChanged{Entries: entries, Position: position}, failure(err)
+}
+
+// differences compares the state with what a client of the original server
+// knows: entries up to the limit, and all that it named.
+func (h *Hub) differences(ctx context.Context, poll PrefixPoll) (PrefixChanged, error) {
+	var reads []kv.Read
+	for k := range poll.Known {
+		reads = append(reads, kv.Read{Key: k})
+	}
+	for _, prefix := range (Filter{Keys: poll.Prefixes, Prefixes: true}).normal().Keys {
+		reads = append(reads, kv.Read{List: &kv.Selector{Range: kv.SubtreeRange(prefix), Limit: poll.Limit}})
+	}
+	result, err := h.cfg.Store.Transaction(ctx, kv.TransactionRequest{Reads: reads})
+	if err != nil {
+		return PrefixChanged{}, failure(err)
+	}
+	answer := PrefixChanged{Position: result.Versionstamp}
+	seen := map[kv.Key]bool{}
+	for _, entries := range result.Reads {
+		for _, e := range entries {
+			if !seen[e.Key] && e.Versionstamp != poll.Known[e.Key] {
+				answer.Entries = append(answer.Entries, e)
+			}
+			seen[e.Key] = true
+		}
+	}
+	slices.SortFunc(answer.Entries, byKey)
+	return answer, nil
+}
+
+// collect follows a stream from a position until it is level or has enough,
+// and returns the last state of each key that changed, and the position that
+// it has come to. If nothing has changed it waits.
+func (h *Hub) collect(ctx context.Context, req Request, wait time.Duration) ([]kv.Entry, kv.Versionstamp, error) {
+	s, err := h.Open(ctx, req)
+	if err != nil {
+		return nil, "", err
+	}
+	defer s.Close()
+	last := map[kv.Key]kv.Entry{}
+	bytes := 0
+	deadline := time.Now().Add(wait)
+	for len(last) < maxPollEntries && bytes < maxPollBytes {
+		idle := time.Duration(0)
+		if len(last) == 0 {
+			idle = time.Until(deadline)
+		}
+		e, err := s.Next(ctx, idle)
+		if err != nil {
+			return nil, "", err
+		}
+		if e == nil {
+			break
+		}
+		for _, entry := range e.Entries {
+			bytes += len(entry.Value) - len(last[entry.Key].Value)
+			last[entry.Key] = entry
+		}
+	}
+	entries := make([]kv.Entry, 0, len(last))
+	for _, entry := range last {
+		entries = append(entries, entry)
+	}
+	slices.SortFunc(entries, byKey)
+	return entries, s.Passed(), nil
+}
+
+func byKey(a, b kv.Entry) int {
+	switch {
+	case a.Key < b.Key:
+		return -1
+	case a.Key > b.Key:
+		return 1
+	}
+	return 0
+}
