@@ -1,0 +1,61 @@
+package httpapi
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/kv"
+)
+
+const (
+	// maxPooledBytes is the largest buffer that is kept for the next answer. Few
+	// answers are larger, and those that are should not stay in memory.
+	maxPooledBytes = 64 << 10
+	// largeAnswerBytes is the size from which an answer counts against
+	// maxInFlightBytes: smaller ones are bounded by the number of connections.
+	largeAnswerBytes = 1 << 20
+	// maxInFlightBytes bounds what large answers hold while slow readers take
+	// them. Beyond it a node says 429.
+	maxInFlightBytes = 512 << 20
+	// maxAnswerBytes is the budget of one answer.
+	maxAnswerBytes = 64 << 20
+)
+
+// bufferPool holds the memory of answers that have been sent.
+type bufferPool struct{ pool sync.Pool }
+
+func (p *bufferPool) get() []byte {
+	if b, ok := p.pool.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, 1024)
+}
+
+func (p *bufferPool) put(b []byte) {
+	if cap(b) > 0 && cap(b) <= maxPooledBytes {
+		p.pool.Put(&b)
+	}
+}
+
+// reserve makes room for an answer of about n bytes, before it is rendered.
+func (c *call) reserve(n int64) error {
+	switch {
+	case n > maxAnswerBytes:
+		return fmt.Errorf("%w: the answer has more than 64 MiB; ask for less at once, or use /keys/paginate", kv.ErrTooLarge)
+	case n < largeAnswerBytes:
+		return nil
+	case !c.server.inFlight.TryAcquire(n):
+		return fmt.Errorf("%w: too many large answers are on their way", sqldb.ErrOverloaded)
+	}
+	c.reserved = n
+	return nil
+}
+
+// release gives back what the call has held, once its answer is written.
+func (c *call) release() {
+	if c.reserved > 0 {
+		c.server.inFlight.Release(c.reserved)
+	}
+	c.server.buffers.put(c.out)
+}

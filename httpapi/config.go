@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/kv"
+)
+
+// Config is what New needs.
+type Config struct {
+	// Store is the database. Required.
+	Store Store
+	// Queue is the node's access to the queues; nil: there are none, and enqueue
+	// is refused.
+	Queue Queue
+	// Watch follows the change log; nil: there are no watch routes.
+	Watch Watch
+	// Cluster is what GET /cluster tells about the other nodes; nil: a node that
+	// knows no other.
+	Cluster Cluster
+	// Node is what GET /cluster tells about this node.
+	Node api.ClusterNode
+	// Positions is how far this node knows the database and has read it; nil:
+	// GET /cluster tells none.
+	Positions func() api.Positions
+	// Checks must all pass for GET /readyz to answer 200.
+	Checks []Check
+
+	// BasePath is where the dialect of the original JavaScript client is mounted,
+	// such as "/_/plugin-keyval"; "" for nowhere.
+	BasePath string
+	// DefaultConsistency is what a read under "/" gets when it does not ask.
+	DefaultConsistency kv.Consistency
+	// OperationTimeout bounds a request's work in the database. Positive.
+	OperationTimeout time.Duration
+	// MaxValueBytes is the largest value, in bytes of JSON. Positive.
+	MaxValueBytes int
+	// CORSOrigins are the origins, such as https://app.example, whose pages may
+	// call the API; "*" for any. Empty: same origin only.
+	CORSOrigins []string
+
+	// Logger takes one record for each failure of ours. Nil: they are dropped.
+	Logger *slog.Logger
+	// Registerer takes the metrics, Gatherer is what GET /metrics/prometheus
+	// shows. Nil: a registry of the handler's own.
+	Registerer prometheus.Registerer
+	Gatherer   prometheus.Gatherer
+	// TracerProvider makes the spans of requests; nil: none are made.
+	TracerProvider trace.TracerProvider
+	// Snapshots are the sections of the JSON of GET /metrics apart from
+	// operations, by name. They are called for each request and must be cheap:
+	// figures that cost a scan are sampled by whoever provides them.
+	Snapshots map[string]func(context.Context) (any, error)
+}
+
+// A Check is one condition of readiness.
+type Check struct {
+	// Name is what the answer of GET /readyz calls the check: database, position.
+	Name string
+	// Ready is nil, or why the node should get no requests. It must not block
+	// longer than the context allows.
+	Ready func(context.Context) error
+}
+
+// Validate names the first field that New could not work with.
+func (c Config) Validate() error {
+	switch {
+	case c.Store == nil:
+		return errors.New("httpapi: Config.Store is nil")
+	case c.OperationTimeout <= 0:
+		return fmt.Errorf("httpapi: Config.OperationTimeout is %v, want more than 0", c.OperationTimeout)
+	case c.MaxValueBytes <= 0:
+		return fmt.Errorf("httpapi: Config.MaxValueBytes is %d, want more than 0", c.MaxValueBytes)
+	case (c.Registerer == nil) != (c.Gatherer == nil):
+		return errors.New("httpapi: Config.Registerer and Config.Gatherer must be given together")
+	}
+	return validateBasePath(c.BasePath)
+}
+
+func validateBasePath(path string) error {
+	if path == "" {
+		return nil
+	}
+	if !strings.HasPrefix(path, "/") || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "{}*?#% ") {
+		return fmt.Errorf("httpapi: Config.BasePath is %q, want a path that begins with / and does not end with it", path)
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Registerer == nil {
+		registry := prometheus.NewRegistry()
+		c.Registerer, c.Gatherer = registry, registry
+	}
+	return c
+}

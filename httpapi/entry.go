@@ -1,0 +1,73 @@
+package httpapi
+
+import (
+	"strconv"
+
+	"github.com/buntime/keyval/kv"
+)
+
+// appendEntry renders an entry. The value is copied as the JSON that it is.
+func appendEntry(dst []byte, e *kv.Entry) []byte {
+	dst = append(dst, `{"key":`...)
+	dst = e.Key.AppendJSON(dst)
+	if !e.Exists() {
+		return append(dst, `,"value":null,"versionstamp":null}`...)
+	}
+	dst = append(dst, `,"value":`...)
+	dst = append(dst, e.Value...)
+	dst = append(dst, `,"versionstamp":"`...)
+	dst = append(dst, e.Versionstamp...)
+	dst = append(dst, '"')
+	if e.ExpiresAt != 0 {
+		dst = append(dst, `,"expiresAt":`...)
+		dst = strconv.AppendInt(dst, e.ExpiresAt, 10)
+	}
+	return append(dst, '}')
+}
+
+// appendEntries renders an array of entries.
+func appendEntries(dst []byte, entries []kv.Entry) []byte {
+	dst = append(dst, '[')
+	for i := range entries {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendEntry(dst, &entries[i])
+	}
+	return append(dst, ']')
+}
+
+// appendConflicts renders keys with the versionstamps that they have.
+func appendConflicts(dst []byte, conflicts []kv.Check) []byte {
+	dst = append(dst, '[')
+	for i, c := range conflicts {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"key":`...)
+		dst = c.Key.AppendJSON(dst)
+		dst = append(dst, `,"versionstamp":`...)
+		dst = appendVersionstamp(dst, c.Versionstamp)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
+}
+
+func appendVersionstamp(dst []byte, v kv.Versionstamp) []byte {
+	if v == "" {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '"')
+	dst = append(dst, v...)
+	return append(dst, '"')
+}
+
+// entriesBytes is about how long entries are when rendered.
+func entriesBytes(entries []kv.Entry) int64 {
+	const members = int64(len(`{"key":,"value":,"versionstamp":"01234567890123456789","expiresAt":0123456789012},`))
+	n := int64(0)
+	for i := range entries {
+		n += members + int64(len(entries[i].Key)) + int64(len(entries[i].Value))
+	}
+	return n
+}

@@ -1,0 +1,103 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	stampPattern = regexp.MustCompile(`"[0-9a-f]{20}"`)
+	timePattern  = regexp.MustCompile(`"expiresAt":[0-9]+`)
+)
+
+// The requests of the original JavaScript client, @buntime/keyval, as it sends
+// them to the base path: parts go through encodeURIComponent, and in a query
+// through URLSearchParams on top of that. Requests build on those before them.
+// What the client reads of an answer is in want, with <vs> for any versionstamp.
+var originalRequests = []struct {
+	call                 string
+	method, target, body string
+	status               int
+	want                 string
+}{
+	{`set(["users", 123], {name: "Ann"})`, "PUT", "/keys/users/123", `{"name":"Ann"}`, 200, `{"ok":true,"versionstamp":"<vs>"}`},
+	{`set(["users", 123, "mail"], "a@b", {expiresIn: "1h"})`, "PUT", "/keys/users/123/mail?expiresIn=3600000", `"a@b"`, 200, `{"ok":true,"versionstamp":"<vs>"}`},
+	{`set(["a b", "ä/,%"], 1n)`, "PUT", "/keys/a%20b/%C3%A4%2F%2C%25", `1`, 200, `{"ok":true,"versionstamp":"<vs>"}`},
+	{`set(["it's(*)!~"], null)`, "PUT", "/keys/it's(*)!~", `null`, 200, `{"ok":true,"versionstamp":"<vs>"}`},
+	{`get(["a b", "ä/,%"])`, "GET", "/keys/a%20b/%C3%A4%2F%2C%25", "", 200, `{"key":["a b","ä/,%"],"value":1,"versionstamp":"<vs>"}`},
+	{`get(["it's(*)!~"])`, "GET", "/keys/it's(*)!~", "", 200, `{"key":["it's(*)!~"],"value":null,"versionstamp":"<vs>"}`},
+	{`get(["users", 123])`, "GET", "/keys/users/123", "", 200, `{"key":["users",123],"value":{"name":"Ann"},"versionstamp":"<vs>"}`},
+	{`get(["users", 9])`, "GET", "/keys/users/9", "", 404, ``},
+	{`get([["users", 123], ["none"]])`, "POST", "/keys/batch", `{"keys":[["users",123],["none"]]}`, 200,
+		`[{"key":["users",123],"value":{"name":"Ann"},"versionstamp":"<vs>"},{"key":["none"],"value":null,"versionstamp":null}]`},
+
+	{`list([])`, "GET", "/keys?limit=1", "", 200, `[{"key":["a b","ä/,%"],"value":1,"versionstamp":"<vs>"}]`},
+	{`list(["a b"])`, "GET", "/keys?prefix=a%2520b", "", 200, `[{"key":["a b","ä/,%"],"value":1,"versionstamp":"<vs>"}]`},
+	{`list(["a b"], {start: ["a b", "ä/,%"], reverse: true})`, "GET", "/keys?prefix=a%2520b&start=a%2520b%2F%25C3%25A4%252F%252C%2525&reverse=true", "", 200,
+		`[{"key":["a b","ä/,%"],"value":1,"versionstamp":"<vs>"}]`},
+	{`list(["users"], {limit: 1})`, "GET", "/keys?prefix=users&limit=1", "", 200, `[{"key":["users",123],"value":{"name":"Ann"},"versionstamp":"<vs>"}]`},
+	{`list(["users"], {start: ["users", 9], end: ["users", 1]})`, "GET", "/keys?prefix=users&start=users%2F9&end=users%2F1", "", 200, `[]`},
+	{`count(["users"])`, "GET", "/keys/count?prefix=users", "", 200, `{"count":2}`},
+	{`count([])`, "GET", "/keys/count", "", 200, `{"count":4}`},
+	{`paginate(["users", 123], {limit: 10})`, "GET", "/keys/paginate?prefix=users%2F123&limit=10", "", 200,
+		`{"entries":[{"key":["users",123,"mail"],"value":"a@b","versionstamp":"<vs>","expiresAt":<ms>}],"cursor":null,"hasMore":false}`},
+
+	{`atomic().check(…).set(…).sum(…).append(…).delete(…).commit()`, "POST", "/atomic",
+		`{"checks":[{"key":["n"],"versionstamp":null}],"mutations":[{"type":"set","key":["s"],"value":{"n":{"__type":"bigint","value":"5"}},"expiresIn":60000},{"type":"sum","key":["n"],"value":{"__type":"bigint","value":"5"}},{"type":"max","key":["n"],"value":{"__type":"bigint","value":"7"}},{"type":"append","key":["l"],"value":[1]},{"type":"prepend","key":["l"],"value":[0]},{"type":"delete","key":["s"]}]}`,
+		200, `{"ok":true,"versionstamp":"<vs>"}`},
+	{`atomic().check(…) that fails`, "POST", "/atomic", `{"checks":[{"key":["n"],"versionstamp":null}],"mutations":[]}`, 200,
+		`{"ok":false,"conflicts":[{"key":["n"],"versionstamp":"<vs>"}]}`},
+	{`get(["n"]) after sum and max`, "GET", "/keys/n", "", 200, `{"key":["n"],"value":{"__type":"bigint","value":"7"},"versionstamp":"<vs>"}`},
+	{`get(["l"]) after append and prepend`, "GET", "/keys/l", "", 200, `{"key":["l"],"value":[0,1],"versionstamp":"<vs>"}`},
+	{`transaction(tx => tx.get(["none"])) without writes`, "POST", "/atomic", `{"checks":[{"key":["none"],"versionstamp":null}],"mutations":[]}`, 200, `{"ok":true,"versionstamp":"<vs>"}`},
+
+	{`delete(["users", 123], {exact: true})`, "DELETE", "/keys/users/123", `{"exact":true}`, 200, `{"success":true,"deletedCount":1}`},
+	{`delete([["users", 123], ["l"]], {exact: true})`, "POST", "/keys/delete-batch", `{"keys":[["users",123],["l"]],"exact":true}`, 200, `{"success":true,"deletedCount":1}`},
+	{`delete(["users"])`, "DELETE", "/keys/users", "", 200, `{"success":true,"deletedCount":1}`},
+	{`delete([["n"], ["a b"]])`, "POST", "/keys/delete-batch", `{"keys":[["n"],["a b"]]}`, 200, `{"success":true,"deletedCount":2}`},
+}
+
+func TestTheOriginalClientsRequestsWorkUnchanged(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, f *fixture) {
+		for _, c := range originalRequests {
+			var headers []string
+			if c.body != "" {
+				headers = append(headers, "Content-Type: application/json")
+			}
+			got := f.do(c.method, basePath+c.target, c.body, headers...)
+			if got.status != c.status {
+				t.Errorf("%s: got %d %s, want %d", c.call, got.status, got.body, c.status)
+			}
+			if text := blank(got.body); c.want != "" && text != c.want {
+				t.Errorf("%s: got %s, want %s", c.call, text, c.want)
+			}
+		}
+	})
+}
+
+// blank puts <vs> and <ms> in place of versionstamps and times.
+func blank(body string) string {
+	return timePattern.ReplaceAllString(stampPattern.ReplaceAllString(body, `"<vs>"`), `"expiresAt":<ms>`)
+}
+
+func TestTheOriginalClientReadsItsMetrics(t *testing.T) {
+	f := mustServe(t)
+	f.must("PUT", basePath+"/keys/a", "1")
+	var metrics struct {
+		Operations map[string]struct {
+			Count, Errors int64
+			AvgLatencyMs  float64
+		}
+	}
+	if err := json.Unmarshal([]byte(f.must("GET", basePath+"/metrics", "", "Accept: */*").body), &metrics); err != nil {
+		t.Fatal(err)
+	}
+	if set := metrics.Operations["set"]; set.Count != 1 || set.Errors != 0 || set.AvgLatencyMs <= 0 {
+		t.Errorf("operations.set: got %+v, want one that took some time", set)
+	}
+	if text := f.must("GET", basePath+"/metrics/prometheus", "").body; !strings.Contains(text, "keyval_http_request_duration_seconds_count") {
+		t.Errorf("/metrics/prometheus: got %.200s, want Prometheus text", text)
+	}
+}

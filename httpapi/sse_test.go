@@ -1,0 +1,239 @@
+package httpapi
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mustServeRoute serves one route on a real port, with a server that has no store.
+func mustServeRoute(t *testing.T, serve func(context.Context, *call) error) (*Server, *httptest.Server) {
+	t.Helper()
+	s, err := New(Config{Store: struct{ Store }{}, OperationTimeout: time.Second, MaxValueBytes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mux.Get("/stream", s.endpoint(&route{method: "GET", pattern: "/stream", op: "stream", waits: true, serve: serve}, &dialect{}))
+	server := httptest.NewUnstartedServer(s)
+	server.Config = NewServer(ListenConfig{Handler: s, ReadTimeout: 50 * time.Millisecond})
+	server.Start()
+	t.Cleanup(server.Close)
+	t.Cleanup(s.EndWaits)
+	return s, server
+}
+
+func mustGet(t *testing.T, server *httptest.Server) *http.Response {
+	t.Helper()
+	answer, err := server.Client().Get(server.URL + "/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { answer.Body.Close() })
+	return answer
+}
+
+func TestEventsAreLinesThatEndInAnEmptyOne(t *testing.T) {
+	_, server := mustServeRoute(t, func(_ context.Context, c *call) error {
+		s := c.stream()
+		return errors.Join(
+			s.retry(time.Second),
+			s.event("change", "7", []byte(`[{"a":1}]`)),
+			s.event("ping", "8", nil),
+			s.comment("here"),
+			s.event("message", "", []byte(`1`)),
+		)
+	})
+	answer := mustGet(t, server)
+	for name, want := range map[string]string{
+		"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no",
+	} {
+		if got := answer.Header.Get(name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	got, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "retry: 1000\n\n" +
+		"event: change\nid: 7\ndata: [{\"a\":1}]\n\n" +
+		"event: ping\nid: 8\ndata: \n\n" +
+		": here\n\n" +
+		"event: message\ndata: 1\n\n"
+	if string(got) != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// originalParser is how the original client reads a stream: every chunk on its own,
+// with only an incomplete line carried over.
+type originalParser struct {
+	rest   string
+	events []string
+}
+
+func (p *originalParser) chunk(text string) {
+	lines := strings.Split(p.rest+text, "\n")
+	p.rest = lines[len(lines)-1]
+	event, data := "", ""
+	for _, line := range lines[:len(lines)-1] {
+		switch {
+		case strings.HasPrefix(line, "event:"):
+			event = strings.TrimSpace(line[len("event:"):])
+		case strings.HasPrefix(line, "data:"):
+			data = strings.TrimSpace(line[len("data:"):])
+		case line == "" && event == "change" && data != "":
+			p.events = append(p.events, data)
+			event, data = "", ""
+		}
+	}
+}
+
+func TestTheOriginalClientReadsALargeEventThatArrivesInChunks(t *testing.T) {
+	data := `"` + strings.Repeat("x", 200_000) + `"`
+	text := string(appendEvent(nil, "change", "00010000000000020000", []byte(data)))
+	for _, size := range []int{1448, 4096, 65536} {
+		var p originalParser
+		for rest := text; rest != ""; {
+			n := min(size, len(rest))
+			p.chunk(rest[:n])
+			rest = rest[n:]
+		}
+		if len(p.events) != 1 || p.events[0] != data {
+			t.Errorf("chunks of %d bytes: got %d events, want 1", size, len(p.events))
+		}
+	}
+}
+
+func TestASmallEventIsOneWrite(t *testing.T) {
+	release := make(chan struct{})
+	_, server := mustServeRoute(t, func(_ context.Context, c *call) error {
+		err := c.stream().event("change", "7", []byte(`[]`))
+		<-release
+		return err
+	})
+	defer close(release)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 4096)
+	n, err := conn.Read(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(answer[:n]); !strings.HasSuffix(got, "event: change\nid: 7\ndata: []\n\n\r\n") {
+		t.Errorf("the first read got %q, want the whole event", got)
+	}
+}
+
+func TestAnEventOfTwoLinesIsABug(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("it was sent")
+		}
+	}()
+	appendEvent(nil, "change", "", []byte("a\nb"))
+}
+
+func TestAStreamOutlivesTheTimeoutsOfRequestsAndEndsWithTheNode(t *testing.T) {
+	cause := make(chan error, 1)
+	s, server := mustServeRoute(t, func(ctx context.Context, c *call) error {
+		stream := c.stream()
+		if err := stream.event("ping", "", nil); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			cause <- context.Cause(ctx)
+			return nil
+		// Longer than the server's read timeout of 50 ms.
+		case <-time.After(200 * time.Millisecond):
+		}
+		if err := stream.event("ping", "late", nil); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		cause <- context.Cause(ctx)
+		return nil
+	})
+	lines := bufio.NewScanner(mustGet(t, server).Body)
+	for lines.Scan() && lines.Text() != "id: late" {
+	}
+	s.EndWaits()
+	for lines.Scan() {
+	}
+	if err := lines.Err(); err != nil {
+		t.Errorf("the stream did not end cleanly: %v", err)
+	}
+	if got := <-cause; !errors.Is(got, errDraining) {
+		t.Errorf("cause: got %v, want %v", got, errDraining)
+	}
+}
+
+func TestAStreamEndsWhenItsReaderHasGone(t *testing.T) {
+	ended := make(chan error, 1)
+	_, server := mustServeRoute(t, func(ctx context.Context, c *call) error {
+		err := c.stream().event("ping", "", nil)
+		<-ctx.Done()
+		ended <- err
+		return ctx.Err()
+	})
+	mustGet(t, server).Body.Close()
+	server.CloseClientConnections()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the route still waits")
+	}
+}
+
+func TestAnErrorBeforeAStreamStartsIsAnswered(t *testing.T) {
+	_, server := mustServeRoute(t, func(context.Context, *call) error { return invalidArgument("no") })
+	if got := mustGet(t, server).StatusCode; got != 400 {
+		t.Errorf("got %d, want 400", got)
+	}
+}
+
+func TestAPanicInAStreamBreaksTheConnection(t *testing.T) {
+	_, server := mustServeRoute(t, func(_ context.Context, c *call) error {
+		if err := c.stream().event("ping", "", nil); err != nil {
+			return err
+		}
+		panic("on purpose")
+	})
+	if _, err := io.ReadAll(mustGet(t, server).Body); err == nil {
+		t.Error("the reader took it for the end of the stream")
+	}
+}
+
+func TestALongPollThatTheDrainEndsIsUnavailable(t *testing.T) {
+	started := make(chan struct{})
+	s, server := mustServeRoute(t, func(ctx context.Context, _ *call) error {
+		close(started)
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})
+	go func() {
+		<-started
+		s.EndWaits()
+	}()
+	answer := mustGet(t, server)
+	if answer.StatusCode != 503 || answer.Header.Get("Retry-After") == "" {
+		t.Errorf("got %d, Retry-After %q, want 503 with one", answer.StatusCode, answer.Header.Get("Retry-After"))
+	}
+}

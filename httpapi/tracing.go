@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/buntime/keyval/httpapi/api"
+)
+
+// tracing makes a server span for each request, named by its route. Without a
+// tracer provider it costs nothing.
+type tracing struct{ tracer trace.Tracer }
+
+func newTracing(provider trace.TracerProvider) tracing {
+	if provider == nil {
+		return tracing{}
+	}
+	return tracing{tracer: provider.Tracer("github.com/buntime/keyval/httpapi")}
+}
+
+// routeTracer starts the spans of one route.
+type routeTracer struct {
+	tracer  trace.Tracer
+	name    string
+	options []trace.SpanStartOption
+}
+
+func (t tracing) route(r *route) routeTracer {
+	return routeTracer{
+		tracer: t.tracer,
+		name:   r.method + " " + r.name(),
+		options: []trace.SpanStartOption{
+			trace.WithSpanKind(trace.SpanKindServer),
+			trace.WithAttributes(
+				attribute.String("http.request.method", r.method),
+				attribute.String("http.route", r.name()),
+			),
+		},
+	}
+}
+
+// span is a request's span; the zero span does nothing.
+type span struct{ span trace.Span }
+
+// start continues the caller's trace if it sent one.
+func (t routeTracer) start(r *http.Request) (context.Context, span) {
+	ctx := r.Context()
+	if t.tracer == nil {
+		return ctx, span{}
+	}
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	ctx, s := t.tracer.Start(ctx, t.name, t.options...)
+	return ctx, span{span: s}
+}
+
+func (s span) end(outcome api.Code, status int, requestID string) {
+	if s.span == nil {
+		return
+	}
+	if s.span.IsRecording() {
+		s.span.SetAttributes(
+			attribute.Int("http.response.status_code", max(status, http.StatusOK)),
+			attribute.String("keyval.outcome", string(outcome)),
+			attribute.String("keyval.request_id", requestID),
+		)
+		if status >= http.StatusInternalServerError {
+			s.span.SetStatus(codes.Error, string(outcome))
+		}
+	}
+	s.span.End()
+}

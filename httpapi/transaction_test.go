@@ -1,0 +1,14 @@
+package httpapi
+
+import (
+	"testing"
+
+	"github.com/buntime/keyval/kv"
+)
+
+func TestALostSnapshotIsAnAnswerOfItsOwn(t *testing.T) {
+	got := appendTransaction(nil, &kv.TransactionRequest{}, &kv.TransactionResult{SnapshotTooOld: true}, nil)
+	if want := `{"ok":false,"error":"snapshot_too_old"}`; string(got) != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
