@@ -1,0 +1,50 @@
+// Package client is the Go client of keyval: keys, atomic operations,
+// transactions, queues and watches over HTTP.
+//
+//	c, err := client.New("http://127.0.0.1:8080")
+//	versionstamp, err := c.Put(ctx, api.Key{"users", "alice"}, map[string]any{"age": 30})
+//	entry, err := c.Get(ctx, api.Key{"users", "alice"})
+//	user, err := client.Value[User](entry)
+//
+// # What it guarantees
+//
+// Reads see the client's own writes and never go back in time, from whichever node
+// the answers come: the client sends the newest versionstamp that it has seen with
+// every session read. Session gives independent parts of a program a position of
+// their own; WithoutSession turns this off. A strong read sees every write that was
+// answered before it, an eventual one promises nothing.
+//
+// A request is repeated only if that is safe, with growing random delays, not
+// before a Retry-After, within RetryPolicy and the context:
+//
+//   - anything that a node refused for now and did not carry out (429, or 503
+//     "unavailable"), and anything that could not be sent, since no connection
+//     came about;
+//   - after a broken connection, a silent node, 503 "commit_unknown" or a proxy's
+//     502, 503 or 504, when the request may have been carried out: reads, what is
+//     done to a message with its receipt, and writes with an idempotency key.
+//
+// Atomic operations, transactions and enqueued messages have an idempotency key
+// unless told otherwise, Put and Delete have one when asked; Idempotency says why.
+// A write without a key whose outcome is unknown is returned as an error, never
+// repeated.
+//
+// A watch gives every change, or a later one of the same key, in commit order,
+// each once, over broken connections and changing nodes, or ends in an error that
+// says that it cannot. Consume handles every message at least once.
+//
+// # Errors
+//
+// What a node refuses is an *api.Error, whose code errors.Is finds:
+//
+//	if errors.Is(err, api.NotFound) { … }
+//
+// A failed check or a lost race is ErrConflict. Anything else is an error of the
+// network or the context. Tokens are in no error and no log line.
+//
+// # Resources
+//
+// Answers and events over 72 MiB are refused. Every call ends with its context;
+// without a deadline in it, each attempt ends after RetryPolicy.AttemptTimeout.
+// The package starts goroutines in Consume only, which waits for them.
+package client

@@ -1,0 +1,154 @@
+// Package node puts the parts of keyval together into one node: it opens the
+// database, joins the cluster, serves the API, and stops all of it in order.
+package node
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+// The values of Config.DefaultConsistency.
+const (
+	ConsistencySession  = "session"
+	ConsistencyStrong   = "strong"
+	ConsistencyEventual = "eventual"
+)
+
+// MaxValueBytesLimit is the largest MaxValueBytes: 4 MiB, because libSQL takes
+// no row above 5 MB.
+const MaxValueBytesLimit = 4 << 20
+
+// Config is everything that a node is told from outside. Start from
+// DefaultConfig: the zero Config is not valid.
+//
+// A field that is also a setting of the command line names it; Validate reports
+// problems under that name.
+type Config struct {
+	// HTTPAddr (http-addr) is where the API listens, as HOST:PORT. An empty host
+	// is every address of the machine, port 0 one that the kernel chooses.
+	HTTPAddr string
+	// BasePath (base-path) is where the dialect of the original JavaScript client
+	// is mounted. It begins with "/" and does not end with one.
+	BasePath string
+	// CORSOrigins (cors-origin) are the origins, such as https://app.example, whose
+	// pages may call the API. Empty: same origin only. "*": any.
+	CORSOrigins []string
+	// TLSCert and TLSKey (tls-cert, tls-key) are PEM files. Both or none; none:
+	// HTTP/1.1 and h2c without TLS.
+	TLSCert, TLSKey string
+	// DrainDelay (drain-delay) is how long a stopping node goes on serving while
+	// /readyz already fails, so that the load balancer sees it. Zero: not at all.
+	DrainDelay time.Duration
+	// DrainTimeout (drain-timeout) is how long requests in flight may take to end
+	// after the listener has closed. Positive.
+	DrainTimeout time.Duration
+
+	// LibsqlURL (libsql-url) is the primary: http, https, ws, wss or libsql for a
+	// server, file:PATH for the embedded engine.
+	LibsqlURL string
+	// LibsqlReplicaURL (libsql-replica-url) is a server that reads go to. Empty:
+	// the primary. Not with an embedded primary.
+	LibsqlReplicaURL string
+	// LibsqlToken (libsql-token) is the servers' authentication token. Empty: none.
+	LibsqlToken string
+	// OperationTimeout (operation-timeout) bounds one request's work in the
+	// database. Positive.
+	OperationTimeout time.Duration
+	// MaxPendingWrites (max-pending-writes) is how many operations may wait for
+	// the committer before the next one is refused with 429. Positive.
+	MaxPendingWrites int
+
+	// DefaultConsistency (default-consistency) is what a read under / gets when it
+	// does not ask: session, strong or eventual.
+	DefaultConsistency string
+	// MaxValueBytes (max-value-bytes) is the largest value, in bytes of JSON.
+	// 1 to MaxValueBytesLimit.
+	MaxValueBytes int64
+	// CleanupInterval (cleanup-interval) is the time between two sweeps of expired
+	// entries and locks. Positive.
+	CleanupInterval time.Duration
+	// ChangelogRetention (changelog-retention) is how long a change can still be
+	// resumed from. Positive.
+	ChangelogRetention time.Duration
+	// ChangelogMaxRows (changelog-max-rows) is the change log's hard limit; it wins
+	// over ChangelogRetention. Positive.
+	ChangelogMaxRows int64
+
+	// NodeID (node-id) is this node's name in the cluster, for as long as it has
+	// its data directory. Empty: a UUID, made once and kept in DataDir.
+	NodeID string
+	// DataDir (data-dir) holds the node's identity and raft's log. Made when it is
+	// not there; unused with Ephemeral.
+	DataDir string
+	// Ephemeral (ephemeral) keeps nothing on disk: a new identity at every start.
+	Ephemeral bool
+	// ClusterName (cluster-name) is the label of every gossip packet: nodes of
+	// another name are strangers.
+	ClusterName string
+	// GossipAddr (gossip-addr) is where gossip listens, as IP:PORT, over TCP and UDP.
+	GossipAddr string
+	// GossipAdvertise (gossip-advertise) is the IP:PORT that other nodes reach
+	// GossipAddr at. Empty: GossipAddr, or the machine's private address if that
+	// is no single one.
+	GossipAdvertise string
+	// RaftAddr (raft-addr) is where raft listens, as IP:PORT.
+	RaftAddr string
+	// RaftAdvertise (raft-advertise) is to RaftAddr what GossipAdvertise is to
+	// GossipAddr.
+	RaftAdvertise string
+	// Join (join) are nodes to gossip with at first: host, HOST:PORT or a DNS name
+	// with several addresses; without a port, GossipAddr's. Empty: a cluster of one.
+	Join []string
+	// GossipKeys (gossip-key, gossip-key-file) encrypt gossip: AES keys of 16, 24
+	// or 32 bytes. The first encrypts, all decrypt. Empty: gossip is in the clear.
+	GossipKeys [][]byte
+	// RaftTLSCert, RaftTLSKey and RaftTLSCA (raft-tls-cert, raft-tls-key,
+	// raft-tls-ca) are PEM files: nodes show each other the certificate and demand
+	// one that the authority signed. All or none; none: raft without TLS.
+	RaftTLSCert, RaftTLSKey, RaftTLSCA string
+
+	// Database, if not nil, is an open database that nodes of one process share;
+	// its owner closes it after them. Nil: the node opens LibsqlURL.
+	Database *sqldb.DB
+	// Version is reported by /cluster. Empty: "unknown".
+	Version string
+	// Stdout gets the line that says where a ready node serves. Nil: nowhere.
+	Stdout io.Writer
+	// Logger takes the node's records. Nil: they are dropped.
+	Logger *slog.Logger
+	// Registerer and Gatherer are where metrics are registered and what
+	// /metrics/prometheus shows. Both or none; nil: a registry of the node's own.
+	Registerer prometheus.Registerer
+	Gatherer   prometheus.Gatherer
+	// TracerProvider makes the spans of requests. Nil: none are made.
+	TracerProvider trace.TracerProvider
+}
+
+// DefaultConfig is what `keyval serve` without any setting runs with: one node
+// on loopback with an embedded database in the working directory.
+func DefaultConfig() Config {
+	return Config{
+		HTTPAddr:           "127.0.0.1:8080",
+		BasePath:           "/_/plugin-keyval",
+		DrainDelay:         2 * time.Second,
+		DrainTimeout:       20 * time.Second,
+		LibsqlURL:          "file:keyval.db",
+		OperationTimeout:   30 * time.Second,
+		MaxPendingWrites:   8192,
+		DefaultConsistency: ConsistencySession,
+		MaxValueBytes:      1 << 20,
+		CleanupInterval:    60 * time.Second,
+		ChangelogRetention: time.Hour,
+		ChangelogMaxRows:   1_000_000,
+		DataDir:            "./keyval-data",
+		ClusterName:        "keyval",
+		GossipAddr:         "127.0.0.1:7946",
+		RaftAddr:           "127.0.0.1:7947",
+	}
+}

@@ -1,0 +1,82 @@
+package node_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/buntime/keyval/node/nodetest"
+)
+
+func TestAnsweredWritesSurviveAKilledNode(t *testing.T) {
+	t.Parallel()
+	n := nodetest.MustStartNodeProcess(t, nodetest.ServeConfig{Binary: keyval(t), Dir: t.TempDir()})
+	direct := newPlain(t, n.URL())
+	for range repetitions(t, 3, 30) {
+		load := startTraffic(t, 16, direct)
+		eventually(t, "writes are being answered", func() bool { return load.requests.Load() > 200 })
+		if err := n.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		load.stop()
+		if err := n.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		load.mustBeThere(t, direct.strongly())
+	}
+}
+
+func TestAnsweredWritesSurviveAKilledDatabaseAndTheNodeRecoversByItself(t *testing.T) {
+	t.Parallel()
+	sqld := nodetest.MustStartPrimary(t)
+	n := nodetest.MustStartNodeProcess(t, nodetest.ServeConfig{Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: sqld.HTTPURL()})
+	direct := newPlain(t, n.URL())
+	load := startTraffic(t, 16, direct, typed{Client: n.Client, strong: true})
+	for range repetitions(t, 2, 20) {
+		answered := load.answered()
+		eventually(t, "writes are being answered", func() bool { return load.answered() > answered+100 })
+		if err := sqld.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the node says that it is not ready", func() bool { return !ready(t.Context(), n.URL()) })
+		if err := sqld.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the node is ready again", func() bool { return ready(t.Context(), n.URL()) })
+	}
+	answered := load.answered()
+	eventually(t, "writes are answered again", func() bool { return load.answered() > answered+100 })
+	load.stop()
+	load.mustBeThere(t, direct.strongly())
+}
+
+func TestANodeServesReadsWhileThePrimaryIsDown(t *testing.T) {
+	t.Parallel()
+	sqld := nodetest.MustStartSqldPair(t)
+	n := nodetest.MustStartNodeProcess(t, nodetest.ServeConfig{
+		Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: sqld.Primary.HTTPURL(), ReplicaURL: sqld.Replica.HTTPURL(),
+	})
+	direct := newPlain(t, n.URL())
+	if err := direct.put(t.Context(), "a", 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the replica has it", func() bool {
+		_, err := direct.do(t.Context(), http.MethodGet, "/keys/a?consistency=eventual", nil)
+		return err == nil
+	})
+	if err := sqld.Primary.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := direct.do(t.Context(), http.MethodGet, "/keys/a?consistency=eventual", nil); err != nil {
+		t.Errorf("read from the replica: %v", err)
+	}
+	if !ready(t.Context(), n.URL()) {
+		t.Error("not ready, though it serves reads: a load balancer would take all nodes out")
+	}
+	if err := direct.put(t.Context(), "a", 2); err == nil {
+		t.Error("a write was answered without a primary")
+	}
+	if err := sqld.Primary.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "writes are answered again", func() bool { return direct.put(t.Context(), "a", 3) == nil })
+}

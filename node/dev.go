@@ -1,0 +1,99 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+)
+
+// DevConfig is a cluster in one process, for development.
+type DevConfig struct {
+	// Nodes is how many nodes run. Positive.
+	Nodes int
+	// Node is what they have in common. Its HTTPAddr is the first node's; each
+	// further node takes the next port, or with port 0 one that the kernel
+	// chooses. Gossip and raft get ports from the kernel.
+	Node Config
+	// Logger is that of node i, counted from 0; nil: Node.Logger for all.
+	Logger func(i int) *slog.Logger
+}
+
+// RunDev runs a cluster until ctx ends, then drains it and returns nil.
+func RunDev(ctx context.Context, cfg DevConfig) (err error) {
+	db, err := OpenDatabase(ctx, cfg.Node)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var nodes []*Node
+	defer func() {
+		for _, n := range nodes {
+			err = errors.Join(err, n.Stop(context.WithoutCancel(ctx)))
+		}
+	}()
+	for i := range cfg.Nodes {
+		one, err := cfg.node(i)
+		if err != nil {
+			return err
+		}
+		one.Database = db
+		if i > 0 {
+			one.Join = []string{nodes[0].GossipAddr()}
+		}
+		n, err := Start(ctx, one)
+		if err != nil {
+			return fmt.Errorf("node %d: %w", i+1, err)
+		}
+		nodes = append(nodes, n)
+	}
+	return firstFailure(ctx, nodes)
+}
+
+// firstFailure waits until a node fails or ctx ends.
+func firstFailure(ctx context.Context, nodes []*Node) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	for _, n := range nodes {
+		go func() {
+			select {
+			case <-ctx.Done():
+			case err := <-n.Failed():
+				cancel(err)
+			}
+		}()
+	}
+	<-ctx.Done()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// node is the configuration of node i.
+func (c DevConfig) node(i int) (Config, error) {
+	one := c.Node
+	one.Ephemeral = true
+	one.GossipAddr, one.RaftAddr = "127.0.0.1:0", "127.0.0.1:0"
+	one.GossipAdvertise, one.RaftAdvertise = "", ""
+	host, port, err := net.SplitHostPort(one.HTTPAddr)
+	if err != nil {
+		return Config{}, badSetting("http-addr", "%q is not HOST:PORT", one.HTTPAddr)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return Config{}, badSetting("http-addr", "%q is not HOST:PORT", one.HTTPAddr)
+	}
+	if number != 0 {
+		number += i
+	}
+	one.HTTPAddr = net.JoinHostPort(host, strconv.Itoa(number))
+	if c.Logger != nil {
+		one.Logger = c.Logger(i)
+	}
+	one.DrainTimeout = min(one.DrainTimeout, 5*time.Second)
+	return one, nil
+}
