@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// errHelpShown ends a command line whose help has been printed.
+var errHelpShown = errors.New("help shown")
+
+// helpFlag prints the help of the chosen command before anything is checked.
+type helpFlag bool
+
+func (helpFlag) BeforeReset(ctx *kong.Context) error {
+	if err := ctx.PrintUsage(false); err != nil {
+		return err
+	}
+	return errHelpShown
+}
+
+// examples are shown at the end of a command's help.
+var examples = map[string]string{
+	"": `Examples:
+  keyval serve                                   one node on http://127.0.0.1:8080, data in ./keyval.db
+  keyval dev --nodes 3                           three nodes in one process
+  keyval serve --help                            every setting of a node
+
+Exit codes:
+  0  clean end    1  failure at run time    2  bad flag or setting
+`,
+	"serve": `A setting is taken from its flag, else its environment variable, else the file that --config names,
+where it has the flag's name in camelCase, else its default. TIME is 500ms, 30s or 1h; a bare number is
+milliseconds. Tracing is set by the standard OTEL_* variables.
+
+Examples:
+  keyval serve
+  keyval serve --libsql-url http://127.0.0.1:8880 --libsql-replica-url http://127.0.0.1:8882
+  keyval serve --http-addr 0.0.0.0:8080 --gossip-addr 10.0.0.1:7946 --raft-addr 10.0.0.1:7947 --join 10.0.0.2
+
+SIGTERM and SIGINT drain: /readyz fails, then the listener closes, then running requests end. A second
+signal ends the process at once, with exit code 143 or 130.
+
+Exit codes:
+  0  drained    1  failure at run time    2  bad flag or setting
+`,
+	"dev": `Examples:
+  keyval dev
+  keyval dev --nodes 5 --http-addr 127.0.0.1:9000
+  keyval dev --libsql-url http://127.0.0.1:8880
+`,
+	"check": `Exit codes:
+  0  ready    1  not ready, or no answer    2  bad flag
+
+Examples:
+  keyval check
+  keyval check --url https://127.0.0.1:8443 --skip-verify
+  HEALTHCHECK CMD ["keyval", "check"]
+`,
+	"config": `Examples:
+  keyval config
+  keyval config --config buntime.jsonc
+  LIBSQL_URL=http://libsql:8080 keyval config
+`,
+	"cluster recover": `Run it with the settings of serve, on one node that is left, while that node is stopped: the cluster is
+founded again with it alone. Then run it on every other node that is left, before it starts: it forgets the
+old cluster and joins. No data is touched.
+
+Examples:
+  keyval cluster recover --libsql-url http://127.0.0.1:8880 --data-dir /var/lib/keyval
+`,
+	"cluster status": `Examples:
+  keyval cluster status
+  keyval cluster status --url http://10.0.0.2:8080
+`,
+	"incarnation raise": `Run it once after the database has been restored from a backup or replaced, while every node is
+stopped. Versionstamps keep growing, and positions in the lost part of the change log are refused.
+
+Examples:
+  keyval incarnation raise --libsql-url http://127.0.0.1:8880
+`,
+	"completion": `Examples:
+  source <(keyval completion bash)
+  keyval completion zsh > "${fpath[1]}/_keyval"
+  keyval completion fish > ~/.config/fish/completions/keyval.fish
+`,
+}
+
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	command := ""
+	if selected := ctx.Selected(); selected != nil {
+		command = selected.Path()
+	}
+	text, ok := examples[command]
+	if !ok {
+		return nil
+	}
+	_, err := fmt.Fprint(ctx.Stdout, "\n", text)
+	return err
+}
+
+// describeFlag adds default and environment variable to a flag's help.
+func describeFlag(value *kong.Value) string {
+	text := value.Help
+	if value.Default != "" {
+		text += " Default: " + value.Default + "."
+	}
+	if value.Flag != nil && len(value.Flag.Envs) > 0 {
+		text += " [$" + strings.Join(value.Flag.Envs, ", $") + "]"
+	}
+	return text
+}

@@ -1,0 +1,111 @@
+// Command keyval runs a node of a distributed key-value store, queue and watch
+// service, and the tools that its operator needs.
+//
+// Exit codes: 0 is a clean end, 1 a failure at run time, 2 a setting or flag
+// that has to be changed first. SIGTERM and SIGINT drain the node; a second
+// signal ends the process at once with 128 plus the signal's number.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/buntime/keyval/node"
+)
+
+const (
+	exitClean      = 0
+	exitFailure    = 1
+	exitBadSetting = 2
+)
+
+func main() {
+	ctx := drainOnSignal(context.Background())
+	os.Exit(run(ctx, process{
+		args:      os.Args[1:],
+		lookupEnv: os.LookupEnv,
+		stdout:    os.Stdout,
+		stderr:    os.Stderr,
+	}))
+}
+
+// process is what the operating system gives a command.
+type process struct {
+	args           []string
+	lookupEnv      func(string) (string, bool)
+	stdout, stderr io.Writer
+}
+
+// run runs one command line and returns the exit code.
+func run(ctx context.Context, p process) int {
+	err := execute(ctx, p)
+	switch {
+	case err == nil, errors.Is(err, errHelpShown):
+		return exitClean
+	case isUsage(err):
+		fmt.Fprintln(p.stderr, "keyval:", oneLine(err))
+		return exitBadSetting
+	default:
+		fmt.Fprintln(p.stderr, "keyval:", oneLine(err))
+		return exitFailure
+	}
+}
+
+func execute(ctx context.Context, p process) error {
+	if len(p.args) == 0 {
+		p.args = []string{"--help"}
+	}
+	settings := newLayers(p.lookupEnv)
+	parser, err := newParser(&cli{}, settings, p)
+	if err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(p.args)
+	if err != nil {
+		return err
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return parsed.Run(settings, p)
+}
+
+// isUsage tells errors that a change of the command line, environment or
+// configuration file mends from those that happened at run time.
+func isUsage(err error) bool {
+	_, isParse := errors.AsType[*kong.ParseError](err)
+	return isParse || errors.Is(err, node.ErrBadSetting)
+}
+
+func oneLine(err error) string {
+	text := err.Error()
+	// kong puts the flag in front of an error that names it already.
+	if setting, ok := errors.AsType[*node.SettingError](err); ok {
+		text = setting.Error()
+	}
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// drainOnSignal returns a context that the first SIGTERM or SIGINT cancels. The
+// second one ends the process, for an operator who will not wait for the drain.
+func drainOnSignal(parent context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		first := <-signals
+		cancel(fmt.Errorf("received %v", first))
+		second := <-signals
+		if number, ok := second.(syscall.Signal); ok {
+			os.Exit(128 + int(number))
+		}
+		os.Exit(exitFailure)
+	}()
+	return ctx
+}

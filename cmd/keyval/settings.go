@@ -1,0 +1,154 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/buntime/keyval/node"
+)
+
+// The settings of a node, by group. A field's tags are the one place where its
+// flag, environment variable, default and help are written; docs/configuration.md
+// is checked against them. In the configuration file a setting has its flag's
+// name in camelCase.
+
+// settings is everything that serve can be told.
+type settings struct {
+	httpSettings     `group:"http"`
+	databaseSettings `group:"database"`
+	dataSettings     `group:"data"`
+	clusterSettings  `group:"cluster"`
+	logSettings      `group:"log"`
+	configFile
+}
+
+func settingGroups() []kong.Group {
+	return []kong.Group{
+		{Key: "http", Title: "HTTP:"},
+		{Key: "database", Title: "Database:"},
+		{Key: "data", Title: "Data:"},
+		{Key: "cluster", Title: "Cluster:"},
+		{Key: "log", Title: "Logs:"},
+	}
+}
+
+type httpSettings struct {
+	HTTPAddr     string        `env:"KEYVAL_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API listens. No host: every address of the machine; port 0: one that the kernel chooses."`
+	BasePath     string        `env:"KEYVAL_BASE_PATH" default:"/_/plugin-keyval" placeholder:"PATH" help:"Where the dialect of the original JavaScript client is mounted."`
+	CORSOrigin   []string      `name:"cors-origin" env:"KEYVAL_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins whose pages may call the API, such as https://app.example, or *. Repeatable. Default: same origin only."`
+	TLSCert      string        `name:"tls-cert" env:"KEYVAL_TLS_CERT" placeholder:"FILE" help:"PEM file with the API's certificate chain. Default: no TLS."`
+	TLSKey       string        `name:"tls-key" env:"KEYVAL_TLS_KEY" placeholder:"FILE" help:"PEM file with the certificate's key."`
+	DrainDelay   time.Duration `env:"KEYVAL_DRAIN_DELAY" default:"2s" placeholder:"TIME" help:"How long a stopping node serves while /readyz already fails, for the load balancer to see it."`
+	DrainTimeout time.Duration `env:"KEYVAL_DRAIN_TIMEOUT" default:"20s" placeholder:"TIME" help:"How long requests in flight may take to end after that."`
+	AuthFile     string        `env:"KEYVAL_AUTH_FILE" placeholder:"FILE" help:"Tokens and what each may do. Not available in this version: setting it is refused."`
+	Insecure     bool          `env:"KEYVAL_INSECURE" help:"Serve without authentication. This version has none, so the flag is accepted and changes nothing."`
+}
+
+type databaseSettings struct {
+	LibsqlURL        string        `name:"libsql-url" env:"LIBSQL_URL" default:"file:keyval.db" placeholder:"URL" url:"" help:"The primary: http, https, ws, wss or libsql for a server, file:PATH for the embedded engine."`
+	LibsqlReplicaURL string        `name:"libsql-replica-url" env:"LIBSQL_REPLICA_URL" placeholder:"URL" url:"" help:"A server that reads go to. Default: the primary."`
+	LibsqlToken      string        `env:"LIBSQL_TOKEN" placeholder:"TOKEN" secret:"" help:"The servers' authentication token. Better set in the environment: a command line can be seen by everyone on the machine."`
+	OperationTimeout time.Duration `env:"KEYVAL_OPERATION_TIMEOUT" default:"30s" placeholder:"TIME" help:"Bound of one request's work in the database."`
+	MaxPendingWrites int           `env:"KEYVAL_MAX_PENDING_WRITES" default:"8192" placeholder:"N" help:"How many operations may wait to be committed before the next one is refused with 429."`
+}
+
+type dataSettings struct {
+	DefaultConsistency string        `env:"KEYVAL_DEFAULT_CONSISTENCY" default:"session" enum:"session,strong,eventual" placeholder:"LEVEL" help:"What a read under / gets when it does not ask: session, strong or eventual."`
+	MaxValueBytes      int64         `env:"KEYVAL_MAX_VALUE_BYTES" default:"1048576" placeholder:"N" help:"Largest value, in bytes of JSON, up to 4194304."`
+	CleanupInterval    time.Duration `env:"KEYVAL_CLEANUP_INTERVAL" default:"60s" placeholder:"TIME" help:"Time between two sweeps of expired entries and locks."`
+	ChangelogRetention time.Duration `env:"KEYVAL_CHANGELOG_RETENTION" default:"1h" placeholder:"TIME" help:"How long a change can still be resumed from."`
+	ChangelogMaxRows   int64         `env:"KEYVAL_CHANGELOG_MAX_ROWS" default:"1000000" placeholder:"N" help:"The change log's hard limit; it wins over the retention."`
+}
+
+type clusterSettings struct {
+	NodeID          string   `name:"node-id" env:"KEYVAL_NODE_ID" placeholder:"NAME" help:"This node's name. Default: made once and kept in the data directory."`
+	DataDir         string   `env:"KEYVAL_DATA_DIR" default:"./keyval-data" placeholder:"DIR" help:"Holds the node's identity and raft's log."`
+	Ephemeral       bool     `env:"KEYVAL_EPHEMERAL" help:"Keep nothing on disk: a new identity at every start."`
+	ClusterName     string   `env:"KEYVAL_CLUSTER_NAME" default:"keyval" placeholder:"NAME" help:"Label of every gossip packet: nodes of another name are strangers."`
+	GossipAddr      string   `env:"KEYVAL_GOSSIP_ADDR" default:"127.0.0.1:7946" placeholder:"IP:PORT" help:"Where gossip listens, over TCP and UDP."`
+	GossipAdvertise string   `env:"KEYVAL_GOSSIP_ADVERTISE" placeholder:"IP:PORT" help:"Where other nodes reach it. Default: the address that it listens on."`
+	RaftAddr        string   `env:"KEYVAL_RAFT_ADDR" default:"127.0.0.1:7947" placeholder:"IP:PORT" help:"Where raft listens."`
+	RaftAdvertise   string   `env:"KEYVAL_RAFT_ADVERTISE" placeholder:"IP:PORT" help:"Where other nodes reach it. Default: the address that it listens on."`
+	Join            []string `env:"KEYVAL_JOIN" placeholder:"HOST" help:"Nodes to gossip with at first: host, HOST:PORT or a DNS name. Repeatable. Default: a cluster of one."`
+	GossipKey       []string `env:"KEYVAL_GOSSIP_KEY" placeholder:"BASE64" secret:"" help:"AES keys of 16, 24 or 32 bytes; the first encrypts, all decrypt. Default: gossip is in the clear."`
+	GossipKeyFile   string   `env:"KEYVAL_GOSSIP_KEY_FILE" placeholder:"FILE" help:"File with these keys, one a line."`
+	RaftTLSCert     string   `name:"raft-tls-cert" env:"KEYVAL_RAFT_TLS_CERT" placeholder:"FILE" help:"PEM file with this node's certificate, for TLS between nodes in both directions. Default: no TLS."`
+	RaftTLSKey      string   `name:"raft-tls-key" env:"KEYVAL_RAFT_TLS_KEY" placeholder:"FILE" help:"PEM file with the certificate's key."`
+	RaftTLSCA       string   `name:"raft-tls-ca" env:"KEYVAL_RAFT_TLS_CA" placeholder:"FILE" help:"PEM file with the authority that signs the nodes' certificates."`
+}
+
+type logSettings struct {
+	LogLevel  string `env:"KEYVAL_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Least important level that is logged: debug, info, warn or error."`
+	LogFormat string `env:"KEYVAL_LOG_FORMAT" default:"auto" enum:"auto,text,json" placeholder:"FORMAT" help:"Format of the log on stderr: text, json, or auto, which is text on a terminal and else json."`
+}
+
+type configFile struct {
+	Config string `env:"KEYVAL_CONFIG" placeholder:"FILE" help:"Settings as JSON with comments, or a buntime.jsonc that has them."`
+}
+
+// nodeConfig is the checked configuration. Its errors name where a bad value is from.
+func (s settings) nodeConfig(from *layers) (node.Config, error) {
+	if s.AuthFile != "" {
+		return node.Config{}, from.badSetting("auth-file", "authentication is not available in this version; leave it out")
+	}
+	cfg := node.DefaultConfig()
+	s.httpSettings.apply(&cfg)
+	s.databaseSettings.apply(&cfg)
+	s.dataSettings.apply(&cfg)
+	if err := s.clusterSettings.apply(&cfg, from); err != nil {
+		return node.Config{}, err
+	}
+	cfg.Version = version()
+	return cfg, from.validate(cfg)
+}
+
+func (s httpSettings) apply(cfg *node.Config) {
+	cfg.HTTPAddr = s.HTTPAddr
+	cfg.BasePath = s.BasePath
+	cfg.CORSOrigins = trimmed(s.CORSOrigin)
+	cfg.TLSCert, cfg.TLSKey = s.TLSCert, s.TLSKey
+	cfg.DrainDelay, cfg.DrainTimeout = s.DrainDelay, s.DrainTimeout
+}
+
+func (s databaseSettings) apply(cfg *node.Config) {
+	cfg.LibsqlURL, cfg.LibsqlReplicaURL = s.LibsqlURL, s.LibsqlReplicaURL
+	cfg.LibsqlToken = s.LibsqlToken
+	cfg.OperationTimeout = s.OperationTimeout
+	cfg.MaxPendingWrites = s.MaxPendingWrites
+}
+
+func (s dataSettings) apply(cfg *node.Config) {
+	cfg.DefaultConsistency = s.DefaultConsistency
+	cfg.MaxValueBytes = s.MaxValueBytes
+	cfg.CleanupInterval = s.CleanupInterval
+	cfg.ChangelogRetention, cfg.ChangelogMaxRows = s.ChangelogRetention, s.ChangelogMaxRows
+}
+
+func (s clusterSettings) apply(cfg *node.Config, from *layers) error {
+	keys, err := s.gossipKeys(from)
+	if err != nil {
+		return err
+	}
+	cfg.NodeID, cfg.DataDir, cfg.Ephemeral = s.NodeID, s.DataDir, s.Ephemeral
+	cfg.ClusterName = s.ClusterName
+	cfg.GossipAddr, cfg.GossipAdvertise = s.GossipAddr, s.GossipAdvertise
+	cfg.RaftAddr, cfg.RaftAdvertise = s.RaftAddr, s.RaftAdvertise
+	cfg.Join = trimmed(s.Join)
+	cfg.GossipKeys = keys
+	cfg.RaftTLSCert, cfg.RaftTLSKey, cfg.RaftTLSCA = s.RaftTLSCert, s.RaftTLSKey, s.RaftTLSCA
+	return nil
+}
+
+// trimmed is a list as people write it in one variable: with spaces, and a comma
+// at the end.
+func trimmed(list []string) []string {
+	var items []string
+	for _, item := range list {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	"github.com/buntime/keyval/node"
+)
+
+func TestTracesAreMadeOnlyWhenAsked(t *testing.T) {
+	tests := []struct {
+		name string
+		env  map[string]string
+		want bool
+	}{
+		{"nothing set", nil, false},
+		{"endpoint", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, true},
+		{"endpoint of traces", map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318"}, true},
+		{"exporter", map[string]string{"OTEL_TRACES_EXPORTER": "console"}, true},
+		{"no exporter", map[string]string{"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, false},
+		{"disabled", map[string]string{"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, false},
+		{"empty", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := wantsTraces(lookup(test.env)); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestSpansReachTheCollectorBeforeTheEnd(t *testing.T) {
+	received := make(chan []byte, 1)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		received <- append([]byte(r.URL.Path+" "), body...)
+	}))
+	t.Cleanup(collector.Close)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	t.Setenv("OTEL_SERVICE_NAME", "")
+
+	provider, stop, err := startTracing(t.Context(), newLayers(os.LookupEnv).env, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, span := provider.Tracer("test").Start(t.Context(), "put a key")
+	span.End()
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-received:
+		for _, want := range []string{"/v1/traces ", "put a key", "keyval"} {
+			if !bytes.Contains(got, []byte(want)) {
+				t.Errorf("the collector got %q, want %q in it", got, want)
+			}
+		}
+	default:
+		t.Error("the collector got nothing")
+	}
+}
+
+func TestAnUnknownExporterIsABadSetting(t *testing.T) {
+	t.Setenv("OTEL_TRACES_EXPORTER", "carrier-pigeon")
+	_, _, err := startTracing(t.Context(), newLayers(os.LookupEnv).env, slog.New(slog.DiscardHandler))
+	if !errors.Is(err, node.ErrBadSetting) {
+		t.Errorf("got %v, want a bad setting", err)
+	}
+}
