@@ -50,11 +50,9 @@ func (s *Server) pollKeys(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	c.setVersionstamp(changed.Position)
-	if err := c.reserve(entriesBytes(changed.Entries)); err != nil {
+	if err := c.beginPoll(changed.Position, changed.Entries); err != nil {
 		return err
 	}
-	c.out = appendEntries(append(c.out, `{"entries":`...), changed.Entries)
 	c.out = append(c.out, `,"versionstamps":[`...)
 	for i, v := range changed.Versionstamps {
 		if i > 0 {
@@ -110,6 +108,16 @@ func (c *call) pollOptions() (since kv.Versionstamp, wait time.Duration, read kv
 	return since, time.Duration(milliseconds) * time.Millisecond, read, err
 }
 
+// beginPoll begins the answer to a poll with what has changed.
+func (c *call) beginPoll(position kv.Versionstamp, changed []kv.Entry) error {
+	c.setVersionstamp(position)
+	if err := c.reserve(entriesBytes(changed)); err != nil {
+		return err
+	}
+	c.out = appendEntries(append(c.out, `{"entries":`...), changed)
+	return nil
+}
+
 func (s *Server) pollPrefix(ctx context.Context, c *call) error {
 	poll, err := c.prefixPoll()
 	if err != nil {
@@ -119,11 +127,9 @@ func (s *Server) pollPrefix(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	c.setVersionstamp(changed.Position)
-	if err := c.reserve(entriesBytes(changed.Entries)); err != nil {
+	if err := c.beginPoll(changed.Position, changed.Entries); err != nil {
 		return err
 	}
-	c.out = appendEntries(append(c.out, `{"entries":`...), changed.Entries)
 	c.out = append(c.out, `,"versionstamps":"`...)
 	c.out = append(c.out, changed.Position...)
 	c.out = append(c.out, `"}`...)

@@ -103,7 +103,7 @@ func writeEntries(changes []sqldb.Change[entryRow]) []sqldb.Stmt {
 		if c.Row.prefix != "" {
 			key, suffix = []byte(c.Row.prefix), 1
 		}
-		upserts.Add(key, sqldb.Text(c.Row.value), c.Op, null(c.Row.expireIn), nullText(c.Row.now), suffix)
+		upserts.Add(key, sqldb.Text(c.Row.value), c.Op, null(c.Row.expireIn), null(c.Row.now), suffix)
 		log.Add(key, "s", c.Op, nil, nil, suffix)
 	}
 	return append(append(removals.Stmts(), upserts.Stmts()...), log.Stmts()...)
@@ -166,16 +166,11 @@ func fetchEntries(ctx context.Context, r sqldb.Reader, keys []string) ([]entryRo
 	return found, sqldb.Position(rows[0].Text(4)), nil
 }
 
-func null(n int64) any {
-	if n == 0 {
+// null is v as a cell, NULL where it is zero.
+func null[T comparable](v T) any {
+	var zero T
+	if v == zero {
 		return nil
 	}
-	return n
-}
-
-func nullText(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
+	return v
 }

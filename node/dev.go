@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
-	"time"
 )
 
 // DevConfig is a cluster in one process, for development.
@@ -94,6 +93,5 @@ func (c DevConfig) node(i int) (Config, error) {
 	if c.Logger != nil {
 		one.Logger = c.Logger(i)
 	}
-	one.DrainTimeout = min(one.DrainTimeout, 5*time.Second)
 	return one, nil
 }
