@@ -95,7 +95,8 @@ func (c *Cluster) raftConfig(notify chan<- bool) *raft.Config {
 }
 
 // addressBook tells raft where gossip last saw a server, which may not be where
-// raft's log says: a cluster whose nodes all changed address elects again.
+// raft's log says: a cluster whose nodes all changed address elects again. The log
+// is not corrected: raft would replace the follower's record while others read it.
 type addressBook struct{ dir *directory }
 
 // ServerAddr implements raft.ServerAddressProvider.

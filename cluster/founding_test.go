@@ -130,7 +130,7 @@ func TestAPersistentClusterElectsAfterAllAddressesChanged(t *testing.T) {
 	leader := w.leader(a, b, c)
 	w.waitVoters(3, a, b, c)
 	for _, n := range []*node{a, b, c} {
-		w.until("the configuration follows the addresses", func() bool {
+		w.until("the leader reaches every member at its new address", func() bool {
 			for _, m := range leader.Members() {
 				if m.ID == n.cfg.NodeID {
 					return m.RaftAddr == n.RaftAddr() && m.Status == cluster.Alive

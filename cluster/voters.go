@@ -29,7 +29,6 @@ type changeKind int
 const (
 	remove  changeKind = iota + 1
 	add                // as a non-voter
-	move               // to another address
 	promote            // to voter
 )
 
@@ -49,7 +48,7 @@ type change struct {
 //     than (voters−1)/2 together.
 //   - The living are added as non-voters, and made voters after PromoteAfter, the
 //     longest living first, while there are fewer than MaxVoters.
-//   - Addresses follow gossip.
+//   - The address that raft was told first stays: see addressBook.
 func planVoters(servers []server, peers []peer, self string, now time.Time, t Timings) (changes []change, again time.Duration) {
 	byID := map[string]peer{}
 	for _, p := range peers {
@@ -92,15 +91,10 @@ func planVoters(servers []server, peers []peer, self string, now time.Time, t Ti
 			continue
 		}
 		s, ok := kept[p.raftID]
-		switch {
-		case !ok:
+		if !ok {
 			changes = append(changes, change{add, server{id: p.raftID, addr: p.addr}})
 			again = soonest(again, t.PromoteAfter)
-			continue
-		case s.addr != p.addr:
-			changes = append(changes, change{move, server{s.id, p.addr, s.voter}})
-		}
-		if !s.voter {
+		} else if !s.voter {
 			rising = append(rising, p)
 		}
 	}
@@ -110,7 +104,7 @@ func planVoters(servers []server, peers []peer, self string, now time.Time, t Ti
 			again = soonest(again, wait)
 		} else if voters < t.MaxVoters {
 			voters++
-			changes = append(changes, change{promote, server{p.raftID, p.addr, true}})
+			changes = append(changes, change{promote, server{p.raftID, kept[p.raftID].addr, true}})
 		}
 	}
 	return changes, again
@@ -208,13 +202,6 @@ func (e *election) apply(ctx context.Context, ch change) error {
 		what, future = "added as non-voter", e.raft.AddNonvoter(id, addr, 0, timeout)
 	case promote:
 		what, future = "made voter", e.raft.AddVoter(id, addr, 0, timeout)
-	case move:
-		what = "moved"
-		if ch.voter {
-			future = e.raft.AddVoter(id, addr, 0, timeout)
-		} else {
-			future = e.raft.AddNonvoter(id, addr, 0, timeout)
-		}
 	}
 	if err := future.Error(); err != nil {
 		return fmt.Errorf("member %s was not %s: %w", ch.id, what, err)
