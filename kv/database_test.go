@@ -2,6 +2,7 @@ package kv_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -116,4 +117,17 @@ func timeout(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// leap is how far leapAhead moves the database's clock, in milliseconds.
+const leap = 7_200_000
+
+// leapAhead moves the database's clock and returns the commit.
+func leapAhead(t testing.TB, db *sqldb.DB) kv.Versionstamp {
+	t.Helper()
+	commit, err := db.Do(timeout(t), execute(fmt.Sprintf("UPDATE keyval_sequence SET time=time+%d", leap)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kv.Versionstamp(commit.Versionstamp())
 }

@@ -21,7 +21,7 @@ func TestATransactionReadsNothingThatHasExpiredWhenItCommits(t *testing.T) {
 		s, other := d.store(t), d.store(t)
 		lease := mustKey(t, "lease")
 		m := set(lease, `1`)
-		m.ExpireIn = 400
+		m.ExpireIn = 2000
 		mustCommit(t, s, m)
 		tries := 0
 		wait := func() {

@@ -28,37 +28,6 @@ func TestAnEntryIsReadAsItWasWritten(t *testing.T) {
 	})
 }
 
-func TestAListIsOneSnapshotHoweverLarge(t *testing.T) {
-	t.Parallel()
-	onEachDatabase(t, func(t *testing.T, d database) {
-		s := d.store(t)
-		value := `"` + strings.Repeat("x", 60<<10) + `"`
-		const count = 200
-		for i := 0; i < count; i += 20 {
-			var mutations []kv.Mutation
-			for j := range 20 {
-				mutations = append(mutations, set(mustKey(t, "big", float64(i+j)), value))
-			}
-			mustCommit(t, s, mutations...)
-		}
-		for _, reverse := range []bool{false, true} {
-			page := mustList(t, s, kv.Selector{Range: kv.PrefixRange(mustKey(t, "big")), Limit: 1000, Reverse: reverse})
-			if len(page.Entries) != count || page.More {
-				t.Fatalf("reverse %v: %d entries, more %v; want %d and no more", reverse, len(page.Entries), page.More, count)
-			}
-			for i := 1; i < count; i++ {
-				if (page.Entries[i-1].Key < page.Entries[i].Key) == reverse {
-					t.Fatalf("reverse %v: entry %d is out of order", reverse, i)
-				}
-			}
-		}
-		page := mustList(t, s, kv.Selector{Range: kv.PrefixRange(mustKey(t, "big")), Limit: 150})
-		if len(page.Entries) != 150 || !page.More {
-			t.Errorf("limit 150: %d entries, more %v", len(page.Entries), page.More)
-		}
-	})
-}
-
 func TestChecksGuardAgainstOtherNodes(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
@@ -143,11 +112,13 @@ func TestAnExpiredEntryIsGoneBeforeAndAfterTheSweep(t *testing.T) {
 		s := d.store(t)
 		key := mustKey(t, "session")
 		m := set(key, `1`)
-		m.ExpireIn = 100
+		m.ExpireIn = leap / 2
 		mustCommit(t, s, m)
 		if e := mustGet(t, s, key); !e.Exists() || e.ExpiresAt == 0 {
 			t.Fatalf("before it expires: %+v", e)
 		}
+		m.ExpireIn = 100
+		mustCommit(t, s, m)
 		eventually(t, "the entry expires", func() bool { return !mustGet(t, s, key).Exists() })
 		if n, _, err := s.Count(timeout(t), kv.PrefixRange(""), kv.ReadOptions{}); n != 0 || err != nil {
 			t.Errorf("count is %d, %v; want 0", n, err)
@@ -290,17 +261,17 @@ func TestATransactionCommitsOnlyOnAnUnchangedSnapshot(t *testing.T) {
 func TestAnExpiryAfterTheSnapshotIsAConflictAndOneBeforeIsNot(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
-		s := d.store(t)
+		s, db := d.open(t)
 		key := mustKey(t, "lease")
 		m := set(key, `1`)
-		m.ExpireIn = 150
+		m.ExpireIn = leap / 2
 		mustCommit(t, s, m)
 		reads := []kv.Read{{Key: key}}
 		before, err := s.Transaction(timeout(t), kv.TransactionRequest{Reads: reads})
 		if err != nil || !before.Reads[0][0].Exists() {
 			t.Fatalf("%+v, %v", before, err)
 		}
-		eventually(t, "the entry expires", func() bool { return !mustGet(t, s, key).Exists() })
+		leapAhead(t, db)
 		write := kv.AtomicRequest{Mutations: []kv.Mutation{set(mustKey(t, "x"), `1`)}}
 		r, err := s.Transaction(timeout(t), kv.TransactionRequest{Reads: reads, Snapshot: before.Versionstamp, AtomicRequest: write})
 		if err != nil || r.OK {

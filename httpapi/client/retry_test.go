@@ -1,8 +1,10 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -251,14 +253,10 @@ func TestTheContextEndsARequestAndItsRepetition(t *testing.T) {
 		}
 	})
 	t.Run("between two", func(t *testing.T) {
-		slow := client.RetryPolicy{MinDelay: 25 * time.Second, MaxDelay: 25 * time.Second}
-		c, n := startClient(t, client.WithRetry(slow))
-		n.spoil(slices.Repeat([]fault{refusing(api.Unavailable, 5*time.Second)}, 10)...)
 		ctx, cancel := context.WithCancel(testContext(t))
-		go func() {
-			eventually(t, "the request arrives", func() bool { return len(n.seen()) == 1 })
-			cancel()
-		}()
+		defer cancel()
+		c, n := startClient(t, client.WithHTTPClient(&http.Client{Transport: afterAnswer(cancel)}))
+		n.spoil(slices.Repeat([]fault{refusing(api.Unavailable, 5*time.Second)}, 10)...)
 		start := time.Now()
 		if _, err := c.Count(ctx, api.CountRequest{}); !errors.Is(err, context.Canceled) || !errors.Is(err, api.Unavailable) {
 			t.Errorf("error %v, want the context's and the node's", err)
@@ -280,6 +278,22 @@ func TestTheContextEndsARequestAndItsRepetition(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// afterAnswer calls a function when an answer has arrived, whole.
+type afterAnswer func()
+
+// RoundTrip implements http.RoundTripper.
+func (after afterAnswer) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	after()
+	return res, err
 }
 
 func TestASilentNodeIsGivenUp(t *testing.T) {

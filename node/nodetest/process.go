@@ -184,9 +184,17 @@ func (p *Process) Signal(sig os.Signal) error {
 	return nil
 }
 
-// Pause stops the program with SIGSTOP: its connections stay open and nothing
-// answers. [Process.Resume] wakes it.
-func (p *Process) Pause() error { return p.Signal(syscall.SIGSTOP) }
+// Pause stops the program with SIGSTOP and returns when its last thread has
+// stopped: its connections stay open and nothing answers. [Process.Resume] wakes it.
+func (p *Process) Pause() error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	if err := awaitStopped(p.PID()); err != nil {
+		return fmt.Errorf("pause %s: %w", p.path(), err)
+	}
+	return nil
+}
 
 // Resume wakes a paused program with SIGCONT.
 func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }
