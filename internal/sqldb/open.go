@@ -293,10 +293,12 @@ func withPragmas(address string, pragmas ...string) string {
 }
 
 // tuneTransport lets the driver keep its connections: it uses the default
-// transport, which keeps only two a host. Once, because nodes of one process
+// transport, which keeps only two a host. And sqld would compress every answer for
+// it, which costs both sides more than it saves. Once, because nodes of one process
 // share it and may be using it.
 var tuneTransport = sync.OnceFunc(func() {
 	if t, ok := http.DefaultTransport.(*http.Transport); ok && t.MaxIdleConnsPerHost == 0 {
 		t.MaxIdleConnsPerHost = 64
+		t.DisableCompression = true
 	}
 })
