@@ -195,11 +195,13 @@ func (d *dispatcher) notifyLine(l *line) {
 	d.checkLine(l, now)
 }
 
-// A round is one operation that takes messages for many.
+// A round is one operation that takes messages for many. Who they are is decided
+// when its group is made, so that those who come until then need not wait for the
+// next round.
 type round struct {
 	demands []demand
 	slots   []*taker         // by place
-	news    map[*line]uint64 // of each line when the round began
+	news    map[*line]uint64 // of each line when the round was made
 }
 
 func (d *dispatcher) takeLoop() {
@@ -209,8 +211,9 @@ func (d *dispatcher) takeLoop() {
 			return
 		case <-d.takeWake:
 		}
-		for r := d.nextRound(); len(r.demands) > 0; r = d.nextRound() {
-			messages, err := d.queue.take(d.takes, r.demands)
+		for d.wanted() {
+			r := &round{}
+			messages, err := d.queue.take(d.takes, func() []demand { return d.collect(r) })
 			if err != nil {
 				d.failRound(r, err)
 				continue
@@ -220,17 +223,43 @@ func (d *dispatcher) takeLoop() {
 	}
 }
 
-// nextRound collects what everyone in a hot line asks for.
-func (d *dispatcher) nextRound() *round {
+// wanted tells whether a round would ask for anything.
+func (d *dispatcher) wanted() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r := &round{news: map[*line]uint64{}}
 	for _, l := range d.active {
+		if l.hot && l.wanted() {
+			return true
+		}
+	}
+	return false
+}
+
+// collect makes the round what everyone in a hot line asks for now, also when it
+// was made before.
+func (d *dispatcher) collect(r *round) []demand {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r.make(d.active)
+	return r.demands
+}
+
+// make is collect with the dispatcher's mutex held.
+func (r *round) make(active map[string]*line) {
+	r.dissolve()
+	*r = round{news: map[*line]uint64{}}
+	for _, l := range active {
 		if l.hot && len(r.slots) < takeMost {
 			r.add(l)
 		}
 	}
-	return r
+}
+
+// dissolve notes that the round takes for nobody any more.
+func (r *round) dissolve() {
+	for _, dm := range r.demands {
+		dm.taker.inRound = false
+	}
 }
 
 // add lets the line's takers ask, as far as the round has room.
@@ -288,10 +317,9 @@ func (d *dispatcher) finishRound(r *round, messages []Message) (left []Message) 
 			}
 		}
 	}
+	r.dissolve()
 	for _, dm := range r.demands {
-		t := dm.taker
-		t.inRound = false
-		if !t.gone {
+		if t := dm.taker; !t.gone {
 			d.hand(t, got[t])
 		}
 	}
@@ -315,14 +343,16 @@ func (d *dispatcher) hand(t *taker, messages []Message) {
 func (d *dispatcher) failRound(r *round, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if r.demands == nil { // it was refused before it came into a group
+		r.make(d.active)
+	}
+	r.dissolve()
 	for l := range r.news {
 		l.hot = false
 		l.dueAt(time.Now().Add(restTime))
 	}
 	for _, dm := range r.demands {
-		t := dm.taker
-		t.inRound = false
-		if !t.gone && t.answer != nil {
+		if t := dm.taker; !t.gone && t.answer != nil {
 			d.leave(t)
 			t.answer <- answer{err: err}
 		}

@@ -13,5 +13,15 @@ var (
 // BackoffStep is tested by a table.
 var BackoffStep = backoffStep
 
+// Waiting is how many takers wait in the line of a queue.
+func (q *Queue) Waiting(name string) int {
+	q.dispatcher.mu.Lock()
+	defer q.dispatcher.mu.Unlock()
+	if l := q.dispatcher.lines[name]; l != nil {
+		return len(l.takers)
+	}
+	return 0
+}
+
 // Label is the metrics' name of a queue.
 func (q *Queue) Label(name string) string { return q.metrics.label(name) }

@@ -284,3 +284,35 @@ func TestAThousandIdleListenersCostOneQueryInAWhile(t *testing.T) {
 		t.Errorf("%v write transactions while idle, want none", groupsAfter-groups)
 	}
 }
+
+func TestWhoComesBeforeTheGroupIsMadeIsServedByIt(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, d database) {
+		const takers = 20
+		n := d.node(t)
+		for range takers {
+			n.enqueue(message("1"))
+		}
+		begun, end := make(chan struct{}), make(chan struct{})
+		busy := sync.OnceFunc(func() { close(begun); <-end })
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := n.db.Do(timeout(t), &sqldb.Op{Name: "busy", Apply: func(*sqldb.Tx) error { busy(); return nil }})
+			must(t, err)
+		})
+		<-begun
+		taken := make(chan queue.Message, takers)
+		for range takers {
+			all.Go(func() { taken <- n.one("default") })
+		}
+		eventually(t, "all wait in line", func() bool { return n.Waiting("default") == takers })
+		close(end)
+		all.Wait()
+		const stamp = 20 // digits that a receipt begins with
+		first := (<-taken).Receipt
+		for range takers - 1 {
+			if other := (<-taken).Receipt; other[:stamp] != first[:stamp] {
+				t.Errorf("taken by %s and by %s, want by one operation", first, other)
+			}
+		}
+	})
+}

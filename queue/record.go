@@ -51,10 +51,12 @@ const (
 q.created_at,q.backoff_schedule,q.keys_if_undelivered
 FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_queue q WHERE q.id=j.value`
 
-	// What else an operation goes by never changes in a row's life.
+	// A row is [id, attempts, receipt, locked]; attempts are -1 if there is no such
+	// message, NULL if they are not known, which a receipt makes up for. What else
+	// an operation goes by never changes in a row's life.
 	recordGuardSQL = sqldb.StaleSQL + `FROM keyval_sequence s CROSS JOIN json_each(?) j
 LEFT JOIN kv_queue q ON q.id=j.value->>0
-WHERE q.attempts IS NOT j.value->>1 OR coalesce(q.receipt,'')<>j.value->>2 OR coalesce(q.locked_until>s.time,0)<>j.value->>3 LIMIT 1`
+WHERE coalesce(q.attempts,-1)<>j.value->>1 OR coalesce(q.receipt,'')<>j.value->>2 OR coalesce(q.locked_until>s.time,0)<>j.value->>3 LIMIT 1`
 
 	// A row is [id, value, size, queue, priority, delay, maxAttempts, backoff, keys].
 	recordInsertSQL = `INSERT INTO kv_queue(id,value,size,queue,priority,ready_at,max_attempts,backoff_schedule,keys_if_undelivered,created_at,updated_at)
@@ -116,14 +118,18 @@ func guardRecords(reads []sqldb.Held[record]) sqldb.Stmt {
 	rows := sqldb.NewRows(recordGuardSQL)
 	for _, r := range reads {
 		if r.Row == nil {
-			rows.Add(r.Key, nil, "", 0)
+			rows.Add(r.Key, -1, "", 0)
 			continue
+		}
+		var attempts any = r.Row.attempts
+		if r.Row.attempts == 0 && r.Row.receipt != "" {
+			attempts = nil
 		}
 		locked := 0
 		if r.Row.locked {
 			locked = 1
 		}
-		rows.Add(r.Key, r.Row.attempts, r.Row.receipt, locked)
+		rows.Add(r.Key, attempts, r.Row.receipt, locked)
 	}
 	return rows.Array()
 }
@@ -179,6 +185,16 @@ func nonEmpty(s string) any {
 		return nil
 	}
 	return s
+}
+
+// expectHeld is a message whose delivery, by this receipt, is believed to hold it:
+// all that an ack has to know. nil if the receipt is none.
+func expectHeld(id, receipt string) *sqldb.Expectation {
+	name := queueOf(receipt)
+	if name == "" {
+		return nil
+	}
+	return messages.Expect(id, record{queue: name, receipt: receipt, locked: true})
 }
 
 // find is the message as the operations before this one have left it; nil if

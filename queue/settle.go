@@ -32,7 +32,7 @@ const (
 // still holds the lock, else ErrLockLost; without one also a message that is
 // not locked, and one that is gone is fine.
 func (q *Queue) Ack(ctx context.Context, id, receipt string) error {
-	s := settlement{id: id, receipt: receipt, bytes: smallBytes}
+	s := settlement{id: id, receipt: receipt, expect: expectHeld(id, receipt), bytes: smallBytes}
 	err := q.settle(ctx, "queue_ack", &s, func(tx *sqldb.Tx, r *record) error {
 		messages.Delete(tx, id)
 		return nil
@@ -204,6 +204,8 @@ func ValidateLock(lock int64) error {
 // A settlement is one operation on one message that has been delivered.
 type settlement struct {
 	id, receipt string
+	// expect spares reading the message; nil if it must be read.
+	expect *sqldb.Expectation
 	// onlyLocked leaves a message alone that no delivery holds.
 	onlyLocked bool
 	// goesOn is set when the delivery goes on afterwards.
@@ -225,6 +227,7 @@ func (q *Queue) settle(ctx context.Context, op string, s *settlement, change fun
 	commit, err := q.db.Do(ctx, &sqldb.Op{
 		Name:     op,
 		Reads:    []sqldb.Ref{messages.Ref(s.id)},
+		Expect:   s.expect,
 		Bytes:    s.bytes,
 		Relieves: true,
 		Apply: func(tx *sqldb.Tx) error {

@@ -30,11 +30,13 @@ const (
 	// takeBytes is after how many bytes of values a round takes no more: with
 	// the one that crosses it, an answer stays well below sqld's 10 MB.
 	takeBytes = 1 << 20
+	// demandBytes is about how long a demand is.
+	demandBytes = 64
 )
 
 // Receipts are a versionstamp, a letter that tells for whom the message was
-// taken, in upper case if the lock of its previous delivery had ended, and the
-// number of the place that it was taken for.
+// taken, in upper case if the lock of its previous delivery had ended, the number
+// of the place that it was taken for, a dot, and the queue.
 const (
 	forDequeue = 'd'
 	forListen  = 'l'
@@ -81,30 +83,35 @@ SELECT r.id,j.value->>3 AS lock,j.value->>4 AS kind,(j.value->>5)+r.place-(j.val
 sum(r.size) OVER (ORDER BY (j.value->>5)+r.place)-r.size AS before
 FROM json_each(?1) j JOIN ready r ON r.queue=j.value->>0 AND r.place>=j.value->>1 AND r.place<(j.value->>1)+(j.value->>2))
 UPDATE kv_queue SET status='processing',attempts=attempts+1,ready_at=coalesce(locked_until,ready_at),locked_until=s.time+t.lock,updated_at=s.time,
-receipt=` + sqldb.StampSQL("?3") + `||CASE WHEN locked_until IS NULL THEN t.kind ELSE upper(t.kind) END||t.slot,
+receipt=` + sqldb.StampSQL("?3") + `||CASE WHEN locked_until IS NULL THEN t.kind ELSE upper(t.kind) END||t.slot||'.'||queue,
 last_error=CASE WHEN locked_until IS NULL THEN last_error ELSE '` + lockExpired + `' END
-FROM taken t CROSS JOIN keyval_sequence s WHERE kv_queue.rowid=t.id AND t.before<?4`
+FROM taken t CROSS JOIN keyval_sequence s WHERE kv_queue.rowid=t.id AND t.before<?4
+RETURNING id,value,attempts,receipt,queue,created_at`
 
-// takenSQL finds what a round has taken: by when its locks end, and by the
+// takenSQL finds what a round has taken if its answer was lost: by when its locks end, and by the
 // versionstamp that its receipts begin with. ?3 are the locks that were asked for.
 var takenSQL = `SELECT q.id,q.value,q.attempts,q.receipt,q.queue,q.created_at
 FROM keyval_nodes s CROSS JOIN json_each(?3) j CROSS JOIN kv_queue q
 WHERE s.boot_id=?1 AND q.locked_until=s.time+j.value AND substr(q.receipt,1,20)=` + sqldb.StampSQL("?2")
 
-// take takes messages for the demands, in one statement whatever their number,
-// and returns them by place.
-func (q *Queue) take(ctx context.Context, demands []demand) ([]Message, error) {
-	args, most, locks := encodeDemands(demands)
+// take takes messages for what collect returns once the operation is in a group, in
+// one statement however many ask, and returns them by place.
+func (q *Queue) take(ctx context.Context, collect func() []demand) ([]Message, error) {
+	var locks string
 	commit, err := q.db.Do(ctx, &sqldb.Op{
 		Name:  "queue_take",
-		Bytes: len(args),
+		Bytes: takeMost * demandBytes,
 		Conditional: &sqldb.Conditional{
 			Exec: func(op int) []sqldb.Stmt {
+				var args string
+				var most int
+				args, most, locks = encodeDemands(collect())
 				return []sqldb.Stmt{{SQL: takeSQL, Args: []any{args, int64(most), int64(op), int64(takeBytes)}}}
 			},
 			Outcome: func(boot string, op int) sqldb.Stmt {
 				return sqldb.Stmt{SQL: takenSQL, Args: []any{boot, int64(op), locks}}
 			},
+			Returning: true,
 		},
 	})
 	if err != nil {
@@ -128,10 +135,11 @@ func (q *Queue) take(ctx context.Context, demands []demand) ([]Message, error) {
 // encodeDemands renders the demands, how many messages of one queue they ask for
 // at most, and their locks.
 func encodeDemands(demands []demand) (args string, most int, locks string) {
-	rows := make([][6]any, len(demands))
+	merged := mergeDemands(demands)
+	rows := make([][6]any, len(merged))
 	seen := map[int64]bool{}
 	distinct := []int64{}
-	for i, d := range demands {
+	for i, d := range merged {
 		rows[i] = [6]any{d.queue, d.first, d.n, d.lock, string(d.kind), d.slot}
 		most = max(most, d.first+d.n-1)
 		if !seen[d.lock] {
@@ -144,6 +152,23 @@ func encodeDemands(demands []demand) (args string, most int, locks string) {
 	return string(encodedRows), most, string(encodedLocks)
 }
 
+// mergeDemands makes one of those that ask for the same, one after the other.
+func mergeDemands(demands []demand) (merged []demand) {
+	for _, d := range demands {
+		if n := len(merged); n > 0 && d.follows(merged[n-1]) {
+			merged[n-1].n += d.n
+			continue
+		}
+		merged = append(merged, d)
+	}
+	return merged
+}
+
+// follows tells whether a demand goes on where another ends, in ranks as in places.
+func (d demand) follows(o demand) bool {
+	return d.queue == o.queue && d.lock == o.lock && d.kind == o.kind && d.first == o.first+o.n && d.slot == o.slot+o.n
+}
+
 // stampLength is that of the versionstamp at the start of a receipt.
 const stampLength = 20
 
@@ -153,11 +178,22 @@ func slotOf(receipt string) int {
 	if len(receipt) <= stampLength+1 {
 		return -1
 	}
-	slot, err := strconv.Atoi(receipt[stampLength+1:])
+	number, _, _ := strings.Cut(receipt[stampLength+1:], ".")
+	slot, err := strconv.Atoi(number)
 	if err != nil {
 		return -1
 	}
 	return slot
+}
+
+// queueOf is the queue that a receipt says its message is in; "" if it is not one
+// of ours.
+func queueOf(receipt string) string {
+	_, name, _ := strings.Cut(receipt, ".")
+	if slotOf(receipt) < 0 || ValidateName(name) != nil {
+		return ""
+	}
+	return name
 }
 
 // timedOut tells from a receipt whether the lock of the message's previous

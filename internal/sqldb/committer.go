@@ -30,6 +30,10 @@ type committer struct {
 	bytes   int
 	closed  bool
 	wake    chan struct{} // has room for one
+	// awaited is how many operations gather waits for, 0 if it does not;
+	// gathered, which has room for one, tells it that they are there.
+	awaited  int
+	gathered chan struct{}
 
 	// down is set while the primary cannot be reached: operations are
 	// refused at once instead of waiting for their deadline.
@@ -47,6 +51,8 @@ type committer struct {
 	lastGroup int64
 	newest    Position
 	pacer     pacer
+	// doubtUntil is until when nothing is believed that could be read.
+	doubtUntil time.Time
 }
 
 // The states of a waiting operation.
@@ -79,6 +85,7 @@ func newCommitter(db *DB, cfg Config) *committer {
 		maxPending: cfg.MaxPending,
 		maxBytes:   cfg.MaxPendingBytes,
 		wake:       make(chan struct{}, 1),
+		gathered:   make(chan struct{}, 1),
 		quit:       make(chan struct{}),
 		done:       make(chan struct{}),
 		session:    db.writer.session(),
@@ -170,11 +177,19 @@ func (c *committer) admit(w *waiting) error {
 	c.pending = append(c.pending, w)
 	c.bytes += w.bytes
 	c.db.metrics.pending.Set(float64(len(c.pending)))
-	select {
-	case c.wake <- struct{}{}:
-	default:
+	poke(c.wake)
+	if c.awaited > 0 && len(c.pending) >= c.awaited {
+		poke(c.gathered)
 	}
 	return nil
+}
+
+// poke leaves a signal for a goroutine, unless there is one already.
+func poke(signal chan struct{}) {
+	select {
+	case signal <- struct{}{}:
+	default:
+	}
 }
 
 func (c *committer) loop(ctx context.Context) {
@@ -184,7 +199,9 @@ func (c *committer) loop(ctx context.Context) {
 			return
 		case <-c.wake:
 		}
-		for c.rest(ctx); ; c.rest(ctx) {
+		for {
+			c.rest(ctx)
+			c.gather(ctx)
 			group := c.take()
 			if len(group) == 0 {
 				break
@@ -207,6 +224,39 @@ func (c *committer) rest(ctx context.Context) {
 	case <-c.quit:
 	case <-ctx.Done():
 	}
+}
+
+// gather waits a moment for the clients that the last group has answered.
+func (c *committer) gather(ctx context.Context) {
+	wait := time.Until(c.pacer.patience)
+	if wait <= 0 || c.pacer.company == 0 || c.await(c.pacer.company) {
+		return
+	}
+	defer c.await(0)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.gathered:
+	case <-c.quit:
+	case <-ctx.Done():
+	}
+}
+
+// await has admit signal when so many operations are pending, 0 for never. It tells
+// whether they are there already; then there is no signal.
+func (c *committer) await(operations int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.gathered: // of an earlier wait
+	default:
+	}
+	c.awaited = operations
+	if len(c.pending) >= operations {
+		c.awaited = 0
+	}
+	return c.awaited == 0
 }
 
 // take returns the operations of the next group, in arrival order. One that

@@ -26,3 +26,9 @@ func Waiting[V any](c *Coalescer[V]) int {
 	}
 	return n
 }
+
+// Await is what a committer does before it waits for company.
+func Await(db *DB, operations int) (gathered <-chan struct{}, complete bool) {
+	complete = db.committer.await(operations)
+	return db.committer.gathered, complete
+}

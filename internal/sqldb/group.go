@@ -13,6 +13,10 @@ import (
 // it is read inside it.
 const optimisticTries = 2
 
+// doubtTime is for how long all rows are read after a group that believed what its
+// operations expect has failed. It bounds what a client that is always wrong costs.
+const doubtTime = time.Second
+
 // maxTries bounds the tries of a group that keeps meeting a busy database.
 const maxTries = 10
 
@@ -27,13 +31,16 @@ var errRetry = errors.New("another node was faster")
 // takes, and answers every one of them.
 func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 	for try := 0; len(group) > 0; try++ {
-		a := &attempt{committer: c, group: group, locked: c.mustLock(group, try)}
+		a := &attempt{committer: c, group: group, locked: c.mustLock(group, try), credulous: try == 0 && time.Now().After(c.doubtUntil)}
 		err := a.run(ctx)
 		switch {
 		case err == nil:
 			c.setDown(false)
 			try = -1 // what is left was put off, not refused
 		case errors.Is(err, errRetry) && try < maxTries:
+			if a.believes {
+				c.doubtUntil = time.Now().Add(doubtTime)
+			}
 			c.db.metrics.retries.Inc()
 			c.pacer.rest()
 			c.rest(ctx)
@@ -114,6 +121,9 @@ type attempt struct {
 	*committer
 	group  []*waiting
 	locked bool
+	// credulous: rows that an operation expects are not read. believes is set if
+	// there are any.
+	credulous, believes bool
 
 	tx      *Tx
 	reads   map[table][]*cell
@@ -152,23 +162,12 @@ func (a *attempt) run(ctx context.Context) error {
 	}
 	took := time.Since(start)
 	a.db.metrics.group(ops, took)
-	a.pacer.committed(a.others, a.sideBySide(ops), took)
+	a.pacer.committed(a.others, ops, took)
 	a.db.Answered(a.newest)
 	a.db.metrics.met("primary", a.newest)
 	a.answer(commit, results)
 	a.observers.notify(a.newest)
 	return nil
-}
-
-// sideBySide is how many clients wait for this group alone: the others of ops, if
-// it has a conditional operation, which may work for many who wait for its outcome.
-func (a *attempt) sideBySide(ops int) int {
-	for _, o := range a.applied {
-		if o.waiting.op.Conditional != nil {
-			return 0
-		}
-	}
-	return ops
 }
 
 // unlock gives up the write lock, if the attempt has taken it.
@@ -199,22 +198,11 @@ func (a *attempt) readFailed(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// read fetches all rows that the group's operations name.
+// read fetches the rows that the group's operations name, but for those that are
+// believed.
 func (a *attempt) read(ctx context.Context) error {
-	a.tx = &Tx{cells: map[Ref]*cell{}}
-	a.reads = map[table][]*cell{}
-	for _, w := range a.group {
-		for _, ref := range w.op.Reads {
-			if a.tx.cells[ref] != nil {
-				continue
-			}
-			c := &cell{key: ref.key, read: true}
-			a.tx.cells[ref] = c
-			a.use(ref.table)
-			a.reads[ref.table] = append(a.reads[ref.table], c)
-		}
-	}
-	chunks := a.chunks()
+	a.name()
+	chunks := a.chunks(func(c *cell) bool { return !c.believed })
 	stmts := make([]Stmt, len(chunks))
 	for i, c := range chunks {
 		keys := make([]string, len(c.cells))
@@ -235,30 +223,64 @@ func (a *attempt) read(ctx context.Context) error {
 	return a.readLocked(ctx)
 }
 
+// name makes a cell of each row that an operation names.
+func (a *attempt) name() {
+	a.tx = &Tx{cells: map[Ref]*cell{}}
+	a.reads = map[table][]*cell{}
+	for _, w := range a.group {
+		for _, ref := range w.op.Reads {
+			if c := a.tx.cells[ref]; c != nil {
+				// Two look at it, who may expect different things.
+				c.base, c.now, c.believed = nil, nil, false
+				continue
+			}
+			c := &cell{key: ref.key, read: true}
+			if e := w.op.Expect; a.credulous && e != nil && e.ref == ref {
+				c.base, c.now, c.believed = e.row, e.row, true
+			}
+			a.tx.cells[ref] = c
+			a.use(ref.table)
+			a.reads[ref.table] = append(a.reads[ref.table], c)
+		}
+	}
+	for _, c := range a.tx.cells {
+		a.believes = a.believes || c.believed
+	}
+}
+
 // chunk is as many rows of a table as one statement names.
 type chunk struct {
 	table table
 	cells []*cell
 }
 
-// chunks cuts what the group reads so that the keys, in hexadecimal and with
-// what a guard adds to each, fit an argument.
-func (a *attempt) chunks() []chunk {
+// chunks cuts the wanted ones of the rows that the group names so that the keys, in
+// hexadecimal and with what a guard adds to each, fit an argument.
+func (a *attempt) chunks(wanted func(*cell) bool) []chunk {
 	var chunks []chunk
 	for _, t := range a.tables {
-		start, bytes := 0, 0
-		for i, c := range a.reads[t] {
-			size := 2*len(c.key) + 64
-			if bytes+size > maxArgument {
-				chunks = append(chunks, chunk{t, a.reads[t][start:i]})
-				start, bytes = i, 0
+		current, bytes := chunk{table: t}, 0
+		for _, c := range a.reads[t] {
+			if !wanted(c) {
+				continue
 			}
+			size := 2*len(c.key) + guardBytes
+			if bytes+size > maxArgument {
+				chunks = append(chunks, current)
+				current, bytes = chunk{table: t}, 0
+			}
+			current.cells = append(current.cells, c)
 			bytes += size
 		}
-		chunks = append(chunks, chunk{t, a.reads[t][start:]})
+		if len(current.cells) > 0 {
+			chunks = append(chunks, current)
+		}
 	}
 	return chunks
 }
+
+// guardBytes is about how much longer a guard's row is than its key.
+const guardBytes = 192
 
 // use notes that the group has to do with a table.
 func (a *attempt) use(t table) {
@@ -385,15 +407,15 @@ func (a *attempt) answer(commit Commit, results [][]Row) {
 // one result for each conditional operation.
 func (a *attempt) commit(ctx context.Context, ops int) (Commit, [][]Row, error) {
 	number := a.lastGroup + 1
-	prologue, outcomes := a.prologue(number, ops), a.outcomes()
-	stmts := slices.Concat(prologue, a.statements(), outcomes, []Stmt{{SQL: "COMMIT"}})
-	results, err := a.session.run(ctx, stmts...)
+	prologue := a.prologue(number, ops)
+	stmts, answers := a.statements(prologue)
+	results, err := a.session.run(ctx, append(stmts, Stmt{SQL: "COMMIT"})...)
 	if err == nil {
 		a.lastGroup = number
 		sequence := results[len(prologue)-2][0]
 		commit := commitOf(sequence)
 		a.others = integer(sequence[3])
-		return commit, results[len(stmts)-1-len(outcomes) : len(stmts)-1], nil
+		return commit, pick(results, answers), nil
 	}
 	switch reason := guardReason(err); {
 	case reason == guardStale:
@@ -407,7 +429,15 @@ func (a *attempt) commit(ctx context.Context, ops int) (Commit, [][]Row, error) 
 	case neverSent(err):
 		return Commit{}, nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return a.recover(number, outcomes, err)
+	return a.recover(number, a.outcomes(), err)
+}
+
+func pick(results [][]Row, indexes []int) [][]Row {
+	picked := make([][]Row, len(indexes))
+	for i, at := range indexes {
+		picked[i] = results[at]
+	}
+	return picked
 }
 
 // prologue opens the transaction: it fails unless this group is the successor
@@ -460,11 +490,12 @@ func (a *attempt) epochs() string {
 	return string(encoded)
 }
 
-// statements guard what was read, write what was staged, and run the
-// conditional parts.
-func (a *attempt) statements() []Stmt {
-	var stmts []Stmt
-	for _, c := range a.chunks() {
+// statements follow the prologue: they guard what was read, write what was staged,
+// and run the conditional parts. answers are the indexes of the statements that
+// return the outcomes of these.
+func (a *attempt) statements(prologue []Stmt) (stmts []Stmt, answers []int) {
+	stmts = prologue
+	for _, c := range a.chunks(func(*cell) bool { return true }) {
 		stmts = append(stmts, c.table.guard(c.cells))
 	}
 	for _, o := range a.applied {
@@ -485,21 +516,36 @@ func (a *attempt) statements() []Stmt {
 			stmts = append(stmts, t.write(cells)...)
 		}
 	}
-	for _, o := range a.applied {
-		if o.op >= 0 && o.waiting.op.Conditional != nil {
-			stmts = append(stmts, o.waiting.op.Conditional.Exec(o.op)...)
+	conditional := a.conditional()
+	answers = make([]int, len(conditional))
+	for i, o := range conditional {
+		stmts = append(stmts, o.waiting.op.Conditional.Exec(o.op)...)
+		answers[i] = len(stmts) - 1
+	}
+	for i, o := range conditional {
+		if c := o.waiting.op.Conditional; !c.Returning {
+			stmts = append(stmts, c.Outcome(a.boot, o.op))
+			answers[i] = len(stmts) - 1
 		}
 	}
-	return stmts
+	return stmts, answers
+}
+
+// conditional are the conditional operations that did not fail.
+func (a *attempt) conditional() (all []outcome) {
+	for _, o := range a.applied {
+		if o.op >= 0 && o.waiting.op.Conditional != nil {
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // outcomes asks what the conditional operations did.
 func (a *attempt) outcomes() []Stmt {
 	var stmts []Stmt
-	for _, o := range a.applied {
-		if o.op >= 0 && o.waiting.op.Conditional != nil {
-			stmts = append(stmts, o.waiting.op.Conditional.Outcome(a.boot, o.op))
-		}
+	for _, o := range a.conditional() {
+		stmts = append(stmts, o.waiting.op.Conditional.Outcome(a.boot, o.op))
 	}
 	return stmts
 }

@@ -12,6 +12,12 @@ type Op struct {
 	Name string
 	// Reads are the rows that Apply looks at.
 	Reads []Ref
+	// Expect is what the caller believes one of Reads to be, such as a lock that
+	// it was given; nil for nothing. The group takes its word for it, so that
+	// nothing has to be read before the transaction, and finds out by the guard:
+	// if it is not so, the rows are read and Apply runs again. Apply must not fail
+	// for what it finds to be as expected.
+	Expect *Expectation
 	// ReadLocked reads what cannot be named by key. It runs inside the write
 	// transaction, before Apply, and holds up every writer of the database:
 	// it must be short. Nil for none.
@@ -49,14 +55,18 @@ func (op *Op) size() int {
 // last place in its group. Statements join keyval_sequence as s for the
 // transaction's time and versionstamp.
 type Conditional struct {
-	// Exec are the statements of operation number op. At most 1,000 rows.
+	// Exec are the statements of operation number op. At most 1,000 rows. It is
+	// called when nothing can join the group any more, in each try.
 	Exec func(op int) []Stmt
 	// Outcome selects what operation number op did, from what Exec has left
 	// behind: it runs at the end of the transaction, and once more when the
-	// answer to the commit was lost. It must not join keyval_sequence, which
+	// answer to the commit was lost. It is called after Exec. It must not join keyval_sequence, which
 	// may have moved on by then, but the row of keyval_nodes with this boot
 	// id: joined as s, it names the transaction in the same way.
 	Outcome func(boot string, op int) Stmt
+	// Returning is set if the last statement of Exec returns the very rows of
+	// Outcome: then only a lost answer makes that necessary.
+	Returning bool
 }
 
 // A Part joins an operation of another package: an enqueue in an atomic
@@ -108,8 +118,10 @@ type cell struct {
 	base any // as read; nil if missing
 	now  any // as the operations have left it; nil if missing
 	read bool
-	set  bool // staged by an operation
-	op   int
+	// believed: base is an operation's expectation, nobody has looked.
+	believed bool
+	set      bool // staged by an operation
+	op       int
 	// listed is set once the group's statements take the cell in.
 	listed bool
 }

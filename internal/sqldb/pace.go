@@ -24,15 +24,21 @@ type pacer struct {
 	took  time.Duration // by a transaction, smoothed
 	pause time.Duration // the break that follows
 	due   time.Time     // the end of the break
+
+	// company is how many operations the last group had, if it tells of clients
+	// that write side by side, and patience until when they are waited for. Those
+	// that it has answered come back within a moment, and are a group with those
+	// that waited meanwhile; without that moment they would make two groups that
+	// take turns, each paying for a transaction of its own.
+	company  int
+	patience time.Time
 }
 
 const (
-	// company is from how many operations on a group tells of clients that write
-	// side by side. Those that it has answered come back within a moment, and are
-	// a group with those that waited meanwhile; without that moment they would make
-	// two groups that take turns, each paying for a transaction of its own.
-	company = 8
-	// longestGather bounds that moment, which is half as long as a transaction.
+	// leastCompany is from how many operations on a group tells of company.
+	leastCompany = 8
+	// longestGather bounds the moment for it, which is half as long as a
+	// transaction.
 	longestGather = 2 * time.Millisecond
 	// longestPause bounds the break, so that a node that rests still counts as
 	// one that writes.
@@ -50,8 +56,9 @@ func (p *pacer) committed(others int64, ops int, took time.Duration) {
 	}
 	p.took += (took - p.took) / 4
 	p.pause = min(p.took*time.Duration(max(0, others-1)), longestPause)
-	if ops >= company {
-		p.pause = max(p.pause, min(p.took/2, longestGather))
+	p.company = 0
+	if ops >= leastCompany {
+		p.company, p.patience = ops, time.Now().Add(min(p.took/2, longestGather))
 	}
 	p.rest()
 }

@@ -55,17 +55,24 @@ func TestOneSlowTransactionMakesNoLongBreak(t *testing.T) {
 func TestAGroupWithCompanyIsFollowedByAMomentToGather(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		ops         int
-		took, pause time.Duration
+		ops          int
+		took, moment time.Duration
 	}{
-		{company - 1, time.Millisecond, 0},
-		{company, time.Millisecond, 500 * time.Microsecond},
+		{leastCompany - 1, time.Millisecond, 0},
+		{leastCompany, time.Millisecond, 500 * time.Microsecond},
 		{1000, time.Second, longestGather},
 	} {
 		var p pacer
+		begun := time.Now()
 		p.committed(0, test.ops, test.took)
-		if p.pause != test.pause {
-			t.Errorf("%d operations in %v: got a break of %v, want %v", test.ops, test.took, p.pause, test.pause)
+		if (p.company > 0) != (test.moment > 0) {
+			t.Errorf("%d operations: waits for %d", test.ops, p.company)
+		}
+		if early, late := begun.Add(test.moment), time.Now().Add(test.moment); p.company > 0 && (p.patience.Before(early) || p.patience.After(late)) {
+			t.Errorf("%d operations in %v: waits until %v, want %v to %v", test.ops, test.took, p.patience, early, late)
+		}
+		if p.pause != 0 {
+			t.Errorf("%d operations: got a break of %v from other nodes that there are not", test.ops, p.pause)
 		}
 	}
 }

@@ -45,6 +45,10 @@ type Change[R any] struct {
 // Ref names a row for an operation that reads it.
 func (t *Table[R]) Ref(key string) Ref { return Ref{table: t, key: key} }
 
+// Expect says what the row is believed to be: as much of it as Guard compares and
+// Apply looks at.
+func (t *Table[R]) Expect(key string, row R) *Expectation { return &Expectation{t.Ref(key), &row} }
+
 // Get returns the row as the operations before this one in the group have
 // left it, nil if there is none. The operation must have named it in Reads.
 func (t *Table[R]) Get(tx *Tx, key string) *R {
@@ -62,6 +66,12 @@ func (t *Table[R]) Delete(tx *Tx, key string) { tx.put(t.Ref(key), nil) }
 type Ref struct {
 	table table
 	key   string
+}
+
+// An Expectation is a row as an operation believes it to be.
+type Expectation struct {
+	ref Ref
+	row any
 }
 
 // table is a Table of any kind of row.
