@@ -10,6 +10,11 @@ var (
 	ExpiredSQL = expiredSQL
 )
 
+// RecordSQL are the statements on messages by id; each has one argument, an array.
+var RecordSQL = map[string]string{
+	"fetch": recordFetchSQL, "guard": recordGuardSQL, "move": recordMoveSQL, "bury": recordBurySQL, "delete": recordDeleteSQL,
+}
+
 // BackoffStep is tested by a table.
 var BackoffStep = backoffStep
 

@@ -22,18 +22,23 @@ func TestNoStatementScansTheMessages(t *testing.T) {
 	)
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
-		for name, s := range map[string]struct {
+		type statement struct {
 			sql  string
 			args []any
 			want []string
-		}{
+		}
+		statements := map[string]statement{
 			"take":    {queue.TakeSQL, []any{`[]`, int64(1), int64(0), int64(1)}, []string{level, next, ready, "SEARCH kv_queue USING INTEGER PRIMARY KEY (rowid=?)"}},
 			"taken":   {queue.TakenSQL, []any{"", int64(0), `[]`}, []string{lockEnd + "=?)"}},
 			"look":    {queue.LookSQL, []any{`[]`}, []string{level, next, first}},
 			"held":    {queue.HeldSQL, []any{`[]`}, []string{"SEARCH q USING INDEX sqlite_autoindex_kv_queue_1 (id=?)"}},
 			"stats":   {queue.StatsSQL, nil, []string{level, next, first, later, lockEnd + ">?)"}},
 			"expired": {queue.ExpiredSQL, []any{int64(1)}, []string{lockEnd + "<?)"}},
-		} {
+		}
+		for name, sql := range queue.RecordSQL {
+			statements[name] = statement{sql, []any{`[]`}, []string{"INDEX sqlite_autoindex_kv_queue_1 (id=?)"}}
+		}
+		for name, s := range statements {
 			rows, err := n.db.Primary().Query(timeout(t), sqldb.Stmt{SQL: "EXPLAIN QUERY PLAN " + s.sql, Args: s.args})
 			must(t, err)
 			var plan []string

@@ -63,11 +63,12 @@ WHERE coalesce(q.attempts,-1)<>j.value->>1 OR coalesce(q.receipt,'')<>j.value->>
 SELECT j.value->>0,CAST(coalesce(?2,j.value->>1) AS BLOB),j.value->>2,j.value->>3,j.value->>4,s.time+(j.value->>5),j.value->>6,j.value->>7,j.value->>8,s.time,s.time
 FROM keyval_sequence s CROSS JOIN json_each(?1) j`
 
-	// A row is [id, attempts, readyIn, lockIn, error].
+	// A row is [id, attempts, readyIn, lockIn, error]. (No CROSS JOIN here: it would
+	// make SQLite scan the table that is updated, which stands first.)
 	recordMoveSQL = `UPDATE kv_queue SET attempts=j.value->>1,ready_at=coalesce(s.time+(j.value->>2),ready_at),
 locked_until=s.time+(j.value->>3),status=CASE WHEN j.value->>3 IS NULL THEN 'pending' ELSE 'processing' END,
 receipt=CASE WHEN j.value->>3 IS NOT NULL THEN receipt END,last_error=coalesce(j.value->>4,last_error),updated_at=s.time
-FROM keyval_sequence s CROSS JOIN json_each(?) j WHERE kv_queue.id=j.value->>0`
+FROM keyval_sequence s,json_each(?) j WHERE kv_queue.id=j.value->>0`
 
 	// A row is [id, dead letter's id, error].
 	recordBurySQL = `INSERT INTO kv_dlq(id,original_id,value,error_message,attempts,failed_at,original_created_at,queue,priority,size,max_attempts,backoff_schedule,keys_if_undelivered)
