@@ -1,0 +1,159 @@
+package sqldb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// commit sends the transaction and finds out what became of it. It returns
+// one result for each conditional operation.
+func (a *attempt) commit(ctx context.Context, ops int) (Commit, [][]Row, error) {
+	number := a.lastGroup + 1
+	prologue := a.prologue(number, ops)
+	stmts, answers := a.statements(prologue)
+	results, err := a.session.run(ctx, append(stmts, Stmt{SQL: "COMMIT"})...)
+	if err == nil {
+		a.lastGroup = number
+		sequence := results[len(prologue)-2][0]
+		commit := commitOf(sequence)
+		a.others = integer(sequence[3])
+		return commit, pick(results, answers), nil
+	}
+	switch reason := guardReason(err); {
+	case reason == guardStale:
+		return Commit{}, nil, errRetry
+	case reason == guardFenced:
+		return Commit{}, nil, ErrFenced
+	case reason == guardRestored:
+		return Commit{}, nil, ErrRestored
+	case errors.Is(err, errLostTransaction):
+		return Commit{}, nil, errRetry
+	case neverSent(err):
+		return Commit{}, nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return a.recover(number, a.outcomes(), err)
+}
+
+func pick(results [][]Row, indexes []int) [][]Row {
+	picked := make([][]Row, len(indexes))
+	for i, at := range indexes {
+		picked[i] = results[at]
+	}
+	return picked
+}
+
+// prologue opens the transaction: it fails unless this group is the successor
+// of the node's last one, the database has not gone back, and the leader's
+// epoch, if one is concerned, is current. The group's number comes first: a
+// batch that arrives twice must not be told anything else the second time.
+// The statement before the prologue's last one returns the transaction.
+func (a *attempt) prologue(number int64, ops int) []Stmt {
+	var stmts []Stmt
+	if !a.locked {
+		stmts = append(stmts, Stmt{SQL: "BEGIN IMMEDIATE"})
+	}
+	stmts = append(stmts, Stmt{SQL: guardSQL, Args: []any{a.boot, number - 1, string(a.seen())}})
+	if epochs := a.epochs(); epochs != "[]" {
+		stmts = append(stmts, Stmt{SQL: fenceSQL, Args: []any{epochs}})
+	}
+	return append(stmts,
+		Stmt{SQL: sequenceSQL, Args: []any{int64(ops - 1), a.boot}},
+		Stmt{SQL: groupSQL, Args: []any{a.boot, number}})
+}
+
+const (
+	fenceSQL = `INSERT INTO keyval_guard(reason)
+SELECT '` + guardFenced + `' FROM json_each(?) j WHERE NOT EXISTS (SELECT 1 FROM keyval_leader WHERE epoch=j.value)`
+
+	guardSQL = `INSERT INTO keyval_guard(reason)
+SELECT '` + guardGroup + `' WHERE NOT EXISTS (SELECT 1 FROM keyval_nodes WHERE boot_id=?1 AND last_group=?2)
+UNION ALL SELECT '` + guardRestored + `' FROM keyval_sequence s WHERE ` + PositionSQL + `<?3`
+
+	sequenceSQL = `UPDATE keyval_sequence SET txn=txn+1,last_op=?1,time=max(time,` + ClockSQL + `)
+RETURNING incarnation,txn,time,` + othersSQL
+
+	groupSQL = `UPDATE keyval_nodes SET last_group=?2,incarnation=s.incarnation,txn=s.txn,time=s.time
+FROM keyval_sequence s WHERE boot_id=?1`
+)
+
+// seen is the newest position that this node knows of, from its own commits
+// or from what it has read.
+func (a *attempt) seen() Position { return max(a.newest, a.db.floor.load()) }
+
+// epochs are the leader epochs that the group depends on, as JSON.
+func (a *attempt) epochs() string {
+	epochs := []int64{}
+	for _, o := range a.applied {
+		if o.op >= 0 && o.waiting.op.Epoch != 0 {
+			epochs = append(epochs, o.waiting.op.Epoch)
+		}
+	}
+	encoded, _ := json.Marshal(epochs)
+	return string(encoded)
+}
+
+// statements follow the prologue: they guard what was read, write what was staged,
+// and run the conditional parts. answers are the indexes of the statements that
+// return the outcomes of these.
+func (a *attempt) statements(prologue []Stmt) (stmts []Stmt, answers []int) {
+	stmts = prologue
+	for _, c := range a.chunks(func(*cell) bool { return true }) {
+		stmts = append(stmts, c.table.guard(c.cells))
+	}
+	for _, o := range a.applied {
+		if o.op >= 0 && o.waiting.op.Guard != nil {
+			stmts = append(stmts, o.waiting.op.Guard()...)
+		}
+	}
+	staged := map[table][]*cell{}
+	for _, ref := range a.tx.order {
+		if c := a.tx.cells[ref]; c != nil && c.set && !c.listed {
+			c.listed = true
+			a.use(ref.table)
+			staged[ref.table] = append(staged[ref.table], c)
+		}
+	}
+	for _, t := range a.tables {
+		if cells := staged[t]; len(cells) > 0 {
+			stmts = append(stmts, t.write(cells)...)
+		}
+	}
+	conditional := a.conditional()
+	answers = make([]int, len(conditional))
+	for i, o := range conditional {
+		stmts = append(stmts, o.waiting.op.Conditional.Exec(o.op)...)
+		answers[i] = len(stmts) - 1
+	}
+	for i, o := range conditional {
+		if c := o.waiting.op.Conditional; !c.Returning {
+			stmts = append(stmts, c.Outcome(a.boot, o.op))
+			answers[i] = len(stmts) - 1
+		}
+	}
+	return stmts, answers
+}
+
+// conditional are the conditional operations that did not fail.
+func (a *attempt) conditional() (all []outcome) {
+	for _, o := range a.applied {
+		if o.op >= 0 && o.waiting.op.Conditional != nil {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// outcomes asks what the conditional operations did.
+func (a *attempt) outcomes() []Stmt {
+	var stmts []Stmt
+	for _, o := range a.conditional() {
+		stmts = append(stmts, o.waiting.op.Conditional.Outcome(a.boot, o.op))
+	}
+	return stmts
+}
+
+func commitOf(row Row) Commit {
+	return Commit{Incarnation: integer(row[0]), Txn: integer(row[1]), Time: integer(row[2]), Op: -1}
+}
