@@ -120,9 +120,9 @@ type Timings struct {
 	JoinWait       time.Duration // Start waits so long for the first join
 	JoinRetry      time.Duration // between tries while alone; doubles up to JoinEvery
 	JoinEvery      time.Duration // between looks for seeds and dead members to rejoin
-	Heartbeat      time.Duration // followers without a leader start an election after 1–2 of these
+	Heartbeat      time.Duration // followers without a leader start an election after 1–3 of these
 	LeaderLease    time.Duration // a leader without a quorum steps down; at most Heartbeat
-	Commit         time.Duration // followers hear of the last commit
+	Commit         time.Duration // followers hear of the last commit, and failed sends are repeated, after 1–2 of these
 	RaftTimeout    time.Duration // one raft call over the network
 	Transfer       time.Duration // between the tries of handing leadership over
 	LeaveWait      time.Duration // for gossip to carry our leave, and to be removed
@@ -140,20 +140,22 @@ type Timings struct {
 	DirectLimit    int           // up to so many members get doorbells directly
 }
 
-// DefaultTimings are for production on a local network.
+// DefaultTimings are for production on a local network. Heartbeat, LeaderLease and
+// Commit decide what an idle leader costs and how long a cluster is without one:
+// see "Heartbeats" in DESIGN.md before changing them.
 func DefaultTimings() Timings {
 	return Timings{
 		Probe:          time.Second,
 		ProbeTimeout:   500 * time.Millisecond,
-		Gossip:         200 * time.Millisecond,
+		Gossip:         500 * time.Millisecond,
 		PushPull:       30 * time.Second,
 		StreamTimeout:  5 * time.Second,
 		JoinWait:       time.Second,
 		JoinRetry:      500 * time.Millisecond,
 		JoinEvery:      15 * time.Second,
-		Heartbeat:      time.Second,
-		LeaderLease:    500 * time.Millisecond,
-		Commit:         500 * time.Millisecond,
+		Heartbeat:      1200 * time.Millisecond,
+		LeaderLease:    time.Second,
+		Commit:         2 * time.Second,
 		RaftTimeout:    2 * time.Second,
 		Transfer:       100 * time.Millisecond,
 		LeaveWait:      time.Second,

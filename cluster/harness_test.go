@@ -121,10 +121,10 @@ func timings() cluster.Timings {
 		Probe: 100 * time.Millisecond, ProbeTimeout: 80 * time.Millisecond, Gossip: 20 * time.Millisecond,
 		PushPull: time.Second, StreamTimeout: 500 * time.Millisecond, JoinWait: 500 * time.Millisecond,
 		JoinRetry: 50 * time.Millisecond, JoinEvery: 300 * time.Millisecond,
-		Heartbeat: 200 * time.Millisecond, LeaderLease: 150 * time.Millisecond, Commit: 50 * time.Millisecond,
+		Heartbeat: 250 * time.Millisecond, LeaderLease: 200 * time.Millisecond, Commit: 50 * time.Millisecond,
 		RaftTimeout: 500 * time.Millisecond, Transfer: 20 * time.Millisecond, LeaveWait: 500 * time.Millisecond,
 		Reconcile: 200 * time.Millisecond, PromoteAfter: 200 * time.Millisecond,
-		Renew: 100 * time.Millisecond, StaleAfter: 650 * time.Millisecond, LeaderlessWait: 300 * time.Millisecond,
+		Renew: 100 * time.Millisecond, StaleAfter: 750 * time.Millisecond, LeaderlessWait: 300 * time.Millisecond,
 		Beat: 50 * time.Millisecond, LogEvery: 100 * time.Millisecond,
 	}
 }

@@ -81,6 +81,7 @@ func (e *election) lead(ctx context.Context) {
 	e.confirmed.Store(true)
 	signal(e.ledOnce)
 	var aside sync.WaitGroup
+	aside.Go(func() { e.heartbeatLoop(ctx) })
 	aside.Go(func() { e.reconcileLoop(ctx) })
 	for ctx.Err() == nil {
 		if epoch, err := e.takeEpoch(ctx); err == nil {

@@ -263,25 +263,23 @@ func (d *directory) lost() []string {
 }
 
 // addressOf finds where the holder of a raft id is now: alive before gone, then the
-// latest start.
+// latest start. Raft asks before each thing that it sends, so nothing is copied.
 func (d *directory) addressOf(raftID string) (string, bool) {
-	best := newest(d.snapshot(), func(r record) bool { return r.raftID() == raftID })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var best *record
+	for _, r := range d.records {
+		if r.raftID() == raftID && (best == nil || speaksBefore(r, best)) {
+			best = r
+		}
+	}
 	if best == nil {
 		return "", false
 	}
 	return best.meta.RaftAddr, true
 }
 
-// newest picks the record that speaks for a node among those of its starts.
-func newest(all []record, match func(record) bool) (best *record) {
-	for i := range all {
-		if match(all[i]) && (best == nil || speaksBefore(&all[i], best)) {
-			best = &all[i]
-		}
-	}
-	return best
-}
-
+// speaksBefore tells which of two records, of starts of one node, is to be believed.
 func speaksBefore(a, b *record) bool {
 	if (a.status == Alive) != (b.status == Alive) {
 		return a.status == Alive
