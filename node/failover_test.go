@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +15,9 @@ import (
 // sweepInterval is the nodes' cleanup interval in these tests: longer than a
 // failover, as in production, and short enough to wait for.
 const sweepInterval = 3 * time.Second
+
+// busy is for how long the machine may be busy with other tests.
+const busy = 5 * time.Second
 
 // A fault takes the leader away, and gives it back.
 type leaderFault struct {
@@ -78,15 +81,15 @@ func (d *deployment) loseLeader(t *testing.T, fault leaderFault) {
 		stores = append(stores, newPlain(t, n.URL()))
 	}
 	load := startTraffic(t, 4, stores...)
-	expiring := startExpiring(t, others[0].URL(), d.sqld.Primary)
+	chores := startChores(t, others[0].URL(), d.sqld.Primary)
 
-	struck := time.Now()
+	gone, struck := d.clock(t), time.Now()
 	fault.strike(t, old)
 	eventually(t, "another node leads", func() bool {
 		leader := leaderOf(t.Context(), others)
 		return leader != nil && leader != old && d.epoch(t) > before
 	})
-	took := time.Since(struck)
+	took, back := time.Since(struck), d.clock(t)
 	t.Logf("%s: another node leads after %s", fault.name, seconds(took))
 	if took > fault.within {
 		t.Errorf("%s: another node led after %v, want at most %v", fault.name, took, fault.within)
@@ -95,17 +98,24 @@ func (d *deployment) loseLeader(t *testing.T, fault leaderFault) {
 	after := d.epoch(t)
 	fault.mend(t, old)
 	d.awaitWhole(t)
-	expiring.stop()
 	load.stop()
+	chores.make.stop()
 	load.mustNotFail(t)
 	load.mustBeThere(t, newPlain(t, old.URL()).strongly())
-	eventually(t, "everything that expired is gone", func() bool {
-		return d.count(t, "SELECT count(*) FROM kv_entries WHERE expires_at IS NOT NULL") == 0
+	eventually(t, "everything that expired is gone, and every message is free whose lock has ended", func() bool {
+		return d.count(t, "SELECT count(*) FROM kv_queue WHERE locked_until IS NOT NULL") == 0 &&
+			d.count(t, "SELECT count(*) FROM kv_entries WHERE expires_at IS NOT NULL") == 0
 	})
-	if worst := expiring.worst(); worst > 2*sweepInterval {
-		t.Errorf("%s: an entry was still there %v after it had expired, want at most two intervals of %v", fault.name, worst, sweepInterval)
-	} else {
-		t.Logf("%s: expired entries were gone after %s at most", fault.name, seconds(worst))
+	chores.stop()
+	if d.count(t, "SELECT count(*) FROM kv_queue WHERE queue LIKE 'unacked-%' AND attempts=1") == 0 {
+		t.Errorf("%s: no message was ever locked", fault.name)
+	}
+	expired, locked := chores.worst(gone, back)
+	t.Logf("%s: with a leader, expired entries were gone after %s and messages free %s after their lock at most",
+		fault.name, seconds(expired), seconds(locked))
+	if limit := 2*sweepInterval + busy; max(expired, locked) > limit {
+		t.Errorf("%s: with a leader, an entry was still there %v after it had expired, a message locked %v after its lock; want at most two intervals of %v",
+			fault.name, expired, locked, sweepInterval)
 	}
 	// Each expiry has been swept once, though two nodes took themselves for the
 	// leader for a while.
@@ -123,6 +133,12 @@ func (d *deployment) epoch(t *testing.T) int64 {
 	return d.count(t, "SELECT epoch FROM keyval_leader")
 }
 
+// clock is the database's, in Unix milliseconds.
+func (d *deployment) clock(t *testing.T) int64 {
+	t.Helper()
+	return d.count(t, "SELECT "+clockSQL)
+}
+
 // count asks the primary, past all nodes, for one number.
 func (d *deployment) count(t *testing.T, sql string) int64 {
 	t.Helper()
@@ -134,88 +150,36 @@ func (d *deployment) count(t *testing.T, sql string) int64 {
 }
 
 func oneNumber(ctx context.Context, sqld *nodetest.Sqld, sql string) (n int64, err error) {
-	answer, err := sqld.Query(ctx, sql)
+	text, err := oneText(ctx, sqld, sql)
 	if err != nil {
 		return 0, err
+	}
+	return strconv.ParseInt(text, 10, 64)
+}
+
+// oneText is the one value of a query, a text or an integer.
+func oneText(ctx context.Context, sqld *nodetest.Sqld, sql string) (string, error) {
+	answer, err := sqld.Query(ctx, sql)
+	if err != nil {
+		return "", err
 	}
 	var parsed struct {
 		Results []struct {
 			Response struct {
 				Result struct {
 					Rows [][]struct {
-						Value json.RawMessage `json:"value"`
+						Value string `json:"value"`
 					} `json:"rows"`
 				} `json:"result"`
 			} `json:"response"`
 		} `json:"results"`
 	}
 	if err := json.Unmarshal([]byte(answer), &parsed); err != nil {
-		return 0, err
+		return "", err
 	}
 	rows := parsed.Results[0].Response.Result.Rows
 	if len(rows) != 1 || len(rows[0]) != 1 {
-		return 0, fmt.Errorf("%s: got %s, want one number", sql, answer)
+		return "", fmt.Errorf("%s: got %s, want one value", sql, answer)
 	}
-	_, err = fmt.Sscanf(string(rows[0][0].Value), `"%d"`, &n)
-	return n, err
-}
-
-// expiring writes entries that expire soon, each under a key of its own, and watches
-// at the primary how long what has expired stays there.
-type expiring struct {
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-
-	mu      sync.Mutex // covers what follows
-	longest time.Duration
-}
-
-const overdueSQL = `SELECT CAST(coalesce(max(unixepoch('subsec')*1000-expires_at),0) AS INTEGER) FROM kv_entries WHERE expires_at IS NOT NULL`
-
-// startExpiring writes through the node at url.
-func startExpiring(t *testing.T, url string, primary *nodetest.Sqld) *expiring {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	e := &expiring{cancel: cancel}
-	t.Cleanup(e.stop)
-	direct := newPlain(t, url)
-	e.every(ctx, 5*pace, func(i int) {
-		path := fmt.Sprintf("/keys/expiring/%d-%d?expireIn=100", time.Now().UnixNano(), i)
-		_, _ = direct.do(context.WithoutCancel(ctx), http.MethodPut, path, i)
-	})
-	e.every(ctx, 10*pace, func(int) {
-		if overdue, err := oneNumber(ctx, primary, overdueSQL); err == nil {
-			e.mu.Lock()
-			e.longest = max(e.longest, time.Duration(overdue)*time.Millisecond)
-			e.mu.Unlock()
-		}
-	})
-	return e
-}
-
-func (e *expiring) every(ctx context.Context, interval time.Duration, do func(i int)) {
-	e.work.Go(func() {
-		tick := time.NewTicker(interval)
-		defer tick.Stop()
-		for i := 0; ; i++ {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				do(i)
-			}
-		}
-	})
-}
-
-func (e *expiring) stop() {
-	e.cancel()
-	e.work.Wait()
-}
-
-// worst is the longest time for which an entry that had expired was still there.
-func (e *expiring) worst() time.Duration {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.longest
+	return rows[0][0].Value, nil
 }

@@ -2,9 +2,7 @@ package node_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/buntime/keyval/internal/sqldb"
@@ -94,14 +92,9 @@ func TestTwoLeadersAtOnceChangeNothingTwice(t *testing.T) {
 // text is the one value of a query.
 func text(t *testing.T, primary *nodetest.Sqld, sql string) string {
 	t.Helper()
-	answer, err := primary.Query(t.Context(), sql)
+	value, err := oneText(t.Context(), primary, sql)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rows, _ := strings.Cut(answer, `"rows":[[`)
-	var cell struct{ Value string }
-	if err := json.NewDecoder(strings.NewReader(rows)).Decode(&cell); err != nil {
-		t.Fatalf("%s: %s: %v", sql, answer, err)
-	}
-	return cell.Value
+	return value
 }

@@ -35,7 +35,7 @@ func TestSoakUnderRandomFaultsKeepsEveryPromise(t *testing.T) {
 	load := startTraffic(t, 6, typed{Client: all.Session()}, typed{Client: all.Session()})
 	messages := startMessages(t, all)
 	seen := startWatching(t, all)
-	expiring := startExpiring(t, s.nodes[0].URL(), s.sqld.Primary)
+	chores := startChores(t, s.nodes[0].URL(), s.sqld.Primary)
 
 	faults := 0
 	for end := time.Now().Add(length); time.Now().Before(end); faults++ {
@@ -45,7 +45,7 @@ func TestSoakUnderRandomFaultsKeepsEveryPromise(t *testing.T) {
 	t.Logf("%d faults", faults)
 	// Nodes that have taken each other for dead look for each other every 15 s.
 	within(t, time.Minute, "the cluster is whole", func() bool { return whole(t.Context(), s.nodes) })
-	expiring.stop()
+	chores.stop()
 	load.stop()
 	load.mustBeThere(t, typed{Client: all, strong: true})
 	messages.mustAllBeHandled(t)
