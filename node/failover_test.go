@@ -119,7 +119,7 @@ func (d *deployment) loseLeader(t *testing.T, fault leaderFault) {
 	}
 	// Each expiry has been swept once, though two nodes took themselves for the
 	// leader for a while.
-	if twice := d.count(t, "SELECT count(*) FROM (SELECT 1 FROM keyval_changelog WHERE op='x' GROUP BY key HAVING count(*)>1)"); twice != 0 {
+	if twice := d.count(t, sweptTwiceSQL); twice != 0 {
 		t.Errorf("%s: %d keys were swept more than once", fault.name, twice)
 	}
 	if now := d.epoch(t); now != after {

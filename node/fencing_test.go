@@ -1,10 +1,15 @@
 package node_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
+	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/client"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node"
 	"github.com/buntime/keyval/node/nodetest"
@@ -89,6 +94,10 @@ func TestTwoLeadersAtOnceChangeNothingTwice(t *testing.T) {
 	}
 }
 
+// sweptTwiceSQL counts the keys whose expiry was reported more than once. Each test
+// writes a key once.
+const sweptTwiceSQL = `SELECT count(*) FROM (SELECT 1 FROM keyval_changelog WHERE op='x' GROUP BY key HAVING count(*)>1)`
+
 // text is the one value of a query.
 func text(t *testing.T, primary *nodetest.Sqld, sql string) string {
 	t.Helper()
@@ -97,4 +106,97 @@ func text(t *testing.T, primary *nodetest.Sqld, sql string) string {
 		t.Fatal(err)
 	}
 	return value
+}
+
+// sweepBatch is part of the statement with which a leader sweeps expired entries,
+// and of no other.
+const sweepBatch = `,e.key,'x' FROM keyval_sequence`
+
+func TestASweepThatArrivesAfterTheNextLeaderBeganChangesNothing(t *testing.T) {
+	t.Parallel()
+	d := &deployment{sqld: &nodetest.SqldPair{Primary: nodetest.MustStartPrimary(t)}}
+	proxy := nodetest.MustStartFaultProxy(t, d.sqld.Primary.Addr())
+	for i := range 3 {
+		config := nodetest.ServeConfig{Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: proxy.HTTPURL(), Flags: []string{"--cleanup-interval", "1s"}}
+		if i > 0 {
+			config.Join = []string{d.nodes[0].GossipAddr()}
+		}
+		d.nodes = append(d.nodes, nodetest.MustStartNodeProcess(t, config))
+	}
+	d.awaitWhole(t)
+	d.awaitVoters(t)
+	old, others := d.leader(t)
+	before := d.epoch(t)
+
+	// The leader is stopped when it has sent its sweep and sqld has not got it.
+	held := proxy.HoldNextRequest([]byte(sweepBatch))
+	const keys = 20
+	expire(t, others[0], "first", keys)
+	nodetest.Check(t, held.Wait(t.Context()))
+	nodetest.Check(t, old.Pause())
+	boot, last := d.lastGroup(t, held.Request())
+	eventually(t, "another node leads and has swept", func() bool {
+		return d.epoch(t) > before && d.overdue(t) == 0
+	})
+	after := d.epoch(t)
+
+	// Its sweep arrives when there is more to sweep again. Had it changed
+	// anything, it would count as the node's next group.
+	expire(t, others[0], "second", keys)
+	eventually(t, "they have expired", func() bool { return d.overdue(t) > 0 || d.swept(t) == 2*keys })
+	_, answer, err := proxy.Send(t.Context(), held.Request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(answer, []byte("constraint failed: fenced")) {
+		t.Errorf("the late sweep was answered by %s; want it refused by its epoch", answer)
+	}
+	if _, now := d.lastGroup(t, held.Request()); now != last {
+		t.Errorf("the late sweep of node %s was done: its last group was %d, is %d", boot, last, now)
+	}
+	held.Release()
+	nodetest.Check(t, old.Resume())
+	d.awaitWhole(t)
+	eventually(t, "everything has been swept", func() bool { return d.swept(t) == 2*keys && d.overdue(t) == 0 })
+	if twice := d.count(t, sweptTwiceSQL); twice != 0 {
+		t.Errorf("%d keys were swept more than once", twice)
+	}
+	if now := d.epoch(t); now != after {
+		t.Errorf("the epoch went on from %d to %d after the old leader woke up; want no change", after, now)
+	}
+}
+
+// expire writes so many entries that expire soon, through the node.
+func expire(t *testing.T, n *nodetest.NodeProcess, prefix string, keys int) {
+	t.Helper()
+	for i := range keys {
+		if _, err := n.Client.Put(t.Context(), api.Key{prefix, fmt.Sprint(i)}, i, client.ExpireIn(100*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// lastGroup is the boot whose request this is, and its last group.
+func (d *deployment) lastGroup(t *testing.T, request []byte) (boot string, group int64) {
+	t.Helper()
+	for i := range d.count(t, "SELECT count(*) FROM keyval_nodes") {
+		boot = text(t, d.sqld.Primary, fmt.Sprintf("SELECT boot_id FROM keyval_nodes ORDER BY boot_id LIMIT 1 OFFSET %d", i))
+		if bytes.Contains(request, []byte(boot)) {
+			return boot, d.count(t, "SELECT last_group FROM keyval_nodes WHERE boot_id='"+boot+"'")
+		}
+	}
+	t.Fatalf("no node's boot is in the request:\n%s", request)
+	return "", 0
+}
+
+// overdue is how many expired entries are there.
+func (d *deployment) overdue(t *testing.T) int64 {
+	t.Helper()
+	return d.count(t, "SELECT count(*) FROM kv_entries WHERE expires_at<="+clockSQL)
+}
+
+// swept is how many entries were reported as expired.
+func (d *deployment) swept(t *testing.T) int64 {
+	t.Helper()
+	return d.count(t, "SELECT count(*) FROM keyval_changelog WHERE op='x'")
 }
