@@ -96,10 +96,16 @@ func (s *session) awaitFile(ctx context.Context) error {
 	if !s.engine.embedded {
 		return nil
 	}
+	return whileBusy(ctx, func() error { return s.connect(ctx) })
+}
+
+// whileBusy repeats what finds the database busy, for 10 s at most: others may be
+// opening it, or writing, and sqld does not wait for them for ever.
+func whileBusy(ctx context.Context, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	for {
-		err := s.connect(ctx)
+		err := try()
 		if err == nil || !transient(err) {
 			return err
 		}

@@ -106,7 +106,7 @@ func (db *DB) start(ctx context.Context, cfg Config) error {
 	if err := s.awaitFile(ctx); err != nil {
 		return err
 	}
-	if err := migrate(ctx, s); err != nil {
+	if err := whileBusy(ctx, func() error { return migrate(ctx, s) }); err != nil {
 		return err
 	}
 	rows, err := s.run(ctx, Stmt{SQL: "SELECT database_id FROM keyval_sequence"})
@@ -115,7 +115,7 @@ func (db *DB) start(ctx context.Context, cfg Config) error {
 	}
 	db.info = Info{DatabaseID: text(rows[0][0][0]), Embedded: db.writer.embedded}
 	db.committer = newCommitter(db, cfg)
-	if err := db.committer.register(ctx); err != nil {
+	if err := whileBusy(ctx, func() error { return db.committer.register(ctx) }); err != nil {
 		return err
 	}
 	db.committer.start()
