@@ -115,11 +115,12 @@ func TestAListenerHasNoMoreOutThanItsConcurrency(t *testing.T) {
 
 func TestAnEndedLockMakesRoomForAListener(t *testing.T) {
 	n := embedded(t).node(t, seldom)
-	l := n.listen(queue.Listen{Lock: 150})
+	l := n.listen(queue.Listen{Lock: 500})
 	n.enqueue(queue.Enqueue{Value: []byte(`1`), MaxAttempts: 1}, message(`2`))
 	first := l.next()
-	// Renewed once, so that it is the database that tells when it has ended.
-	if _, err := n.Extend(timeout(t), first.ID, first.Receipt, 300); err != nil {
+	// Renewed once, so that it is the database that tells when it has ended. On a
+	// slow machine it has ended already.
+	if _, err := n.Extend(timeout(t), first.ID, first.Receipt, 700); err != nil && !errors.Is(err, queue.ErrLockLost) {
 		t.Fatal(err)
 	}
 	if m := l.next(); string(m.Value) != `2` {
@@ -178,7 +179,7 @@ func TestADequeueThatIsAbandonedLosesNoMessage(t *testing.T) {
 			wg.Go(func() {
 				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Duration(i)*100*time.Microsecond, context.Canceled)
 				defer cancel()
-				found, err := n.Dequeue(ctx, queue.Dequeue{Wait: 1000})
+				found, err := n.Dequeue(ctx, queue.Dequeue{Wait: 1000, Lock: queue.MaxLock})
 				if err != nil && !errors.Is(err, kv.ErrTimeout) {
 					t.Error(err)
 				}
@@ -194,7 +195,7 @@ func TestADequeueThatIsAbandonedLosesNoMessage(t *testing.T) {
 		}
 		eventually(t, "what nobody got is ready again", func() bool { return n.stats("default").Processing == 0 })
 		for {
-			rest := n.dequeue(queue.Dequeue{Max: 100})
+			rest := n.dequeue(queue.Dequeue{Max: 100, Lock: queue.MaxLock})
 			if len(rest) == 0 {
 				break
 			}
@@ -222,6 +223,7 @@ func TestAClosingQueueAnswersWhoWaitsAndKeepsNothing(t *testing.T) {
 	l := n.listen(queue.Listen{Queue: "other"})
 	n.enqueue(queue.Enqueue{Value: []byte(`1`), Queue: "other"})
 	eventually(t, "it is out", func() bool { return n.stats("other").Processing == 1 })
+	eventually(t, "the dequeue waits", func() bool { return n.Waiting("default") == 1 })
 	n.Close()
 	if messages := <-waiting; len(messages) != 0 {
 		t.Errorf("got %v", messages)
@@ -247,7 +249,7 @@ func TestAThousandIdleListenersCostOneQueryInAWhile(t *testing.T) {
 	n := &node{Queue: q, t: t, db: db, store: kv.New(db, kv.Config{})}
 	t.Cleanup(func() { q.Close(); must(t, db.Close()) })
 	for i := range 1000 {
-		n.listen(queue.Listen{Queue: []string{"a", "b", "c"}[i%3]})
+		n.listen(queue.Listen{Queue: []string{"a", "b", "c"}[i%3], Lock: queue.MaxLock})
 	}
 	// A message that is out makes a second question.
 	n.enqueue(queue.Enqueue{Value: []byte(`1`), Queue: "a"})
@@ -270,15 +272,17 @@ func TestAThousandIdleListenersCostOneQueryInAWhile(t *testing.T) {
 	reads, groups := statements()
 	eventually(t, "the listeners settle", func() bool {
 		before, groupsBefore := reads, groups
+		begun := time.Now()
 		time.Sleep(2 * interval)
 		reads, groups = statements()
-		return reads-before <= 6 && groups == groupsBefore
+		return reads-before <= 2*(float64(time.Since(begun))/float64(interval)+1) && groups == groupsBefore
 	})
-	const intervals = 4
-	time.Sleep(intervals * interval)
+	begun := time.Now()
+	time.Sleep(4 * interval)
 	after, groupsAfter := statements()
+	intervals := float64(time.Since(begun)) / float64(interval)
 	if asked := after - reads; asked > 2*(intervals+1) {
-		t.Errorf("%v reads in %d intervals, want at most two in each", asked, intervals)
+		t.Errorf("%v reads in %.1f intervals, want at most two in each", asked, intervals)
 	}
 	if groupsAfter != groups {
 		t.Errorf("%v write transactions while idle, want none", groupsAfter-groups)

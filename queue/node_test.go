@@ -104,7 +104,7 @@ func (n *node) dequeue(r queue.Dequeue) []queue.Message {
 // one takes exactly one message, waiting for it.
 func (n *node) one(name string) queue.Message {
 	n.t.Helper()
-	messages := n.dequeue(queue.Dequeue{Queue: name, Wait: 20_000})
+	messages := n.dequeue(queue.Dequeue{Queue: name, Wait: queue.MaxWait})
 	if len(messages) != 1 {
 		n.t.Fatalf("got %d messages, want 1", len(messages))
 	}
@@ -150,7 +150,7 @@ func (n *node) listen(l queue.Listen) *listener {
 // next waits for the next message.
 func (l *listener) next() queue.Message {
 	l.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		if m, ok := l.Next(); ok {
 			return m
@@ -158,7 +158,7 @@ func (l *listener) next() queue.Message {
 		select {
 		case <-l.Ready():
 		case <-deadline:
-			l.t.Fatal("no message came within 20 s")
+			l.t.Fatal("no message came within a minute")
 		}
 	}
 }
@@ -181,7 +181,7 @@ func must(t testing.TB, err error) {
 
 // timeout is a context for one operation.
 func timeout(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -189,10 +189,10 @@ func timeout(t testing.TB) context.Context {
 // eventually polls a condition.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !condition() {
 		if time.Now().After(deadline) {
-			t.Fatalf("it did not happen within 20 s: %s", what)
+			t.Fatalf("it did not happen within a minute: %s", what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
