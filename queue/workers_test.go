@@ -20,7 +20,7 @@ import (
 func workload(t *testing.T) int {
 	text := os.Getenv("KEYVAL_TEST_MESSAGES")
 	if text == "" {
-		return 1000
+		return 400
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {

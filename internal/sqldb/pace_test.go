@@ -2,18 +2,21 @@ package sqldb
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 func TestANodeThatWritesAloneTakesNoBreaks(t *testing.T) {
 	t.Parallel()
-	var p pacer
-	for range 10 {
-		p.committed(0, 1, time.Second)
-		if wait := time.Until(p.due); wait > 0 {
-			t.Fatalf("got a break of %v", wait)
+	synctest.Test(t, func(t *testing.T) {
+		var p pacer
+		for range 10 {
+			p.committed(0, 1, time.Second)
+			if wait := time.Until(p.due); wait > 0 {
+				t.Fatalf("got a break of %v", wait)
+			}
 		}
-	}
+	})
 }
 
 func TestANodeRestsAsLongAsTheTransactionsOfAllOthersButOne(t *testing.T) {
@@ -27,16 +30,18 @@ func TestANodeRestsAsLongAsTheTransactionsOfAllOthersButOne(t *testing.T) {
 		{29, 8 * time.Millisecond, 224 * time.Millisecond},
 		{29, time.Second, time.Second}, // never longer
 	} {
-		var p pacer
-		for range 10 {
-			p.committed(test.others, 1, test.took)
-			if p.pause != test.pause {
-				t.Errorf("%d others, %v: got a break of %v, want %v", test.others, test.took, p.pause, test.pause)
+		synctest.Test(t, func(t *testing.T) {
+			var p pacer
+			for range 10 {
+				p.committed(test.others, 1, test.took)
+				if p.pause != test.pause {
+					t.Errorf("%d others, %v: got a break of %v, want %v", test.others, test.took, p.pause, test.pause)
+				}
+				if wait := time.Until(p.due); wait < test.pause/2 && test.pause > 0 || wait > test.pause*5/4 {
+					t.Errorf("%d others, %v: the break ends in %v, want about %v", test.others, test.took, wait, test.pause)
+				}
 			}
-			if wait := time.Until(p.due); wait < test.pause/2 && test.pause > 0 || wait > test.pause*5/4 {
-				t.Errorf("%d others, %v: the break ends in %v, want about %v", test.others, test.took, wait, test.pause)
-			}
-		}
+		})
 	}
 }
 
