@@ -114,7 +114,7 @@ func timeout(t testing.TB) context.Context {
 	if _, ok := t.(*testing.B); ok {
 		return context.Background()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
