@@ -2,6 +2,7 @@ package watch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -89,8 +90,45 @@ type recording struct {
 	req    watch.Request
 	events []*watch.Event // without initial states
 	state  map[kv.Key]kv.Entry
-	cuts   int
 	err    error
+
+	mu   sync.Mutex      // covers what follows
+	at   kv.Versionstamp // it goes on after that
+	seen int             // events
+	cuts int
+}
+
+// note keeps what the other goroutines want to know of a recording.
+func (r *recording) note(at kv.Versionstamp, seen, cuts int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at, r.seen, r.cuts = max(r.at, at), r.seen+seen, r.cuts+cuts
+}
+
+// recordings are those of one run.
+type recordings []*recording
+
+// total is how many events and cuts there have been.
+func (all recordings) total() (events, cuts int) {
+	for _, r := range all {
+		r.mu.Lock()
+		events, cuts = events+r.seen, cuts+r.cuts
+		r.mu.Unlock()
+	}
+	return events, cuts
+}
+
+// behind is the position that all clients go on after.
+func (all recordings) behind() kv.Versionstamp {
+	var least kv.Versionstamp
+	for i, r := range all {
+		r.mu.Lock()
+		if i == 0 || r.at < least {
+			least = r.at
+		}
+		r.mu.Unlock()
+	}
+	return least
 }
 
 // record follows a request through the hubs until it has passed the position
@@ -118,6 +156,7 @@ func (r *recording) record(ctx context.Context, nodes []*node, rng *rand.Rand, s
 					return nil
 				}
 				since = max(since, s.Passed())
+				r.note(since, 0, 0)
 				continue
 			}
 			if e.Versionstamp <= since {
@@ -126,8 +165,10 @@ func (r *recording) record(ctx context.Context, nodes []*node, rng *rand.Rand, s
 			}
 			if since != "" {
 				r.events = append(r.events, e)
+				r.note("", 1, 0)
 			}
 			since = e.Versionstamp
+			r.note(since, 0, 0)
 			for _, entry := range e.Entries {
 				r.state[entry.Key] = entry
 			}
@@ -136,7 +177,7 @@ func (r *recording) record(ctx context.Context, nodes []*node, rng *rand.Rand, s
 			since = s.Start() // a prefix without entries
 		}
 		s.Close()
-		r.cuts++
+		r.note(since, 0, 1)
 	}
 }
 
@@ -198,7 +239,7 @@ func (r *recording) checkEnd(t *testing.T, entries map[kv.Key]kv.Entry) {
 
 // A checked run has writers and watchers on two nodes. disturb runs beside
 // them and ends before them.
-func checkedRun(t *testing.T, d database, disturb func(ctx context.Context, nodes []*node) error) {
+func checkedRun(t *testing.T, d database, disturb func(ctx context.Context, nodes []*node, all recordings) error) {
 	nodes := []*node{d.node(t), d.node(t)}
 	var keys []kv.Key
 	for i := range 12 {
@@ -209,7 +250,7 @@ func checkedRun(t *testing.T, d database, disturb func(ctx context.Context, node
 	t.Logf("seed %d", seed)
 	rng := func(n int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(n))) }
 
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	writing, stopWriting := context.WithCancel(ctx)
 	var end kv.Versionstamp
@@ -223,7 +264,7 @@ func checkedRun(t *testing.T, d database, disturb func(ctx context.Context, node
 	for i, n := range nodes {
 		writers.Go(func() { h.write(ctx, writing, n, keys, rng(i), fmt.Sprint("node", i)) })
 	}
-	var recordings []*recording
+	var all recordings
 	for i, req := range []watch.Request{
 		{Keys: keys[:1]}, {Keys: keys[2:7]}, {Keys: keys},
 		{Keys: []kv.Key{key(t, "w", 0)}, Prefixes: true}, {Keys: []kv.Key{key(t, "w", 1), key(t, "w", 2, 2)}, Prefixes: true},
@@ -231,11 +272,16 @@ func checkedRun(t *testing.T, d database, disturb func(ctx context.Context, node
 	} {
 		req.Limit = 1000
 		r := &recording{name: fmt.Sprint("watcher ", i), req: req, state: map[kv.Key]kv.Entry{}}
-		recordings = append(recordings, r)
+		all = append(all, r)
 		watchers.Go(func() { r.err = r.record(ctx, nodes, rng(10+i), stop) })
 	}
-	if err := disturb(ctx, nodes); err != nil {
+	if err := disturb(ctx, nodes, all); err != nil {
 		t.Error(err)
+	}
+	for enough := false; !enough && ctx.Err() == nil; {
+		pass(ctx, 5*time.Millisecond)
+		events, cuts := all.total()
+		enough = events >= 50 && cuts >= 5
 	}
 	stopWriting()
 	writers.Wait()
@@ -259,16 +305,15 @@ func checkedRun(t *testing.T, d database, disturb func(ctx context.Context, node
 	for _, e := range page.Entries {
 		entries[e.Key] = e
 	}
-	events, cuts := 0, 0
-	for _, r := range recordings {
+	for _, r := range all {
 		if r.err != nil {
 			t.Errorf("%s: %v", r.name, r.err)
 			continue
 		}
 		r.check(t, h)
 		r.checkEnd(t, entries)
-		events, cuts = events+len(r.events), cuts+r.cuts
 	}
+	events, cuts := all.total()
 	t.Logf("%d operations, %d events, %d cuts", len(h.operations), events, cuts)
 	if events < 50 || cuts < 5 {
 		t.Errorf("only %d events and %d cuts: this run shows nothing", events, cuts)
@@ -285,7 +330,7 @@ func pass(ctx context.Context, d time.Duration) {
 
 func TestWatchersSeeEveryOperationOnceInOrderAndWhole(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
-		checkedRun(t, d, func(ctx context.Context, _ []*node) error {
+		checkedRun(t, d, func(ctx context.Context, _ []*node, _ recordings) error {
 			pass(ctx, time.Second)
 			return nil
 		})
@@ -294,13 +339,26 @@ func TestWatchersSeeEveryOperationOnceInOrderAndWhole(t *testing.T) {
 
 func TestWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
-		checkedRun(t, d, func(ctx context.Context, nodes []*node) error {
+		checkedRun(t, d, func(ctx context.Context, nodes []*node, all recordings) error {
+			removed := int64(0)
 			for range 10 {
-				// As much as is needed to come back at once.
-				if _, err := watch.Compact(ctx, nodes[1].db, 0, time.Second, 1000); err != nil {
+				n, err := watch.Compact(ctx, nodes[1].db, 0, time.Hour, 1_000_000)
+				if err != nil {
 					return err
 				}
-				pass(ctx, 100*time.Millisecond)
+				removed += n
+				// The next time, what is in the log now is an hour old, and all have
+				// seen it: they come back behind it.
+				aged, err := nodes[1].db.Do(ctx, execute("UPDATE keyval_changelog_marks SET time=time-3600000"))
+				if err != nil {
+					return err
+				}
+				for all.behind() < kv.Versionstamp(aged.Versionstamp()) && ctx.Err() == nil {
+					pass(ctx, 5*time.Millisecond)
+				}
+			}
+			if removed == 0 {
+				return errors.New("nothing was removed")
 			}
 			return nil
 		})
@@ -310,7 +368,7 @@ func TestWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
 func TestWatchersMissNothingWhileTheReplicaIsAway(t *testing.T) {
 	t.Parallel()
 	d, pair := sqld(t)
-	checkedRun(t, d, func(ctx context.Context, nodes []*node) error {
+	checkedRun(t, d, func(ctx context.Context, nodes []*node, _ recordings) error {
 		for range 2 {
 			pass(ctx, 500*time.Millisecond)
 			if err := pair.Replica.Kill(); err != nil {

@@ -47,14 +47,18 @@ type node struct {
 	hub   *watch.Hub
 }
 
-func (d database) node(t testing.TB) *node {
+func (d database) node(t testing.TB, configure ...func(*watch.Config)) *node {
 	t.Helper()
 	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: d.primary, ReplicaURL: d.replica})
 	if err != nil {
 		t.Fatal(err)
 	}
 	store := kv.New(db, kv.Config{})
-	n := &node{db: db, store: store, hub: watch.New(watch.Config{DB: db, Store: store})}
+	cfg := watch.Config{DB: db, Store: store}
+	for _, f := range configure {
+		f(&cfg)
+	}
+	n := &node{db: db, store: store, hub: watch.New(cfg)}
 	t.Cleanup(func() {
 		n.hub.Close()
 		if err := db.Close(); err != nil {
@@ -73,6 +77,14 @@ func (n *node) commit(t testing.TB, mutations ...kv.Mutation) kv.Versionstamp {
 	return result.Versionstamp
 }
 
+// execute runs a statement in a transaction of keyval's.
+func execute(sql string) *sqldb.Op {
+	return &sqldb.Op{Name: "test", Conditional: &sqldb.Conditional{
+		Exec:    func(int) []sqldb.Stmt { return []sqldb.Stmt{{SQL: sql}} },
+		Outcome: func(string, int) sqldb.Stmt { return sqldb.Stmt{SQL: "SELECT 1"} },
+	}}
+}
+
 func (n *node) open(t testing.TB, req watch.Request) *watch.Stream {
 	t.Helper()
 	s, err := n.hub.Open(within(t), req)
@@ -86,12 +98,12 @@ func (n *node) open(t testing.TB, req watch.Request) *watch.Stream {
 // next returns the next event, which must come.
 func next(t testing.TB, s *watch.Stream) *watch.Event {
 	t.Helper()
-	e, err := s.Next(within(t), 10*time.Second)
+	e, err := s.Next(within(t), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if e == nil {
-		t.Fatal("no event within 10 s")
+		t.Fatal("no event within a minute")
 	}
 	return e
 }
@@ -112,7 +124,7 @@ func quiet(t testing.TB, s *watch.Stream, n *node) {
 }
 
 func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -134,10 +146,10 @@ func remove(k kv.Key) kv.Mutation { return kv.Mutation{Type: kv.MutationDelete, 
 
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !condition() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 10 s", what)
+			t.Fatalf("%s: not within a minute", what)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

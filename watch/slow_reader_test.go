@@ -155,7 +155,8 @@ func TestAnIdleTailerAsksOnceASecondForAllItsWatchers(t *testing.T) {
 	}
 	reads := func() float64 { return metric(t, registry, "keyval_watch_log_reads_total") }
 	eventually(t, "the first reads are over", func() bool { return reads() >= 2 })
-	before, start := reads(), time.Now()
+	start := time.Now()
+	before := reads()
 	eventually(t, "two more reads", func() bool { return reads() >= before+2 })
 	if took := time.Since(start); took < 900*time.Millisecond {
 		t.Errorf("two reads within %v, want one a second", took)

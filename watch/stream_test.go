@@ -90,30 +90,23 @@ func TestWhatAnotherNodeCommitsIsSeenWithoutAHint(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n, other := d.node(t), d.node(t)
 		s := n.open(t, watch.Request{Keys: []kv.Key{key(t, "a")}})
-		start := time.Now()
 		other.commit(t, set(key(t, "a"), "1"))
 		if got, want := show(next(t, s)), "a=1"; got != want {
 			t.Errorf("event: got %s, want %s", got, want)
 		}
-		if took := time.Since(start); took > 3*time.Second {
-			t.Errorf("it took %v", took)
-		}
 	})
 }
 
-func TestAHintMakesAnotherNodesCommitSeenAtOnce(t *testing.T) {
+func TestAHintMakesAnotherNodesCommitSeen(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
-		n, other := d.node(t), d.node(t)
+		// By itself it would look an hour later.
+		n, other := d.node(t, func(c *watch.Config) { c.Interval = time.Hour }), d.node(t)
 		s := n.open(t, watch.Request{Keys: []kv.Key{key(t, "a")}})
-		quickest := time.Hour
 		for i := range 5 {
-			start := time.Now()
 			n.hub.Hint(other.commit(t, set(key(t, "a"), fmt.Sprint(i))))
-			next(t, s)
-			quickest = min(quickest, time.Since(start))
-		}
-		if quickest > 500*time.Millisecond {
-			t.Errorf("the quickest of five took %v", quickest)
+			if got, want := show(next(t, s)), fmt.Sprint("a=", i); got != want {
+				t.Errorf("event: got %s, want %s", got, want)
+			}
 		}
 	})
 }
@@ -259,7 +252,7 @@ func TestAClosedHubEndsItsStreams(t *testing.T) {
 	n := embedded(t).node(t)
 	s := n.open(t, watch.Request{Keys: []kv.Key{key(t, "a")}})
 	background(t, n.hub.Close)
-	if _, err := s.Next(within(t), 10*time.Second); !errors.Is(err, watch.ErrClosed) {
+	if _, err := s.Next(within(t), time.Minute); !errors.Is(err, watch.ErrClosed) {
 		t.Errorf("got %v, want %v", err, watch.ErrClosed)
 	}
 	n.hub.Close()
