@@ -147,11 +147,21 @@ func (l *changelog) reader(primary bool) (sqldb.Reader, bool) {
 	return r, r == l.db.Primary()
 }
 
-// queryTimeout is how long the log may take to answer.
-const queryTimeout = 2 * time.Second
+const (
+	// queryTimeout is how long the replica may take to answer before the primary
+	// is asked.
+	queryTimeout = 2 * time.Second
+	// primaryTimeout is how long the primary may, instead of which there is
+	// nobody to ask: longer than it hangs on a busy machine.
+	primaryTimeout = 10 * time.Second
+)
 
 func (l *changelog) readFrom(ctx context.Context, r sqldb.Reader, primary bool, st sqldb.Stmt) (batch, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limit := queryTimeout
+	if primary {
+		limit = primaryTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	l.metrics.query(primary)
 	rows, err := r.Query(ctx, st)
