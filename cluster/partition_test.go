@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buntime/keyval/cluster"
 	"github.com/buntime/keyval/internal/faultnet"
 )
 
@@ -15,9 +14,7 @@ func TestRandomPartitionsNeverGiveOneEpochToTwoJobs(t *testing.T) {
 	const seed = 20
 	rnd := rand.New(rand.NewPCG(seed, seed))
 	w.net.SetPackets(faultnet.Packets{Drop: 0.05, Duplicate: 0.1, Delay: 10 * time.Millisecond})
-	// Founding again is another test's subject.
-	lasting := func(cfg *cluster.Config) { cfg.Timings.StaleAfter = time.Minute }
-	a, b, c := w.three(lasting)
+	a, b, c := w.three()
 	nodes := []*node{a, b, c}
 	for round := range 6 {
 		cut := nodes[rnd.IntN(len(nodes))]

@@ -83,7 +83,7 @@ func TestRaftSpeaksMutualTLS(t *testing.T) {
 	} {
 		conn, err := tls.Dial("tcp", a.RaftAddr(), client)
 		if err == nil {
-			_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+			_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 			_, err = conn.Read(make([]byte, 1)) // TLS 1.3 tells the client only now
 			_ = conn.Close()
 		}
