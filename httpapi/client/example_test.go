@@ -37,7 +37,7 @@ func exampleClient() (c *client.Client, ctx context.Context, stop func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	return c, ctx, func() {
 		cancel()
 		c.CloseIdleConnections()
