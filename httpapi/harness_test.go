@@ -61,7 +61,7 @@ func mustServeOn(t *testing.T, database sqldb.Config, configure ...func(*httpapi
 	cfg := httpapi.Config{
 		Store:            store,
 		BasePath:         basePath,
-		OperationTimeout: 10 * time.Second,
+		OperationTimeout: time.Minute,
 		MaxValueBytes:    1 << 20,
 		Logger:           slog.New(slog.DiscardHandler),
 	}

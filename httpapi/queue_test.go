@@ -86,7 +86,7 @@ func TestAMessageGoesThroughTheAPI(t *testing.T) {
 			t.Errorf("locked until %d, want at least %d", extended.LockedUntil, m.EnqueuedAt+60000)
 		}
 		f.must("POST", base+"/queue/nack/"+m.ID+"?receipt="+m.Receipt, `{"delay":0,"error":"busy"}`)
-		again := f.take("?queue=jobs&wait=5000")
+		again := f.take("?queue=jobs&wait=60000")
 		if again == nil || again.Attempts != 2 {
 			t.Fatalf("got %+v, want the second attempt", again)
 		}
@@ -364,7 +364,7 @@ func TestAMessageWhoseReaderHasGoneIsGivenBackAtOnce(t *testing.T) {
 	l.cancel()
 	f.must("POST", "/queue/enqueue", `{"value":1}`)
 	// Whether the stream noticed in time or had to give the message back.
-	if m := f.take("?wait=10000"); m == nil || m.Attempts != 1 {
+	if m := f.take("?wait=60000"); m == nil || m.Attempts != 1 {
 		t.Errorf("got %+v, want the message on its first attempt", m)
 	}
 }
@@ -380,7 +380,7 @@ func TestAMessageIsGivenBackWhenItsDequeueWasAbandoned(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.must("POST", "/queue/enqueue", `{"value":1}`)
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		if m := f.take("?wait=1000"); m != nil {
 			if m.Attempts != 1 {

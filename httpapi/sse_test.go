@@ -16,13 +16,19 @@ import (
 // mustServeRoute serves one route on a real port, with a server that has no store.
 func mustServeRoute(t *testing.T, serve func(context.Context, *call) error) (*Server, *httptest.Server) {
 	t.Helper()
+	return mustServeRouteWithin(t, time.Minute, serve)
+}
+
+// mustServeRouteWithin bounds the reading of a request.
+func mustServeRouteWithin(t *testing.T, limit time.Duration, serve func(context.Context, *call) error) (*Server, *httptest.Server) {
+	t.Helper()
 	s, err := New(Config{Store: struct{ Store }{}, OperationTimeout: time.Second, MaxValueBytes: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.mux.Get("/stream", s.endpoint(&route{method: "GET", pattern: "/stream", op: "stream", waits: true, serve: serve}, &dialect{}))
 	server := httptest.NewUnstartedServer(s)
-	server.Config = NewServer(ListenConfig{Handler: s, ReadTimeout: 50 * time.Millisecond})
+	server.Config = NewServer(ListenConfig{Handler: s, ReadTimeout: limit})
 	server.Start()
 	t.Cleanup(server.Close)
 	t.Cleanup(s.EndWaits)
@@ -148,8 +154,10 @@ func TestAnEventOfTwoLinesIsABug(t *testing.T) {
 }
 
 func TestAStreamOutlivesTheTimeoutsOfRequestsAndEndsWithTheNode(t *testing.T) {
+	t.Parallel()
+	const limit = time.Second // enough to read a request in
 	cause := make(chan error, 1)
-	s, server := mustServeRoute(t, func(ctx context.Context, c *call) error {
+	s, server := mustServeRouteWithin(t, limit, func(ctx context.Context, c *call) error {
 		stream := c.stream()
 		if err := stream.event("ping", "", nil); err != nil {
 			return err
@@ -158,8 +166,8 @@ func TestAStreamOutlivesTheTimeoutsOfRequestsAndEndsWithTheNode(t *testing.T) {
 		case <-ctx.Done():
 			cause <- context.Cause(ctx)
 			return nil
-		// Longer than the server's read timeout of 50 ms.
-		case <-time.After(200 * time.Millisecond):
+		// Longer than the server's read timeout.
+		case <-time.After(3 * limit / 2):
 		}
 		if err := stream.event("ping", "late", nil); err != nil {
 			return err
@@ -197,7 +205,7 @@ func TestAStreamEndsWhenItsReaderHasGone(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the route still waits")
 	}
 }

@@ -34,7 +34,7 @@ func TestAStreamThatIsCutAtAnyByteGoesOnWhereItWas(t *testing.T) {
 			last = f.put(fmt.Sprintf("p/%d", i), `"`+strings.Repeat("x", i*7)+`"`)
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	seen, cuts := 0, 0
 	done := func() bool {

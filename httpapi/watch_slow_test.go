@@ -18,25 +18,26 @@ func TestAClientThatStopsReadingDisturbsNobodyAndGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stuck.Close()
+	if err := stuck.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := fmt.Fprintf(stuck, "GET /watch/prefix?prefix=p&initial=false HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	quick := f.stream("/watch/prefix?prefix=p&initial=false")
 	value := `"` + strings.Repeat("x", 800_000) + `"`
-	const writes = 30 // 24 MB: more than the sockets and the buffer hold
+	// 9.6 MB: more than the sockets and the buffer hold, and no more than is
+	// written before the node gives a reader up, on a slow machine too.
+	const writes = 12
 	for i := range writes {
 		v := f.put(fmt.Sprintf("p/%d", i), value)
-		start := time.Now()
 		if e := quick.next(); e.id != v {
 			t.Fatalf("event %d: got %s, want %s", i, e.id, v)
-		}
-		if took := time.Since(start); took > 20*time.Second {
-			t.Fatalf("event %d took %v", i, took)
 		}
 	}
 	seen := 0
 	reader := bufio.NewReaderSize(stuck, 1<<20)
-	_ = stuck.SetReadDeadline(time.Now().Add(time.Minute))
+	_ = stuck.SetReadDeadline(time.Now().Add(3 * time.Minute))
 	for seen < writes {
 		line, err := reader.ReadString('\n')
 		if err != nil {
