@@ -121,7 +121,7 @@ func TestRegistersAreLinearisableOverNodesThatAreKilled(t *testing.T) {
 	stop()
 	clients.Wait()
 	t.Logf("%d operations", len(h.ops))
-	switch result, info := porcupine.CheckOperationsVerbose(registers, h.ops, time.Minute); result {
+	switch result, info := porcupine.CheckOperationsVerbose(registers, h.ops, 3*time.Minute); result {
 	case porcupine.Illegal:
 		file := t.ArtifactDir() + "/history.html"
 		if err := porcupine.VisualizePath(registers, info, file); err != nil {

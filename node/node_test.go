@@ -39,7 +39,7 @@ func TestAClusterOfThreeElectsOneLeader(t *testing.T) {
 // eventually waits until a condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	within(t, 20*time.Second, what, holds)
+	within(t, 90*time.Second, what, holds)
 }
 
 // within waits until a condition holds, but not for ever.

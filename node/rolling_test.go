@@ -64,7 +64,7 @@ func (d *deployment) upAt(t *testing.T, n *nodetest.NodeProcess) bool {
 // stopNode ends a node with SIGTERM and fails the test unless it ends cleanly.
 func stopNode(t *testing.T, n *nodetest.NodeProcess) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := n.Stop(ctx); err != nil {
 		t.Fatalf("stop the node: %v", err)

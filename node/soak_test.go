@@ -44,7 +44,7 @@ func TestSoakUnderRandomFaultsKeepsEveryPromise(t *testing.T) {
 	}
 	t.Logf("%d faults", faults)
 	// Nodes that have taken each other for dead look for each other every 15 s.
-	within(t, time.Minute, "the cluster is whole", func() bool { return whole(t.Context(), s.nodes) })
+	within(t, 2*time.Minute, "the cluster is whole", func() bool { return whole(t.Context(), s.nodes) })
 	chores.stop()
 	load.stop()
 	load.mustBeThere(t, typed{Client: all, strong: true})

@@ -23,7 +23,7 @@ func TestWhatOneNodeCommitsWakesTheOthers(t *testing.T) {
 	times := repetitions(t, 100, 2000)
 
 	t.Run("watch", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		next, stop := iter.Pull2(other.Watch(ctx, api.Key{"watched"}))
 		defer stop()
@@ -49,7 +49,7 @@ func TestWhatOneNodeCommitsWakesTheOthers(t *testing.T) {
 		report(t, "from the answer on one node to the event on another", took)
 	})
 	t.Run("queue", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		arrived := make(chan time.Time, times)
 		worker := make(chan error, 1)

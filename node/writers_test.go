@@ -63,9 +63,9 @@ func writeFromNodes(t *testing.T, nodes int, length time.Duration) {
 	for i, store := range stores {
 		for j := range clientsOfEach {
 			clients.Go(func() {
-				for k := 0; until.Err() == nil; k++ {
+				for k := 0; k == 0 || until.Err() == nil; k++ {
 					begun := time.Now()
-					ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+					ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 					_, err := store.Atomic(ctx, kv.AtomicRequest{Mutations: []kv.Mutation{{
 						Type: kv.MutationSet, Key: encoded(t, fmt.Sprintf("k-%d-%d-%d", i, j, k)), Value: []byte("1"),
 					}}})
@@ -95,7 +95,7 @@ func writeFromNodes(t *testing.T, nodes int, length time.Duration) {
 		t.Errorf("a node wrote nothing; writes by node: %v", byNode)
 	}
 	// The primary is at rest again, and serves.
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := primary.Query(ctx, "UPDATE keyval_leader SET leader='after'"); err != nil {
 		t.Errorf("afterwards: %v", err)

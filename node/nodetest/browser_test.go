@@ -71,6 +71,9 @@ func TestAConditionThatNeverHoldsEndsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the console has what the page did", func() bool {
+		return strings.Contains(page.Console(), "why") && strings.Contains(page.Console(), "broken")
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	err = page.WaitFor(ctx, "false")

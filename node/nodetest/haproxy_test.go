@@ -17,9 +17,9 @@ import (
 const twoServers = `
 defaults
   mode http
-  timeout connect 1s
-  timeout client 5s
-  timeout server 5s
+  timeout connect 60s
+  timeout client 60s
+  timeout server 60s
 frontend web
   bind "${WEB}"
   default_backend nodes

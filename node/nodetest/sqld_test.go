@@ -41,13 +41,13 @@ func count(ctx context.Context, db *sql.DB) (int, error) {
 	return n, err
 }
 
-// eventually polls a condition until it holds, at most for ten seconds.
+// eventually polls a condition until it holds, at most for a minute.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !condition() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 10 s", what)
+			t.Fatalf("%s: not within a minute", what)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
@@ -56,14 +56,14 @@ func eventually(t *testing.T, what string, condition func() bool) {
 // mustCount waits until table t has want rows.
 func mustCount(t *testing.T, db *sql.DB, want int) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		got, err := count(t.Context(), db)
 		if err == nil && got == want {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("after 10 s: got %d rows, error %v; want %d", got, err, want)
+			t.Fatalf("after a minute: got %d rows, error %v; want %d", got, err, want)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
