@@ -21,7 +21,7 @@ import (
 // a little, because a metric with labels is there only once it has counted.
 func exposed(t *testing.T) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	node := exec.CommandContext(ctx, keyval, "serve", "--ephemeral",
 		"--http-addr=127.0.0.1:0", "--gossip-addr=127.0.0.1:0", "--raft-addr=127.0.0.1:0")

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/buntime/keyval/node/nodetest"
 )
 
 // serveAnswer is a server that gives one answer to one route.
@@ -36,7 +38,7 @@ func TestCheckTellsWhetherANodeIsReady(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			server := serveAnswer(t, "/readyz", test.status, test.body)
-			got := runCommand(t, nil, "check", "--url", server.URL)
+			got := runCommand(t, nil, "check", "--url", server.URL, "--timeout", "1m")
 			want := result{test.code, test.stdout, test.stderr}
 			if got != want {
 				t.Errorf("got %+v, want %+v", got, want)
@@ -47,15 +49,13 @@ func TestCheckTellsWhetherANodeIsReady(t *testing.T) {
 
 func TestCheckAsksTheNodeThatTheEnvironmentNames(t *testing.T) {
 	server := serveAnswer(t, "/readyz", 200, "")
-	if got := runCommand(t, map[string]string{"KEYVAL_URL": server.URL}, "check"); got.code != exitClean {
+	if got := runCommand(t, map[string]string{"KEYVAL_URL": server.URL}, "check", "--timeout", "1m"); got.code != exitClean {
 		t.Errorf("got %+v, want exit code 0", got)
 	}
 }
 
 func TestCheckFailsWhenNobodyAnswers(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close()
-	got := runCommand(t, nil, "check", "--url", strings.Replace(server.URL, "http://", "http://user:hush@", 1))
+	got := runCommand(t, nil, "check", "--url", "http://user:hush@"+nodetest.MustReserveAddr(t), "--timeout", "1m")
 	if got.code != exitFailure || !strings.Contains(got.stderr, "does not answer: ") {
 		t.Errorf("got %+v, want exit code 1 and a message", got)
 	}
@@ -67,20 +67,26 @@ func TestCheckFailsWhenNobodyAnswers(t *testing.T) {
 func TestCheckDoesNotWaitForLongerThanItsTimeout(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	t.Cleanup(server.Close)
-	start := time.Now()
-	got := runCommand(t, nil, "check", "--url", server.URL, "--timeout", "20ms")
-	if took := time.Since(start); got.code != exitFailure || took > 4*time.Second {
-		t.Errorf("got %+v after %v, want exit code 1 at once", got, took)
+	quickest := time.Hour
+	for tries := 0; tries < 5 && quickest > 4*time.Second; tries++ { // it is 5 s by default
+		start := time.Now()
+		if got := runCommand(t, nil, "check", "--url", server.URL, "--timeout", "20ms"); got.code != exitFailure {
+			t.Errorf("got %+v, want exit code 1", got)
+		}
+		quickest = min(quickest, time.Since(start))
+	}
+	if quickest > 4*time.Second {
+		t.Errorf("it took %v each time, want 20 ms", quickest)
 	}
 }
 
 func TestCheckVerifiesCertificatesUnlessToldOtherwise(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(server.Close)
-	if got := runCommand(t, nil, "check", "--url", server.URL, "--skip-verify"); got.code != exitClean {
+	if got := runCommand(t, nil, "check", "--url", server.URL, "--timeout", "1m", "--skip-verify"); got.code != exitClean {
 		t.Errorf("with --skip-verify: got %+v, want exit code 0", got)
 	}
-	if got := runCommand(t, nil, "check", "--url", server.URL); got.code != exitFailure {
+	if got := runCommand(t, nil, "check", "--url", server.URL, "--timeout", "1m"); got.code != exitFailure {
 		t.Errorf("without --skip-verify: got %+v, want exit code 1", got)
 	}
 }

@@ -45,7 +45,7 @@ func TestClusterStatusPrintsANodesViewAsATable(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			server := serveAnswer(t, "/cluster", test.status, test.body)
-			got := runCommand(t, nil, append([]string{"cluster", "status", "--url", server.URL}, test.args...)...)
+			got := runCommand(t, nil, append([]string{"cluster", "status", "--timeout", "1m", "--url", server.URL}, test.args...)...)
 			if got != test.want {
 				t.Errorf("got  %+v\nwant %+v", got, test.want)
 			}
