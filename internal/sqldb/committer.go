@@ -226,6 +226,13 @@ func (c *committer) rest(ctx context.Context) {
 	}
 }
 
+// pendingNow is how many operations have come since the group under way was made.
+func (c *committer) pendingNow() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.pending)
+}
+
 // gather waits a moment for the clients that the last group has answered.
 func (c *committer) gather(ctx context.Context) {
 	wait := time.Until(c.pacer.patience)

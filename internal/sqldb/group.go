@@ -160,7 +160,7 @@ func (a *attempt) run(ctx context.Context) error {
 	}
 	took := time.Since(start)
 	a.db.metrics.group(ops, took)
-	a.pacer.committed(a.others, ops, took)
+	a.pacer.committed(a.others, ops+a.pendingNow(), took)
 	a.db.Answered(a.newest)
 	a.db.metrics.met("primary", a.newest)
 	a.answer(commit, results)

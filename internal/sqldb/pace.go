@@ -25,17 +25,17 @@ type pacer struct {
 	pause time.Duration // the break that follows
 	due   time.Time     // the end of the break
 
-	// company is how many operations the last group had, if it tells of clients
-	// that write side by side, and patience until when they are waited for. Those
-	// that it has answered come back within a moment, and are a group with those
-	// that waited meanwhile; without that moment they would make two groups that
-	// take turns, each paying for a transaction of its own.
+	// company is how many operations the last group has answered, and how many had
+	// come since it was made, if that tells of clients that write side by side;
+	// patience is until when they are waited for. Those who were answered come back
+	// within a moment, and are one group with the others; without that moment they
+	// would be two that take turns, each paying for a transaction of its own.
 	company  int
 	patience time.Time
 }
 
 const (
-	// leastCompany is from how many operations on a group tells of company.
+	// leastCompany is from how many operations on there is company.
 	leastCompany = 8
 	// longestGather bounds the moment for it, which is half as long as a
 	// transaction.
@@ -48,17 +48,17 @@ const (
 	othersSQL = `(SELECT count(*) FROM keyval_nodes n WHERE n.time>keyval_sequence.time-3000 AND n.boot_id<>?2)`
 )
 
-// committed notes that a transaction of so many operations took so long while so
-// many other nodes write, and begins the break.
-func (p *pacer) committed(others int64, ops int, took time.Duration) {
+// committed notes that a transaction took so long while so many other nodes write,
+// and how many operations it has answered or had come meanwhile, and begins the break.
+func (p *pacer) committed(others int64, operations int, took time.Duration) {
 	if p.took == 0 {
 		p.took = took
 	}
 	p.took += (took - p.took) / 4
 	p.pause = min(p.took*time.Duration(max(0, others-1)), longestPause)
 	p.company = 0
-	if ops >= leastCompany {
-		p.company, p.patience = ops, time.Now().Add(min(p.took/2, longestGather))
+	if operations >= leastCompany {
+		p.company, p.patience = operations, time.Now().Add(min(p.took/2, longestGather))
 	}
 	p.rest()
 }
