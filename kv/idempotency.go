@@ -35,15 +35,7 @@ var idempotencyTable = &sqldb.Table[idempotencyRow]{
 			request: row.Text(0), answer: row.Bytes(1), deleted: row.Integer(2), versionstamp: Versionstamp(row.Text(3))}, nil
 	},
 	Guard: func(reads []sqldb.Held[idempotencyRow]) sqldb.Stmt {
-		rows := sqldb.NewRows(idempotencyGuardSQL)
-		for _, r := range reads {
-			versionstamp := ""
-			if r.Row != nil {
-				versionstamp = string(r.Row.versionstamp)
-			}
-			rows.Add(r.Key, versionstamp)
-		}
-		return rows.Array()
+		return sqldb.GuardVersionstamps(idempotencyGuardSQL, reads, func(r *idempotencyRow) Versionstamp { return r.versionstamp })
 	},
 	Write: func(changes []sqldb.Change[idempotencyRow]) []sqldb.Stmt {
 		rows := sqldb.NewRows(idempotencyWriteSQL)

@@ -25,15 +25,7 @@ var dedupes = &sqldb.Table[dedupe]{
 		return dedupe{id: row.Text(0), versionstamp: kv.Versionstamp(row.Text(1))}, nil
 	},
 	Guard: func(reads []sqldb.Held[dedupe]) sqldb.Stmt {
-		rows := sqldb.NewRows(dedupeGuardSQL)
-		for _, r := range reads {
-			versionstamp := ""
-			if r.Row != nil {
-				versionstamp = string(r.Row.versionstamp)
-			}
-			rows.Add(r.Key, versionstamp)
-		}
-		return rows.Array()
+		return sqldb.GuardVersionstamps(dedupeGuardSQL, reads, func(r *dedupe) kv.Versionstamp { return r.versionstamp })
 	},
 	Write: func(changes []sqldb.Change[dedupe]) []sqldb.Stmt {
 		rows := sqldb.NewRows(dedupeWriteSQL)

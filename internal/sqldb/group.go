@@ -36,7 +36,7 @@ func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 			c.setDown(false)
 			try = -1 // what is left was put off, not refused
 		case errors.Is(err, errRetry) && try < maxTries:
-			if a.believes {
+			if a.believes() {
 				c.doubtUntil = time.Now().Add(doubtTime)
 			}
 			c.db.metrics.retries.Inc()
@@ -119,9 +119,8 @@ type attempt struct {
 	*committer
 	group  []*waiting
 	locked bool
-	// credulous: rows that an operation expects are not read. believes is set if
-	// there are any.
-	credulous, believes bool
+	// credulous: rows that an operation expects are not read.
+	credulous bool
 
 	tx      *Tx
 	reads   map[table][]*cell

@@ -52,9 +52,16 @@ func (a *attempt) nameRows() {
 			a.reads[ref.table] = append(a.reads[ref.table], c)
 		}
 	}
+}
+
+// believes tells whether a row was not read because an operation expects it.
+func (a *attempt) believes() bool {
 	for _, c := range a.tx.cells {
-		a.believes = a.believes || c.believed
+		if c.believed {
+			return true
+		}
 	}
+	return false
 }
 
 // chunk is as many rows of a table as one statement names.

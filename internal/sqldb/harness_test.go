@@ -32,16 +32,8 @@ var cells = &sqldb.Table[cell]{
 	},
 	Scan: func(row sqldb.Row) (cell, error) { return cell{n: row.Integer(0), stamp: row.Text(1)}, nil },
 	Guard: func(reads []sqldb.Held[cell]) sqldb.Stmt {
-		rows := sqldb.NewRows(sqldb.StaleSQL + `FROM json_each(?) j LEFT JOIN cells c ON c.name=j.value->>0
-WHERE coalesce(c.stamp,'')<>j.value->>1 LIMIT 1`)
-		for _, r := range reads {
-			stamp := ""
-			if r.Row != nil {
-				stamp = r.Row.stamp
-			}
-			rows.Add(r.Key, stamp)
-		}
-		return rows.Array()
+		return sqldb.GuardVersionstamps(sqldb.StaleSQL+`FROM json_each(?) j LEFT JOIN cells c ON c.name=j.value->>0
+WHERE coalesce(c.stamp,'')<>j.value->>1 LIMIT 1`, reads, func(c *cell) string { return c.stamp })
 	},
 	Write: func(changes []sqldb.Change[cell]) []sqldb.Stmt {
 		rows := sqldb.NewRows(`INSERT OR REPLACE INTO cells(name,n,stamp)

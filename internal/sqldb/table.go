@@ -34,6 +34,20 @@ type Held[R any] struct {
 	Row *R
 }
 
+// GuardVersionstamps is a Guard that goes by versionstamps alone: the argument of sql
+// are rows of [key, versionstamp], "" for one that was missing.
+func GuardVersionstamps[R any, V ~string](sql string, reads []Held[R], versionstamp func(*R) V) Stmt {
+	rows := NewRows(sql)
+	for _, r := range reads {
+		stamp := ""
+		if r.Row != nil {
+			stamp = string(versionstamp(r.Row))
+		}
+		rows.Add(r.Key, stamp)
+	}
+	return rows.Array()
+}
+
 // A Change is what a group makes of a row: Row is nil if it is deleted. Op is
 // the number, within the transaction, of the last operation that changed it.
 type Change[R any] struct {
