@@ -17,7 +17,8 @@ type Integer struct {
 
 // ParseOperand parses the operand of sum, min or max, a value from ParseValue: a
 // JSON number (1, 1.0, 1e3), a string of decimal digits with or without a minus
-// sign, or the bigint form. A numeric string counts as a number.
+// sign, or the bigint form. A numeric string counts as a number in every way: who
+// needs more than ±(2^53−1) sends the bigint form.
 //
 // It fails with ErrInvalidValue if that is no integer and with ErrOutOfRange.
 func ParseOperand(value []byte) (Integer, error) {
@@ -32,11 +33,12 @@ func ParseOperand(value []byte) (Integer, error) {
 }
 
 // Sum returns the value of a key after operand was added to it. A key that does
-// not exist takes the operand.
+// not exist takes the operand, as a number if it is within the range of one.
 //
-// The result has the bigint form if the stored value or the operand has it: the
-// stored form is kept, and who sends a bigint to a number asks for arithmetic
-// that does not end at 2^53.
+// The stored value's form is kept, whatever the operand's: a client that sends
+// every operand as a bigint gets its plain numbers back. Only a number whose
+// result is outside ±(2^53−1) becomes a bigint, and only if the operand came as
+// one.
 //
 // It fails with ErrTypeMismatch if stored is no integer, and with ErrOutOfRange
 // if stored or the result is outside the range of its form.
@@ -67,14 +69,18 @@ func Max(stored []byte, exists bool, operand Integer) (result []byte, err error)
 }
 
 func combine(stored []byte, exists bool, operand Integer, op func(a, b *big.Int) *big.Int) ([]byte, error) {
-	if !exists {
-		return operand.value()
+	result := Integer{n: operand.n}
+	if exists {
+		current, err := parseInteger(stored, errNoStoredInteger)
+		if err != nil {
+			return nil, err
+		}
+		result = Integer{n: op(current.n, operand.n), bigint: current.bigint}
 	}
-	current, err := parseInteger(stored, errNoStoredInteger)
-	if err != nil {
-		return nil, err
+	if operand.bigint && !result.isNumber() {
+		result.bigint = true
 	}
-	return Integer{n: op(current.n, operand.n), bigint: current.bigint || operand.bigint}.value()
+	return result.value()
 }
 
 // parseInteger parses a number or the bigint form; mismatch makes the error for
@@ -185,11 +191,14 @@ func (i Integer) checkRange() error {
 		}
 		return nil
 	}
-	if i.n.BitLen() > 53 {
+	if !i.isNumber() {
 		return errNumberRange()
 	}
 	return nil
 }
+
+// isNumber tells whether i lies within ±(2^53−1), the range of a plain number.
+func (i Integer) isNumber() bool { return i.n.BitLen() <= 53 }
 
 func errNoOperand() error {
 	return fmt.Errorf("%w: sum, min and max take an integer as a number, a numeric string or a bigint", ErrInvalidValue)

@@ -84,7 +84,9 @@ func (a *Atomic) Delete(key api.Key) *Atomic {
 	return a
 }
 
-// Sum adds n to the integer at key; a missing key counts as 0.
+// Sum adds n to the integer at key, whose form, plain or bigint, is kept; a missing
+// key counts as 0. What it makes of a plain number must stay within ±(2^53−1), else
+// the error Is api.OutOfRange; Mutate takes a bigint, which goes beyond.
 func (a *Atomic) Sum(key api.Key, n int64) *Atomic {
 	a.integer(api.MutationSum, key, n)
 	return a
