@@ -83,7 +83,7 @@ func (s *Server) atomic(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	req, part, err := s.decodeAtomic(body)
+	req, part, err := s.decodeAtomic(body, c.dialect)
 	if err != nil {
 		return err
 	}
@@ -122,8 +122,8 @@ func appendCommitted(dst []byte, v kv.Versionstamp, part *queue.Part) []byte {
 
 // decodeAtomic decodes the body of POST /atomic, and the part that enqueues, nil
 // without one.
-func (s *Server) decodeAtomic(body []byte) (kv.AtomicRequest, *queue.Part, error) {
-	a := atomicDecoder{maxValueBytes: s.cfg.MaxValueBytes}
+func (s *Server) decodeAtomic(body []byte, dialect *dialect) (kv.AtomicRequest, *queue.Part, error) {
+	a := atomicDecoder{maxValueBytes: s.cfg.MaxValueBytes, dialect: dialect}
 	err := decodeObject(body, func(d *decoder, name string) error {
 		if done, err := a.member(d, name); done || err != nil {
 			return err
@@ -157,6 +157,7 @@ func (s *Server) join(a *atomicDecoder) (*queue.Part, error) {
 // An atomicDecoder decodes what /atomic and /transaction have in common.
 type atomicDecoder struct {
 	maxValueBytes int
+	dialect       *dialect
 	req           kv.AtomicRequest
 	messages      []queue.Enqueue
 }
@@ -183,7 +184,7 @@ func (a *atomicDecoder) check(d *decoder) error {
 			check.Key, err = d.key()
 		case "versionstamp":
 			hasVersionstamp = true
-			check.Versionstamp, err = d.versionstampOrNull()
+			check.Versionstamp, err = d.checkedVersionstamp(a.dialect)
 		default:
 			err = d.unknown()
 		}
@@ -200,6 +201,23 @@ func (a *atomicDecoder) check(d *decoder) error {
 	}
 	a.req.Checks = append(a.req.Checks, check)
 	return nil
+}
+
+// checkedVersionstamp is what a check asks for, "" for null: there must be no entry.
+// In the original's dialect a text that is no versionstamp of ours never matches.
+func (d *decoder) checkedVersionstamp(dialect *dialect) (kv.Versionstamp, error) {
+	if d.null() {
+		return "", nil
+	}
+	text, err := d.text()
+	if err != nil {
+		return "", err
+	}
+	v, err := kv.ParseVersionstamp(text)
+	if err != nil && dialect.original {
+		return kv.ForeignVersionstamp, nil
+	}
+	return v, d.wrap(err)
 }
 
 // enqueue reads a message of the operation.

@@ -263,14 +263,6 @@ func (d *decoder) versionstamp() (kv.Versionstamp, error) {
 	return v, d.wrap(err)
 }
 
-// versionstampOrNull is "" for null: there must be no entry.
-func (d *decoder) versionstampOrNull() (kv.Versionstamp, error) {
-	if d.null() {
-		return "", nil
-	}
-	return d.versionstamp()
-}
-
 // missing says that the object that was read last lacks a member.
 func (d *decoder) missing(name string) error {
 	return invalidArgument("%s has no %s", d.where(), name)

@@ -43,7 +43,7 @@ func FuzzAtomicBody(f *testing.F) {
 	}
 	s := mustServer(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		atomic, _, err := s.decodeAtomic(body)
+		atomic, _, err := s.decodeAtomic(body, &dialect{})
 		checkDecoded(t, body, atomic, err)
 		transaction, _, err := s.decodeTransaction(body, &dialect{})
 		checkDecoded(t, body, transaction.AtomicRequest, err)
@@ -153,7 +153,7 @@ func TestAnErrorNamesTheMemberAsAPersonWould(t *testing.T) {
 		`{"` + strings.Repeat("long", 100) + `":1}`:                            "unknown member " + strings.Repeat("long", 25) + "…",
 		`{"checks":[],"checks":[]}`:                                            "checks is given twice",
 	} {
-		_, _, err := s.decodeAtomic([]byte(body))
+		_, _, err := s.decodeAtomic([]byte(body), &dialect{})
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%.60s: got %v, want %q", body, err, want)
 		}

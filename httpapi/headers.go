@@ -56,7 +56,8 @@ func (c *call) minVersionstamp() (kv.Versionstamp, error) {
 // etag is a versionstamp as an entity tag.
 func etag(v kv.Versionstamp) string { return `"` + string(v) + `"` }
 
-// parseETag returns the versionstamp of one strong entity tag.
+// parseETag returns the versionstamp of one strong entity tag. A tag that is none of
+// ours is one that no entry has.
 func parseETag(name, tag string) (kv.Versionstamp, error) {
 	tag = strings.TrimSpace(tag)
 	if len(tag) < 2 || tag[0] != '"' || tag[len(tag)-1] != '"' {
@@ -64,7 +65,7 @@ func parseETag(name, tag string) (kv.Versionstamp, error) {
 	}
 	v, err := kv.ParseVersionstamp(tag[1 : len(tag)-1])
 	if err != nil {
-		return "", invalidArgument("%s is %q, want one versionstamp in quotes", name, clip(tag))
+		return kv.ForeignVersionstamp, nil
 	}
 	return v, nil
 }

@@ -129,6 +129,8 @@ var refusals = []refusal{
 	{"an If-None-Match of a write that is no star", "PUT", "/keys/a", "1", []string{`If-None-Match: "00000000000000000001"`}, api.InvalidArgument, "If-None-Match"},
 	{"both conditions", "PUT", "/keys/a", "1", []string{stale, "If-None-Match: *"}, api.InvalidArgument, "contradict"},
 	{"a condition for a subtree", "DELETE", "/keys/a?children=true", "", []string{stale}, api.InvalidArgument, "exact"},
+	{"an If-Match that is none of ours", "PUT", "/keys/kept", "1", []string{`If-Match: "5f0c954e-4d51-4a6e-9a0b-5d7a6f8d1c11"`}, api.PreconditionFailed, ""},
+	{"an If-Match that is none of ours, where there is no entry", "PUT", "/keys/a", "1", []string{`If-Match: "x"`}, api.PreconditionFailed, ""},
 	{"a stale If-Match", "PUT", "/keys/kept", "1", []string{stale}, api.PreconditionFailed, ""},
 	{"a stale If-Match of a delete", "DELETE", "/keys/kept", "", []string{stale}, api.PreconditionFailed, ""},
 	{"an If-None-Match of an entry that exists", "PUT", "/keys/kept", "1", []string{"If-None-Match: *"}, api.PreconditionFailed, ""},

@@ -89,7 +89,7 @@ func appendTransaction(dst []byte, req *kv.TransactionRequest, result *kv.Transa
 // enqueues, nil without one.
 func (s *Server) decodeTransaction(body []byte, dialect *dialect) (kv.TransactionRequest, *queue.Part, error) {
 	var req kv.TransactionRequest
-	a := atomicDecoder{maxValueBytes: s.cfg.MaxValueBytes}
+	a := atomicDecoder{maxValueBytes: s.cfg.MaxValueBytes, dialect: dialect}
 	err := decodeObject(body, func(d *decoder, name string) (err error) {
 		if done, err := a.member(d, name); done || err != nil {
 			return err

@@ -15,6 +15,10 @@ const versionstampDigits = 20
 // commit order. The empty Versionstamp stands for a key that does not exist.
 type Versionstamp string
 
+// ForeignVersionstamp stands for one that is none of ours, such as a UUID that a
+// program has kept from another store. No entry has it: a check for it never holds.
+const ForeignVersionstamp Versionstamp = "-"
+
 // NewVersionstamp puts a versionstamp together. Only the low 48 bits of
 // transaction are used.
 func NewVersionstamp(incarnation uint16, transaction uint64, operation uint16) Versionstamp {
