@@ -106,6 +106,7 @@ func (c *call) send() error {
 		contentType := c.contentType
 		if contentType == "" {
 			contentType = "application/json"
+			c.out = append(c.out, '\n') // a terminal's prompt begins on a line of its own
 		}
 		h["Content-Type"] = []string{contentType}
 	}

@@ -188,7 +188,24 @@ func (f *fixture) do(method, target, body string, headers ...string) reply {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return reply{status: answer.StatusCode, header: answer.Header, body: string(text)}
+	return reply{status: answer.StatusCode, header: answer.Header, body: f.withoutNewline(method, target, answer, string(text))}
+}
+
+// withoutNewline is the text of an answer. JSON ends with one newline, whatever the
+// answer is, so that a terminal shows it on a line of its own.
+func (f *fixture) withoutNewline(method, target string, answer *http.Response, text string) string {
+	f.t.Helper()
+	if text == "" || answer.Header.Get("Content-Type") != "application/json" {
+		return text
+	}
+	bare, found := strings.CutSuffix(text, "\n")
+	if !found || strings.HasSuffix(bare, "\n") {
+		f.t.Errorf("%s %s: %q does not end with one newline", method, target, text)
+	}
+	if answer.ContentLength != int64(len(text)) {
+		f.t.Errorf("%s %s: Content-Length is %d, want %d", method, target, answer.ContentLength, len(text))
+	}
+	return bare
 }
 
 // must is do for a request that sets something up.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -49,7 +50,7 @@ func (c *clusterStatusCmd) Run(ctx context.Context, from *layers, p process) err
 		return fmt.Errorf("status %d: %s", status, excerpt(body))
 	}
 	if c.JSON {
-		_, err := fmt.Fprintf(p.stdout, "%s\n", body)
+		_, err := fmt.Fprintf(p.stdout, "%s\n", bytes.TrimSuffix(body, []byte("\n")))
 		return err
 	}
 	var state clusterState

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -89,12 +90,16 @@ type Error struct {
 	Oldest     Versionstamp  // with PositionLost: the oldest position that is kept
 }
 
-// Error is the code and the message.
+// Error is the code and the message, which often begins with the code's own words.
 func (e *Error) Error() string {
 	if e.Message == "" {
 		return string(e.Code)
 	}
-	return string(e.Code) + ": " + e.Message
+	message := e.Message
+	if words, rest, found := strings.Cut(message, ": "); found && strings.EqualFold(words, strings.ReplaceAll(string(e.Code), "_", " ")) {
+		message = rest
+	}
+	return string(e.Code) + ": " + message
 }
 
 // Unwrap returns the code, for errors.Is.

@@ -19,6 +19,23 @@ func TestAnErrorIsItsCode(t *testing.T) {
 	}
 }
 
+func TestAnErrorSaysItsCodesWordsOnce(t *testing.T) {
+	for _, c := range []struct {
+		err  Error
+		want string
+	}{
+		{Error{Code: NotFound, Message: "not found: there is no entry with this key"}, "not_found: there is no entry with this key"},
+		{Error{Code: InvalidJSON, Message: "invalid JSON: the body ends early"}, "invalid_json: the body ends early"},
+		{Error{Code: InvalidKey, Message: "invalid argument: limit"}, "invalid_key: invalid argument: limit"},
+		{Error{Code: Timeout, Message: "timeout"}, "timeout: timeout"},
+		{Error{Code: Timeout}, "timeout"},
+	} {
+		if got := c.err.Error(); got != c.want {
+			t.Errorf("%+v: got %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
 func TestStatusesOfCodes(t *testing.T) {
 	for code, want := range map[Code]int{
 		InvalidKey: 400, InvalidValue: 400, InvalidArgument: 400, InvalidJSON: 400, InvalidCursor: 400, InvalidFilter: 400,
