@@ -63,7 +63,7 @@ func (s *session) run(ctx context.Context, stmts ...Stmt) (_ [][]Row, err error)
 		results, err = s.runBatch(ctx, stmts)
 	}
 	s.last = time.Now()
-	if err != nil && (ctx.Err() != nil || errors.Is(err, driver.ErrBadConn) || !isSQLError(err)) {
+	if err != nil && (ctx.Err() != nil || !answered(err)) {
 		s.drop()
 	}
 	return results, err
@@ -106,7 +106,7 @@ func whileBusy(ctx context.Context, try func() error) error {
 	defer cancel()
 	for {
 		err := try()
-		if err == nil || !transient(err) {
+		if err == nil || verdictOf(err) != repeatable {
 			return err
 		}
 		select {
@@ -163,13 +163,23 @@ func (s *session) runEach(ctx context.Context, stmts []Stmt) ([][]Row, error) {
 	for _, st := range stmts {
 		set, err := s.runOne(ctx, st)
 		if err != nil {
-			// Fails when no transaction is open, which is as well.
-			_, _ = s.runOne(ctx, Stmt{SQL: "ROLLBACK"})
-			return nil, err
+			return nil, s.undo(ctx, st, err)
 		}
 		results = append(results, set)
 	}
 	return results, nil
+}
+
+// undo rolls back after an embedded statement has failed, and returns the error.
+func (s *session) undo(ctx context.Context, st Stmt, err error) error {
+	// Where no transaction is open any more, it is refused.
+	if _, rollback := s.runOne(ctx, Stmt{SQL: "ROLLBACK"}); rollback != nil && verdictOf(rollback) != refusal {
+		s.drop()
+	}
+	if st.SQL != "COMMIT" {
+		return &notCommittedError{err}
+	}
+	return err
 }
 
 func (s *session) runOne(ctx context.Context, st Stmt) ([]Row, error) {
@@ -272,14 +282,6 @@ func readRows(rows *sql.Rows) ([]Row, error) {
 		set = append(set, row)
 	}
 	return set, rows.Err()
-}
-
-// isSQLError tells whether the database itself answered with an error, so
-// that the connection is still good.
-func isSQLError(err error) bool {
-	text := err.Error()
-	return strings.Contains(text, "SQLite error") || strings.Contains(text, "constraint failed") ||
-		strings.Contains(text, "SQLITE_") || strings.Contains(text, "SQL logic error") || strings.Contains(text, "unable to execute") || strings.Contains(text, "no transaction is active")
 }
 
 // recoverDriver turns a panic of the driver into an error: its WebSocket side

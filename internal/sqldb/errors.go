@@ -2,9 +2,8 @@ package sqldb
 
 import (
 	"errors"
-	"net"
+	"fmt"
 	"strings"
-	"syscall"
 )
 
 // Outcomes that callers act on.
@@ -23,7 +22,7 @@ var (
 	ErrFenced = errors.New("a newer leader has taken over")
 	// ErrRestored is returned when the database is at an earlier position
 	// than one this node has seen. It wraps ErrUnavailable.
-	ErrRestored = &restoredError{}
+	ErrRestored error = &unavailableError{"the database has gone back to an earlier state, as after a restore; run `keyval incarnation raise` once to go on from it"}
 	// ErrNextGroup is returned by Apply when it needs something that is known
 	// only once the operations before it have committed: the operation is
 	// put off to the next group. The first of a group must not return it.
@@ -34,18 +33,52 @@ var (
 	// ErrNewerSchema is returned by Open when a newer version of keyval has
 	// migrated the database.
 	ErrNewerSchema = errors.New("the database was migrated by a newer version of keyval")
-	// ErrTooLarge is returned when one answer of the database would pass its
-	// limit and cannot be split.
-	ErrTooLarge = errors.New("the answer is too large for the database")
+	// ErrTooLarge is returned when a statement, a value or an answer passes a
+	// limit of the database and cannot be split. Nothing was written.
+	ErrTooLarge = errors.New("too large for the database")
+	// ErrStorageFull is returned when the database's disk is full. Nothing was
+	// written; something smaller may be.
+	ErrStorageFull = errors.New("the disk of the database is full; make room on it, writes then go on by themselves")
+	// ErrReadOnly is returned when the database may only be read. Nothing was
+	// written. It wraps ErrUnavailable.
+	ErrReadOnly error = &unavailableError{"the database may only be read; make its file and its folder writable"}
+	// ErrCorrupt is returned when the database's file is damaged. Nothing was
+	// written. It wraps ErrUnavailable.
+	ErrCorrupt error = &unavailableError{"the database is corrupt; stop keyval and restore the database from a backup"}
 )
 
-type restoredError struct{}
+// An unavailableError is ErrUnavailable with a reason.
+type unavailableError struct{ reason string }
 
-func (*restoredError) Error() string {
-	return "the database has gone back to an earlier state, as after a restore; run `keyval incarnation raise` once to go on from it"
+func (e *unavailableError) Error() string { return e.reason }
+func (*unavailableError) Unwrap() error   { return ErrUnavailable }
+
+// failure is what an error of the database that is no outcome of its own means to a
+// caller: nothing was written.
+func failure(err error) error {
+	switch verdictOf(err) {
+	case refusal:
+		return err
+	case oversize:
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case noRoom:
+		return fmt.Errorf("%w: %w", ErrStorageFull, err)
+	case readOnly:
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	case corrupt:
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	default:
+		return unavailable(err)
+	}
 }
 
-func (*restoredError) Unwrap() error { return ErrUnavailable }
+// unavailable is err, or ErrUnavailable around it.
+func unavailable(err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
 
 // Reasons of the guard: a row inserted into keyval_guard violates the CHECK
 // of this name, which fails its transaction. See migrations/0001.
@@ -75,19 +108,4 @@ func guardReason(err error) string {
 		}
 	}
 	return ""
-}
-
-// neverSent tells whether an error means that the request cannot have reached
-// the database.
-func neverSent(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return true
-	}
-	return errors.Is(err, syscall.ECONNREFUSED)
-}
-
-// tooLarge tells whether the database refused to send an answer for its size.
-func tooLarge(err error) bool {
-	return err != nil && (strings.Contains(err.Error(), "RESPONSE_TOO_LARGE") || strings.Contains(err.Error(), "Response is too large"))
 }

@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -52,7 +51,9 @@ func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 			refuse(unfinished(group), unavailable(err))
 			return
 		case len(group) == 1:
-			c.log.Error("an operation failed in the database", "op", group[0].op.Name, "error", err)
+			if !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrStorageFull) {
+				c.log.Error("an operation failed in the database", "op", group[0].op.Name, "error", err)
+			}
 			refuse(group, err)
 			return
 		default:
@@ -80,14 +81,6 @@ func (c *committer) setDown(down bool) {
 			c.log.Info("the primary can be reached again")
 		}
 	}
-}
-
-// unavailable is err, or ErrUnavailable around it.
-func unavailable(err error) error {
-	if errors.Is(err, ErrUnavailable) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
 func dropFenced(group []*waiting) []*waiting {
@@ -186,13 +179,15 @@ func (a *attempt) readFailed(err error) error {
 		a.group[0].finish(Commit{Op: -1}, errors.Unwrap(err))
 		return nil
 	}
-	switch {
-	case transient(err) && !errors.Is(err, ErrUnavailable), errors.Is(err, errLostTransaction):
+	return undone(err)
+}
+
+// undone says what an error means for a group of which nothing has happened.
+func undone(err error) error {
+	if verdictOf(err) == repeatable {
 		return errRetry
-	case isSQLError(err), tooLarge(err):
-		return err
 	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	return failure(err)
 }
 
 // apply runs the operations in arrival order, those with a conditional part

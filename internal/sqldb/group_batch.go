@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 )
 
 // commit sends the transaction and finds out what became of it. It returns
@@ -31,7 +30,9 @@ func (a *attempt) commit(ctx context.Context, ops int) (Commit, [][]Row, error) 
 	case errors.Is(err, errLostTransaction):
 		return Commit{}, nil, errRetry
 	case neverSent(err):
-		return Commit{}, nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return Commit{}, nil, unavailable(err)
+	case a.db.writer.embedded && reason == "" && verdictOf(err) != outcomeUnknown:
+		return Commit{}, nil, undone(err)
 	}
 	return a.recover(number, a.outcomes(), err)
 }

@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,7 +44,7 @@ const (
 // or makes sure that it can never happen.
 func (a *attempt) recover(number int64, outcomes []Stmt, cause error) (Commit, [][]Row, error) {
 	a.db.metrics.lost.Inc()
-	if transient(cause) {
+	if verdictOf(cause) == repeatable {
 		a.log.Debug("a commit's outcome is being asked for", "error", cause)
 	} else {
 		a.log.Warn("a commit's outcome is being asked for", "error", cause)
@@ -72,14 +71,11 @@ func (a *attempt) recover(number int64, outcomes []Stmt, cause error) (Commit, [
 
 // notDone is what a cause means for a group that has not happened.
 func notDone(cause error) error {
-	switch {
-	case full(cause):
-		return fmt.Errorf("%w: %w", ErrUnavailable, cause)
-	case isSQLError(cause) && !transient(cause) && guardReason(cause) == "":
-		return cause
-	default:
-		return errRetry
+	switch verdict := verdictOf(cause); {
+	case verdict == outcomeUnknown, verdict == outage, guardReason(cause) != "":
+		return errRetry // the database works: it has just been asked
 	}
+	return undone(cause)
 }
 
 // insist runs statements until they have been answered. Meanwhile writes are
@@ -103,23 +99,4 @@ func (a *attempt) insist(stmts []Stmt) ([][]Row, error) {
 			pause = min(2*pause, time.Second)
 		}
 	}
-}
-
-// transient tells whether the same statements may succeed the next time. Of a
-// batch whose first step fails, which is BEGIN, the driver tells only that
-// there is no result.
-func transient(err error) bool {
-	text := err.Error()
-	for _, sign := range []string{"SQLITE_BUSY", "database is locked", "imed out", "imed-out", "TRANSACTION_BUSY", "busy", "no results for statement"} {
-		if strings.Contains(text, sign) {
-			return true
-		}
-	}
-	return false
-}
-
-// full tells whether the database's disk takes no more.
-func full(err error) bool {
-	text := err.Error()
-	return strings.Contains(text, "database or disk is full") || strings.Contains(text, "disk I/O error") || strings.Contains(text, "readonly database")
 }

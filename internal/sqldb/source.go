@@ -70,14 +70,10 @@ func (s *source) failed(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case tooLarge(err):
-		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case isSQLError(err):
-		return err
 	}
-	return fmt.Errorf("%w: %s: %w", ErrUnavailable, s.name, err)
+	return failure(fmt.Errorf("%s: %w", s.name, err))
 }
 
 // A breaker leaves a database alone for a while after it has failed.
