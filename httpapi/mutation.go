@@ -94,6 +94,7 @@ func (m *mutationText) parseValue(mutation *kv.Mutation, maxBytes int) error {
 		mutation.Value = value
 		return kv.CheckElements(value)
 	}
-	mutation.Value, mutation.Now = value, kv.HasNow(value)
-	return nil
+	mutation.Value = value
+	mutation.Times, err = kv.ParseTimes(value)
+	return err
 }

@@ -163,24 +163,18 @@ func (a *atomicOp) mutate(tx *sqldb.Tx, m Mutation) error {
 		}
 		return nil
 	}
-	if row != nil && row.now != "" {
-		return afterNow(tx, row)
+	changed := entryRow{op: tx.Op(), expireIn: m.ExpireIn}
+	var err error
+	if row != nil && row.times != nil {
+		changed.value, changed.times, err = row.times.mutate(row.value, m, a.store.cfg.MaxValueBytes)
+	} else {
+		changed.value, err = a.compute(m, row)
 	}
-	value, err := a.compute(m, row)
 	if err != nil {
 		return err
 	}
-	entries.Put(tx, string(m.Key), entryRow{value: value, op: tx.Op(), expireIn: m.ExpireIn})
+	entries.Put(tx, string(m.Key), changed)
 	return nil
-}
-
-// afterNow is for a mutation that needs a value whose {"$now":true} is not
-// known before its group commits.
-func afterNow(tx *sqldb.Tx, row *entryRow) error {
-	if row.op == tx.Op() {
-		return fmt.Errorf("%w: the same operation sets this key to a value with $now, which is not known yet", ErrTypeMismatch)
-	}
-	return sqldb.ErrNextGroup
 }
 
 // compute is the value that a mutation makes of the stored one.

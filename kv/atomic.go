@@ -33,9 +33,9 @@ type Mutation struct {
 	// Value is what MutationSet writes, or the JSON array of MutationAppend and MutationPrepend, as
 	// ParseValue returned it.
 	Value []byte
-	// Now has {"$now":true} in Value replaced by the transaction's time in
-	// Unix milliseconds.
-	Now bool
+	// Times is where the transaction's time belongs in the Value of
+	// MutationSet, as ParseTimes found it; nil for nowhere.
+	Times *Times
 	// Operand is that of the sum, min and max types.
 	Operand Integer
 	// ExpireIn is in milliseconds from the transaction's time; 0 means that

@@ -17,9 +17,8 @@ type entryRow struct {
 	op           int
 	expiresAt    int64 // as read, in Unix milliseconds; 0: never
 	expireIn     int64 // as staged, in milliseconds from the commit; 0: never
-	// now is what stands in value where the transaction's time belongs; ""
-	// for nowhere.
-	now string
+	// times is where the transaction's time belongs in value; nil for nowhere.
+	times *Times
 	// prefix is the key before the versionstamp that the commit appends; ""
 	// for an ordinary key.
 	prefix Key
@@ -49,12 +48,13 @@ LEFT JOIN kv_entries e ON e.key=unhex(j.value->>0) AND ` + aliveThenSQL + `
 WHERE coalesce(e.versionstamp,'')<>j.value->>1 LIMIT 1`
 )
 
-// A row is [key, value, op, expireIn, now, suffix]: value and now are text,
-// suffix is 1 where the key ends in the commit's versionstamp.
+// A row is [key, value, op, expireIn, pieces, suffix]: value is text, pieces are
+// those of timesSQL instead of it, suffix is 1 where the key ends in the commit's
+// versionstamp.
 var (
 	upsertSQL = `INSERT INTO kv_entries(key,value,versionstamp,expires_at,encoding)
 SELECT unhex(j.value->>0||` + suffixSQL + `),
-CAST(CASE WHEN j.value->>4 IS NULL THEN coalesce(?2,j.value->>1) ELSE replace(coalesce(?2,j.value->>1),j.value->>4,s.time) END AS BLOB),
+CAST(CASE WHEN j.value->>4 IS NULL THEN coalesce(?2,j.value->>1) ELSE ` + timesSQL + ` END AS BLOB),
 ` + sqldb.StampSQL("j.value->>2") + `,s.time+(j.value->>3),0
 FROM keyval_sequence s,json_each(?1) j WHERE true
 ON CONFLICT(key) DO UPDATE SET value=excluded.value,versionstamp=excluded.versionstamp,
@@ -103,7 +103,14 @@ func writeEntries(changes []sqldb.Change[entryRow]) []sqldb.Stmt {
 		if c.Row.prefix != "" {
 			key, suffix = []byte(c.Row.prefix), 1
 		}
-		upserts.Add(key, sqldb.Text(c.Row.value), c.Op, null(c.Row.expireIn), null(c.Row.now), suffix)
+		value, pieces := any(sqldb.Text(c.Row.value)), any(nil)
+		if c.Row.times != nil {
+			pieces = c.Row.times.pieces(c.Row.value)
+			if !sqldb.Text(c.Row.value).Large() {
+				value = nil
+			}
+		}
+		upserts.Add(key, value, c.Op, null(c.Row.expireIn), pieces, suffix)
 		log.Add(key, "s", c.Op, nil, nil, suffix)
 	}
 	return append(append(removals.Stmts(), upserts.Stmts()...), log.Stmts()...)
@@ -117,10 +124,7 @@ func StageSet(tx *sqldb.Tx, key Key, value []byte) {
 
 // stageSet stages what a Set mutation writes.
 func stageSet(tx *sqldb.Tx, m Mutation) {
-	row := entryRow{value: m.Value, op: tx.Op(), expireIn: m.ExpireIn}
-	if m.Now && HasNow(m.Value) {
-		row.now = nowPlaceholder
-	}
+	row := entryRow{value: m.Value, op: tx.Op(), expireIn: m.ExpireIn, times: m.Times}
 	name := string(m.Key)
 	if m.Suffix {
 		// No key begins a part with ff, so this names nothing else.

@@ -294,7 +294,7 @@ func TestNowAndTheCommitsVersionstampAreFilledIn(t *testing.T) {
 		s := d.store(t)
 		prefix := mustKey(t, "events")
 		m := set(prefix, `{"at":{"$now":true}}`)
-		m.Suffix, m.Now = true, true
+		m.Suffix, m.Times = true, mustTimes(t, m.Value)
 		stamp := mustCommit(t, s, m)
 		page := mustList(t, s, kv.Selector{Range: kv.PrefixRange(prefix)})
 		if len(page.Entries) != 1 {

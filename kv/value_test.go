@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -107,41 +108,78 @@ func TestNowIsExactlyTheObject(t *testing.T) {
 		`"{\"$now\":true}"`:                   `"{\"$now\":true}"`,
 		`["{","$now",true,"}"]`:               `["{","$now",true,"}"]`,
 		`{"{":"$now"}`:                        `{"{":"$now"}`,
+		`{"a{\"$now":true}`:                   `{"a{\"$now":true}`,
+
+		`{"$now":true,"offset":5}`:               `1700000000005`,
+		`{ "offset" : -5, "$now" : true }`:       `1699999999995`,
+		`{"a":{"$now":true,"offset":1e3},"b":1}`: `{"a":1700000001000,"b":1}`,
+		`{"$now":true,"offset":null}`:            `1700000000000`,
+		`{"offset":5,"$now":false}`:              `{"offset":5,"$now":false}`,
+		`{"offset":5}`:                           `{"offset":5}`,
+		`{"$now":true,"offset":5,"a":1}`:         `{"$now":true,"offset":5,"a":1}`,
+		`{"a":1,"offset":5,"$now":true}`:         `{"a":1,"offset":5,"$now":true}`,
 	} {
 		value, err := ParseValue([]byte(raw), 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := spliceNow(value, "1700000000000"); got != want {
-			t.Errorf("%s becomes %s, want %s", raw, got, want)
+		times, err := ParseTimes(value)
+		if err != nil {
+			t.Errorf("%s: %v", raw, err)
 		}
-		if got, want := HasNow(value), strings.Contains(want, "1700000000000"); got != want {
-			t.Errorf("HasNow(%s) is %v, want %v", raw, got, want)
+		if got := splice(value, times, 1700000000000); got != want {
+			t.Errorf("%s becomes %s, want %s", raw, got, want)
 		}
 	}
 }
 
-// spliceNow does what the entries' statement does with replace().
-func spliceNow(value []byte, time string) string {
-	return strings.ReplaceAll(string(value), nowPlaceholder, time)
+func TestAnOffsetOfNowIsAnIntegerOfMilliseconds(t *testing.T) {
+	for _, offset := range []string{`1.5`, `"5"`, `true`, `4503599627370497`, `-4503599627370497`, `1e400`} {
+		for _, raw := range []string{`{"$now":true,"offset":` + offset + `}`, `[{"offset":` + offset + `,"$now":true}]`} {
+			if _, err := ParseTimes([]byte(raw)); !errors.Is(err, ErrInvalidValue) {
+				t.Errorf("%s: %v, want ErrInvalidValue", raw, err)
+			}
+		}
+	}
 }
 
-// The search for the placeholder's bytes relies on this: they are in a compact
-// value exactly as often as the object is.
-func FuzzThePlaceholderIsExactlyTheObject(f *testing.F) {
+// splice does what the entries' statement does when now is the time.
+func splice(value []byte, t *Times, now int64) string {
+	if t == nil {
+		return string(value)
+	}
+	var out []byte
+	end := 0
+	for _, p := range t.places {
+		out = append(out, value[end:p.start]...)
+		out = strconv.AppendInt(out, min(max(now+p.time.add, p.time.least), p.time.most), 10)
+		end = p.end
+	}
+	return string(append(out, value[end:]...))
+}
+
+// The search for bytes relies on this: in a compact value they match exactly as
+// often as the object is there.
+func FuzzTheObjectOfNowIsFound(f *testing.F) {
 	f.Add([]byte(`[{"$now":true},"{\"$now\":true}",{"{":"$now"}]`))
-	f.Add([]byte(`{"a{":{"$now":true},"$now":true}`))
+	f.Add([]byte(`{"a{":{"$now":true,"offset":3},"$now":true}`))
+	f.Add([]byte(`[{"offset":-3,"$now":true},{"offset":"x"}]`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		value, err := ParseValue(raw, 1<<20)
 		if err != nil || bytes.ContainsAny(raw, `\`) {
-			return // an escaped spelling of the member is not the placeholder
+			return // an escaped spelling of a member is not found
 		}
 		var before, after any
 		if err := json.Unmarshal(value, &before); err != nil {
 			t.Skip() // numbers beyond a double
 		}
-		if err := json.Unmarshal([]byte(spliceNow(value, "7")), &after); err != nil {
-			t.Fatalf("%s becomes %s: %v", value, spliceNow(value, "7"), err)
+		times, err := ParseTimes(value)
+		if err != nil {
+			return // an offset that is none
+		}
+		spliced := splice(value, times, 7)
+		if err := json.Unmarshal([]byte(spliced), &after); err != nil {
+			t.Fatalf("%s becomes %s: %v", value, spliced, err)
 		}
 		if hasDuplicateNames(value) {
 			return // Unmarshal merges those
@@ -163,8 +201,10 @@ func replaceNow(v any) any {
 			v[i] = replaceNow(v[i])
 		}
 	case map[string]any:
-		if len(v) == 1 && v["$now"] == true {
-			return float64(7)
+		offset, isNumber := v["offset"].(float64)
+		given, has := v["offset"]
+		if v["$now"] == true && (len(v) == 1 || len(v) == 2 && (isNumber || has && given == nil)) {
+			return 7 + offset
 		}
 		for name := range v {
 			v[name] = replaceNow(v[name])

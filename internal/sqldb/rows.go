@@ -29,7 +29,7 @@ type Rows struct {
 func NewRows(sql string) *Rows { return &Rows{sql: sql, buf: []byte{'['}} }
 
 // Add adds one row: cells are string, []byte (in hexadecimal), int64, int,
-// Text, or nil.
+// Text, JSON, or nil.
 func (r *Rows) Add(cells ...any) {
 	var large []byte
 	start := len(r.buf)
@@ -41,7 +41,7 @@ func (r *Rows) Add(cells ...any) {
 		if i > 0 {
 			r.buf = append(r.buf, ',')
 		}
-		if t, ok := cell.(Text); ok && len(t) >= largeValue {
+		if t, ok := cell.(Text); ok && t.Large() {
 			large = t
 			cell = nil
 		}
@@ -66,6 +66,12 @@ func (r *Rows) Add(cells ...any) {
 // Text is a cell with a value's JSON text. Large ones travel as the second
 // argument: the statement takes coalesce(?2, cell).
 type Text []byte
+
+// Large tells whether the text travels as the second argument.
+func (t Text) Large() bool { return len(t) >= largeValue }
+
+// JSON is a cell that is JSON already.
+type JSON []byte
 
 // Stmts are the statements that carry all rows, in order.
 func (r *Rows) Stmts() []Stmt {
@@ -101,6 +107,8 @@ func appendCell(buf []byte, cell any) []byte {
 		return appendString(buf, v)
 	case Text:
 		return appendString(buf, v)
+	case JSON:
+		return append(buf, v...)
 	case []byte:
 		return appendHex(buf, v)
 	case int64:
@@ -111,6 +119,9 @@ func appendCell(buf []byte, cell any) []byte {
 		panic(fmt.Sprintf("sqldb: a cell cannot be a %T", cell))
 	}
 }
+
+// AppendString appends text as a JSON string.
+func AppendString(buf, text []byte) []byte { return appendString(buf, text) }
 
 func appendString[S ~string | ~[]byte](buf []byte, s S) []byte {
 	// The error is for invalid UTF-8, which is replaced; none comes here.
