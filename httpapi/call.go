@@ -53,7 +53,11 @@ func (c *call) key() (kv.Key, error) {
 
 // pathValue is a parameter within the route's pattern, decoded.
 func (c *call) pathValue(name string) (string, error) {
-	value, err := url.PathUnescape(chi.URLParam(c.r, name))
+	value := chi.URLParam(c.r, name)
+	if c.r.URL.RawPath == "" {
+		return value, nil // the router has matched the decoded path
+	}
+	value, err := url.PathUnescape(value)
 	if err != nil {
 		return "", invalidArgument("%s has a broken percent escape", name)
 	}

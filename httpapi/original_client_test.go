@@ -12,16 +12,18 @@ var (
 	timePattern  = regexp.MustCompile(`"expiresAt":[0-9]+`)
 )
 
-// The requests of the original JavaScript client, @buntime/keyval, as it sends
-// them to the base path: parts go through encodeURIComponent, and in a query
-// through URLSearchParams on top of that. Requests build on those before them.
-// What the client reads of an answer is in want, with <vs> for any versionstamp.
-var originalRequests = []struct {
+type originalRequest struct {
 	call                 string
 	method, target, body string
 	status               int
 	want                 string
-}{
+}
+
+// The requests of the original JavaScript client, @buntime/keyval, as it sends
+// them to the base path: parts go through encodeURIComponent, and in a query
+// through URLSearchParams on top of that. Requests build on those before them.
+// What the client reads of an answer is in want, with <vs> for any versionstamp.
+var originalRequests = []originalRequest{
 	{`set(["users", 123], {name: "Ann"})`, "PUT", "/keys/users/123", `{"name":"Ann"}`, 200, `{"ok":true,"versionstamp":"<vs>"}`},
 	{`set(["users", 123, "mail"], "a@b", {expiresIn: "1h"})`, "PUT", "/keys/users/123/mail?expiresIn=3600000", `"a@b"`, 200, `{"ok":true,"versionstamp":"<vs>"}`},
 	{`set(["a b", "ä/,%"], 1n)`, "PUT", "/keys/a%20b/%C3%A4%2F%2C%25", `1`, 200, `{"ok":true,"versionstamp":"<vs>"}`},
@@ -78,22 +80,39 @@ var originalRequests = []struct {
 	{`delete([["n"], ["a b"]])`, "POST", "/keys/delete-batch", `{"keys":[["n"],["a b"]]}`, 200, `{"success":true,"deletedCount":2}`},
 }
 
+// Those on queues, which the client reads 404 of as null.
+var originalQueueRequests = []originalRequest{
+	{`dlq.get("non-existent")`, "GET", "/queue/dlq/non-existent", "", 404, ``},
+	{`dlq.requeue("non-existent")`, "POST", "/queue/dlq/non-existent/requeue", "", 404, ``},
+	{`dlq.delete("non-existent")`, "DELETE", "/queue/dlq/non-existent", "", 200, `{"ok":true}`},
+	{`ack("non-existent")`, "POST", "/queue/ack", `{"id":"non-existent"}`, 200, `{"ok":true}`},
+	{`nack("non-existent")`, "POST", "/queue/nack", `{"id":"non-existent"}`, 200, `{"ok":true}`},
+}
+
 func TestTheOriginalClientsRequestsWorkUnchanged(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, f *fixture) {
-		for _, c := range originalRequests {
-			var headers []string
-			if c.body != "" {
-				headers = append(headers, "Content-Type: application/json")
-			}
-			got := f.do(c.method, basePath+c.target, c.body, headers...)
-			if got.status != c.status {
-				t.Errorf("%s: got %d %s, want %d", c.call, got.status, got.body, c.status)
-			}
-			if text := blank(got.body); c.want != "" && text != c.want {
-				t.Errorf("%s: got %s, want %s", c.call, text, c.want)
-			}
+	onEachDatabase(t, func(t *testing.T, f *fixture) { f.wantOriginal(originalRequests) })
+}
+
+func TestTheOriginalClientsQueueRequestsWorkUnchanged(t *testing.T) {
+	f, _ := mustServeQueues(t)
+	f.wantOriginal(originalQueueRequests)
+}
+
+func (f *fixture) wantOriginal(requests []originalRequest) {
+	f.t.Helper()
+	for _, c := range requests {
+		var headers []string
+		if c.body != "" {
+			headers = append(headers, "Content-Type: application/json")
 		}
-	})
+		got := f.do(c.method, basePath+c.target, c.body, headers...)
+		if got.status != c.status {
+			f.t.Errorf("%s: got %d %s, want %d", c.call, got.status, got.body, c.status)
+		}
+		if text := blank(got.body); c.want != "" && text != c.want {
+			f.t.Errorf("%s: got %s, want %s", c.call, text, c.want)
+		}
+	}
 }
 
 // blank puts <vs> and <ms> in place of versionstamps and times.

@@ -128,6 +128,9 @@ func (c *call) settlement(known members) (settleRequest, error) {
 		}
 		req.id = id
 	}
+	if req.id == "" {
+		return req, invalidArgument("there is no id, in the path or in the body")
+	}
 	if receipt, given := c.query.text(receiptParam.name); given {
 		if req.receipt != "" && req.receipt != receipt {
 			return req, invalidArgument("the body has another receipt than the query")

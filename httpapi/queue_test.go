@@ -183,16 +183,7 @@ func TestADeadLetterCanBeReadRequeuedAndDeleted(t *testing.T) {
 	}
 	letters = decode[[]api.DeadLetter](t, f.must("GET", "/queue/dlq", ""))
 	f.must("DELETE", "/queue/dlq/"+letters[0].ID, "")
-	for _, target := range []string{"GET /queue/dlq/", "DELETE /queue/dlq/", "POST /queue/dlq/"} {
-		method, path, _ := strings.Cut(target, " ")
-		path += letters[0].ID
-		if method == "POST" {
-			path += "/requeue"
-		}
-		if r := f.do(method, path, ""); r.status != 404 {
-			t.Errorf("%s %s: got %d %s, want 404", method, path, r.status, r.body)
-		}
-	}
+	f.wantNoDeadLetter(letters[0].ID)
 	if r := f.must("DELETE", "/queue/dlq", ""); r.body != `{"ok":true,"deletedCount":0}` {
 		t.Errorf("got %s", r.body)
 	}
@@ -242,9 +233,10 @@ func TestBadInputToQueuesIsRefusedAndChangesNothing(t *testing.T) {
 		{"GET", "/queue/listen?concurrency=0", "", 400, api.InvalidArgument},
 		{"GET", "/queue/listen?queue=/", "", 400, api.InvalidArgument},
 		{"GET", "/queue/stats?queue=%20", "", 400, api.InvalidArgument},
-		{"POST", "/queue/ack/nonsense", "", 400, api.InvalidArgument},
 		{"POST", "/queue/ack", "", 400, api.InvalidJSON},
 		{"POST", "/queue/ack", `{}`, 400, api.InvalidArgument},
+		{"POST", "/queue/ack", `{"id":""}`, 400, api.InvalidArgument},
+		{"POST", "/queue/nack", `{"error":"x"}`, 400, api.InvalidArgument},
 		{"POST", "/queue/ack/" + m.ID, `{"id":"` + unknown + `"}`, 400, api.InvalidArgument},
 		{"POST", "/queue/ack/" + m.ID, `{"receipt":""}`, 400, api.InvalidArgument},
 		{"POST", "/queue/ack/" + m.ID + "?receipt=other", "", 409, api.LockLost},
@@ -256,10 +248,6 @@ func TestBadInputToQueuesIsRefusedAndChangesNothing(t *testing.T) {
 		{"POST", "/queue/extend/" + m.ID, `{"receipt":"` + m.Receipt + `","lock":43200001}`, 400, api.InvalidArgument},
 		{"GET", "/queue/dlq?cursor=nonsense", "", 400, api.InvalidCursor},
 		{"GET", "/queue/dlq?limit=0", "", 400, api.InvalidArgument},
-		{"GET", "/queue/dlq/" + unknown, "", 404, api.NotFound},
-		{"GET", "/queue/dlq/nonsense", "", 400, api.InvalidArgument},
-		{"DELETE", "/queue/dlq/" + unknown, "", 404, api.NotFound},
-		{"POST", "/queue/dlq/" + unknown + "/requeue", "", 404, api.NotFound},
 		{"PUT", "/queue/enqueue", `{"value":1}`, 405, api.MethodNotAllowed},
 	} {
 		r := f.do(c.method, c.target, c.body)
@@ -438,4 +426,53 @@ func TestQueuesAreAsTheDocumentSays(t *testing.T) {
 			validate(t, f, v, c.method, c.target, c.body)
 		})
 	}
+}
+
+// wantNoDeadLetter asks for a dead letter, which is not there, in every way.
+func (f *fixture) wantNoDeadLetter(id string) {
+	f.t.Helper()
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/queue/dlq/" + id, 404},
+		{"POST", "/queue/dlq/" + id + "/requeue", 404},
+		{"DELETE", "/queue/dlq/" + id, 200},
+	} {
+		r := f.do(c.method, c.path, "")
+		if r.status != c.status || r.status == 404 && !strings.Contains(r.body, `"not_found"`) || r.status == 200 && r.body != `{"ok":true}` {
+			f.t.Errorf("%s %s: got %d %s, want %d", c.method, c.path, r.status, r.body, c.status)
+		}
+	}
+}
+
+// The original's client turns 404 into null; an id that no message can have is one
+// that no message has.
+func TestAnIDThatIsNoneIsOfNothingThatIsThere(t *testing.T) {
+	f, _ := mustServeQueues(t)
+	f.must("POST", "/queue/enqueue", `{"value":1}`)
+	for _, id := range []string{
+		"nonsense", "0", "a%2Fb", "100%25", "%2525", "%00", "%ff", "ä", "null",
+		"018F3C1E-7B2A-7C3D-8E4F-5A6B7C8D9E0F", "018f3c1e-7b2a-7c3d-8e4f-5a6b7c8d9e0f",
+		"{018f3c1e-7b2a-7c3d-8e4f-5a6b7c8d9e0f}", "018f3c1e7b2a7c3d8e4f5a6b7c8d9e0f", strings.Repeat("x", 4000),
+	} {
+		f.wantNoDeadLetter(id)
+		for _, c := range []struct {
+			path, body string
+			status     int
+		}{
+			{"/queue/ack/", ``, 200},
+			{"/queue/ack/", `{"receipt":"r"}`, 409},
+			{"/queue/nack/", ``, 200},
+			{"/queue/nack/", `{"receipt":"r","error":"busy"}`, 409},
+			{"/queue/extend/", `{"receipt":"r","lock":1000}`, 409},
+		} {
+			if r := f.do("POST", c.path+id, c.body); r.status != c.status {
+				t.Errorf("POST %s%.60s %s: got %d %s, want %d", c.path, id, c.body, r.status, r.body, c.status)
+			}
+		}
+	}
+	f.must("POST", "/queue/ack", `{"id":"nonsense"}`)
+	f.must("POST", "/queue/nack", `{"id":"nonsense"}`)
+	f.wantCounts(api.QueueCounts{Pending: 1})
 }

@@ -60,22 +60,20 @@ var (
 
 // DeadLetter returns one dead letter. An unknown id is kv.ErrNotFound.
 func (q *Queue) DeadLetter(ctx context.Context, id string) (DeadLetter, error) {
-	if err := ValidateID(id); err != nil {
-		return DeadLetter{}, err
+	if !isID(id) {
+		return DeadLetter{}, errNoDeadLetter
 	}
 	rows, err := q.db.Primary().QueryLarge(ctx, sqldb.Stmt{SQL: deadGetSQL, Args: []any{id}})
 	if err != nil {
 		return DeadLetter{}, failure(err)
 	}
 	if len(rows) == 0 {
-		return DeadLetter{}, noDeadLetter(id)
+		return DeadLetter{}, errNoDeadLetter
 	}
 	return scanDeadLetter(rows[0]), nil
 }
 
-func noDeadLetter(id string) error {
-	return fmt.Errorf("%w: no dead letter has the id %s", kv.ErrNotFound, id)
-}
+var errNoDeadLetter = fmt.Errorf("%w: no dead letter has this id", kv.ErrNotFound)
 
 func scanDeadLetter(row sqldb.Row) DeadLetter {
 	return DeadLetter{
@@ -163,7 +161,7 @@ func parseDeadCursor(s string) (deadCursor, error) {
 	if err == nil {
 		at, id, _ := strings.Cut(string(raw), "/")
 		var failedAt int64
-		if failedAt, err = strconv.ParseInt(at, 10, 64); err == nil && ValidateID(id) == nil {
+		if failedAt, err = strconv.ParseInt(at, 10, 64); err == nil && isID(id) {
 			return deadCursor{failedAt, id}, nil
 		}
 	}
@@ -244,8 +242,8 @@ func unearth(tx *sqldb.Tx, id string) *grave {
 // as they were, and returns the message's id. Dead letter and message change in
 // one transaction. An unknown id is kv.ErrNotFound.
 func (q *Queue) Requeue(ctx context.Context, id string) (newMessageID string, err error) {
-	if err := ValidateID(id); err != nil {
-		return "", err
+	if !isID(id) {
+		return "", errNoDeadLetter
 	}
 	messageID, err := newID()
 	if err != nil {
@@ -259,7 +257,7 @@ func (q *Queue) Requeue(ctx context.Context, id string) (newMessageID string, er
 		Apply: func(tx *sqldb.Tx) error {
 			g := unearth(tx, id)
 			if g == nil {
-				return noDeadLetter(id)
+				return errNoDeadLetter
 			}
 			name = g.queue
 			graves.Put(tx, id, grave{queue: g.queue, newID: messageID})
@@ -274,15 +272,12 @@ func (q *Queue) Requeue(ctx context.Context, id string) (newMessageID string, er
 	return messageID, nil
 }
 
-// DeleteDeadLetter removes a dead letter. An unknown id is kv.ErrNotFound.
+// DeleteDeadLetter removes a dead letter. One that is not there is fine.
 func (q *Queue) DeleteDeadLetter(ctx context.Context, id string) error {
-	if err := ValidateID(id); err != nil {
-		return err
+	if !isID(id) {
+		return nil
 	}
-	n, err := q.deleteDeadLetters(ctx, []string{id})
-	if err == nil && n == 0 {
-		return noDeadLetter(id)
-	}
+	_, err := q.deleteDeadLetters(ctx, []string{id})
 	return err
 }
 

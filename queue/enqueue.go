@@ -119,13 +119,9 @@ func ValidateName(name string) error {
 	return nil
 }
 
-// ValidateID checks the id of a message or of a dead letter.
-func ValidateID(id string) error {
-	if len(id) != 36 || uuid.Validate(id) != nil {
-		return invalid("a message's id is a UUID such as 018f3c1e-7b2a-7c3d-8e4f-5a6b7c8d9e0f")
-	}
-	return nil
-}
+// isID tells whether a text can be the id of a message or of a dead letter. One that
+// cannot is no error of its own: nothing has that id, as nothing has one that is gone.
+func isID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
 
 // newID makes an id. Its order means nothing to us.
 func newID() (string, error) {

@@ -221,8 +221,8 @@ type settlement struct {
 // settle runs change on the message if the settlement's receipt holds it, or if
 // there is no receipt to hold it.
 func (q *Queue) settle(ctx context.Context, op string, s *settlement, change func(*sqldb.Tx, *record) error) error {
-	if err := ValidateID(s.id); err != nil {
-		return err
+	if !isID(s.id) {
+		return s.withoutMessage()
 	}
 	commit, err := q.db.Do(ctx, &sqldb.Op{
 		Name:     op,
@@ -249,6 +249,14 @@ func (q *Queue) settle(ctx context.Context, op string, s *settlement, change fun
 	s.commit = commit
 	if s.name != "" && !s.goesOn {
 		q.finished(s.name, s.id, s.held)
+	}
+	return nil
+}
+
+// withoutMessage is what settling a message comes to that is not there.
+func (s *settlement) withoutMessage() error {
+	if s.receipt != "" {
+		return ErrLockLost
 	}
 	return nil
 }

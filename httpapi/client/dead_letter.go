@@ -55,10 +55,10 @@ func (c *Client) RequeueDeadLetter(ctx context.Context, id string) (string, erro
 	return result.ID, err
 }
 
-// DeleteDeadLetter removes one dead letter.
+// DeleteDeadLetter removes one dead letter; one that is not there is fine.
 func (c *Client) DeleteDeadLetter(ctx context.Context, id string) error {
 	return c.do(ctx, call{
-		op: "delete dead letter", method: http.MethodDelete, path: deadLetterPath(id),
+		op: "delete dead letter", method: http.MethodDelete, path: deadLetterPath(id), repeatable: true,
 	}, new(api.OKResult))
 }
 

@@ -250,11 +250,9 @@ func (n *node) deadLetter(_ http.ResponseWriter, r *http.Request, _ []byte) (any
 }
 
 func (n *node) deleteDeadLetter(_ http.ResponseWriter, r *http.Request, _ []byte) (any, error) {
-	i, err := n.letter(r)
-	if err != nil {
-		return nil, err
+	if i, err := n.letter(r); err == nil {
+		n.letters = slices.Delete(n.letters, i, i+1)
 	}
-	n.letters = slices.Delete(n.letters, i, i+1)
 	return api.OKResult{OK: true}, nil
 }
 
