@@ -2,9 +2,9 @@ package nodetest
 
 import "net"
 
-// Port is a TCP port of 127.0.0.1 that the kernel chose and that nobody else is
-// given until Close, whether a process listens on it or not. It is for programs
-// that must be told a port, and must find it free again after a restart.
+// Port is a port of 127.0.0.1 that nobody else is given until Close, whether a
+// process listens on it or not. It is for programs that must be told a port, and
+// must find it free again after a restart.
 type Port struct {
 	addr    string       // 127.0.0.1:port
 	release func() error // nil when there is nothing to give back
