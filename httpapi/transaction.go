@@ -45,6 +45,9 @@ func (s *Server) transaction(ctx context.Context, c *call) error {
 	}
 	c.setVersionstamp(result.Versionstamp)
 	if result.Replayed != nil {
+		if err := c.reserve(int64(len(result.Replayed))); err != nil {
+			return err
+		}
 		c.replay(result.Replayed)
 		return nil
 	}

@@ -26,9 +26,11 @@ type atomicOp struct {
 	store *Store
 	req   *AtomicRequest
 
-	// found and tooOld are what a transaction has found against its snapshot.
+	// found and tooOld are what a transaction has found against its snapshot,
+	// and unread is why there is no answer to its reads.
 	found  []Check
 	tooOld bool
+	unread error
 
 	result AtomicResult
 	// pending are the conflicts with an entry that an operation of the same
@@ -42,8 +44,7 @@ func (a *atomicOp) do(ctx context.Context, op *sqldb.Op) (AtomicResult, error) {
 	commit, err := a.store.db.Do(ctx, op)
 	switch {
 	case errors.Is(err, errNotCommitted):
-		a.settle(commit)
-		return a.result, nil
+		return a.settle(ctx, commit)
 	case err != nil:
 		return AtomicResult{}, failure(err)
 	}
@@ -55,14 +56,19 @@ func (a *atomicOp) do(ctx context.Context, op *sqldb.Op) (AtomicResult, error) {
 }
 
 // settle fills in what was known only once the group had committed.
-func (a *atomicOp) settle(commit sqldb.Commit) {
+func (a *atomicOp) settle(ctx context.Context, commit sqldb.Commit) (AtomicResult, error) {
 	for i, op := range a.pending {
 		a.result.Conflicts[i].Versionstamp = Versionstamp(commit.At(op))
 	}
 	if a.replay != nil {
+		whole, err := a.store.wholeAnswer(ctx, a.req.Idempotency.id(), a.replay)
+		if err != nil {
+			return AtomicResult{}, err
+		}
 		a.result.OK = true
-		a.result.Versionstamp, a.result.Replayed = a.replay.answered(commit)
+		a.result.Versionstamp, a.result.Replayed = a.replay.answered(whole, commit)
 	}
+	return a.result, nil
 }
 
 // reads are the rows that the operation looks at. A set looks at nothing.
@@ -94,6 +100,9 @@ func (req *AtomicRequest) size() int {
 	for _, p := range req.Parts {
 		n += p.Bytes()
 	}
+	if req.Idempotency != nil {
+		n += keptRowBytes
+	}
 	return n + 64*len(req.Checks)
 }
 
@@ -104,6 +113,9 @@ func (a *atomicOp) apply(tx *sqldb.Tx) error {
 	} else if row != nil {
 		a.replay = row
 		return errNotCommitted
+	}
+	if a.unread != nil {
+		return a.unread
 	}
 	a.check(tx)
 	if a.tooOld || len(a.result.Conflicts) > 0 {
@@ -119,8 +131,7 @@ func (a *atomicOp) apply(tx *sqldb.Tx) error {
 			return err
 		}
 	}
-	a.req.Idempotency.keep(tx, a.result)
-	return nil
+	return a.req.Idempotency.keep(tx, a.result)
 }
 
 // check collects the checks that do not hold.

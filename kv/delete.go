@@ -2,12 +2,8 @@ package kv
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/buntime/keyval/internal/sqldb"
 )
@@ -39,7 +35,7 @@ func (s *Store) Delete(ctx context.Context, req DeleteRequest) (DeleteResult, er
 	for {
 		commit, err := s.db.Do(ctx, d.op())
 		if errors.Is(err, errNotCommitted) {
-			versionstamp, _ := d.done.answered(commit)
+			versionstamp, _ := d.done.answered(nil, commit)
 			return DeleteResult{Deleted: d.done.deleted, Versionstamp: versionstamp, Replayed: true}, nil
 		}
 		if err != nil {
@@ -58,17 +54,19 @@ func (s *Store) Delete(ctx context.Context, req DeleteRequest) (DeleteResult, er
 
 // A bulkDelete is the operation of one batch after the other.
 type bulkDelete struct {
-	ranges      string
+	ranges      []string
 	idempotency *Idempotency
 	done        *idempotencyRow
 }
 
 // The log rows say what is deleted; the entries follow them. Expired entries
-// are left to the sweep.
+// are left to the sweep. Several statements share the batch where the ranges are
+// more than one argument.
 var (
 	bulkLogSQL = `INSERT INTO keyval_changelog(versionstamp,key,op)
 SELECT ` + sqldb.StampSQL("?2") + `,e.key,'d' FROM keyval_sequence s CROSS JOIN json_each(?1) r CROSS JOIN kv_entries e
-WHERE e.key` + fromSQL + ` AND e.key` + toSQL + ` AND ` + aliveThenSQL + ` LIMIT 1000`
+WHERE e.key` + fromSQL + ` AND e.key` + toSQL + ` AND ` + aliveThenSQL + `
+LIMIT 1000-(SELECT count(*) FROM keyval_sequence s CROSS JOIN keyval_changelog d WHERE d.versionstamp=` + sqldb.StampSQL("?2") + `)`
 
 	bulkRemoveSQL = `DELETE FROM kv_entries WHERE key IN (
 SELECT c.key FROM keyval_sequence s CROSS JOIN keyval_changelog c WHERE c.versionstamp=` + sqldb.StampSQL("?1") + `)`
@@ -83,7 +81,7 @@ LEFT JOIN keyval_changelog c ON c.versionstamp=` + sqldb.StampSQL("?2") + ` WHER
 )
 
 func (d *bulkDelete) op() *sqldb.Op {
-	op := &sqldb.Op{Name: "delete", Bytes: len(d.ranges), Conditional: &sqldb.Conditional{Exec: d.exec, Outcome: d.outcome}}
+	op := &sqldb.Op{Name: "delete", Bytes: bytesOf(d.ranges), Conditional: &sqldb.Conditional{Exec: d.exec, Outcome: d.outcome}}
 	if d.idempotency != nil {
 		op.Reads = []sqldb.Ref{d.idempotency.ref()}
 		op.Apply = d.apply
@@ -109,10 +107,11 @@ func (d *bulkDelete) apply(tx *sqldb.Tx) error {
 }
 
 func (d *bulkDelete) exec(op int) []sqldb.Stmt {
-	stmts := []sqldb.Stmt{
-		{SQL: bulkLogSQL, Args: []any{d.ranges, int64(op)}},
-		{SQL: bulkRemoveSQL, Args: []any{int64(op)}},
+	var stmts []sqldb.Stmt
+	for _, ranges := range d.ranges {
+		stmts = append(stmts, sqldb.Stmt{SQL: bulkLogSQL, Args: []any{ranges, int64(op)}})
 	}
+	stmts = append(stmts, sqldb.Stmt{SQL: bulkRemoveSQL, Args: []any{int64(op)}})
 	if d.idempotency != nil {
 		stmts = append(stmts, sqldb.Stmt{SQL: bulkKeepSQL, Args: []any{int64(op), d.idempotency.id()}})
 	}
@@ -125,46 +124,6 @@ func (d *bulkDelete) outcome(boot string, op int) sqldb.Stmt {
 		id = d.idempotency.id()
 	}
 	return sqldb.Stmt{SQL: bulkOutcomeSQL, Args: []any{boot, int64(op), id}}
-}
-
-// Bounds of a range r from rangesJSON, to put behind a column.
-const (
-	fromSQL = `>=unhex(r.value->>0)`
-	toSQL   = `<unhex(coalesce(r.value->>2,(r.value->>0)||(r.value->>1)))`
-)
-
-// rangesJSON renders keys and ranges as disjoint ranges, so that no entry is
-// met twice. A range is [start, suffix] if its end is start and a suffix, as
-// that of a key or a subtree is, otherwise [start, null, end]: 1,000 of the
-// longest keys fit an argument once, but not twice.
-func rangesJSON(keys []Key, ranges []Range) string {
-	all := slices.Clone(ranges)
-	for _, k := range keys {
-		all = append(all, Range{Start: k, End: k + "\x00"})
-	}
-	slices.SortFunc(all, func(a, b Range) int { return cmp.Compare(a.Start, b.Start) })
-	var merged []Range
-	for _, r := range all {
-		if n := len(merged); n > 0 && r.Start <= merged[n-1].End {
-			merged[n-1].End = max(merged[n-1].End, r.End)
-			continue
-		}
-		if !r.Empty() {
-			merged = append(merged, r)
-		}
-	}
-	rendered := []byte{'['}
-	for i, r := range merged {
-		if i > 0 {
-			rendered = append(rendered, ',')
-		}
-		if suffix, ok := strings.CutPrefix(string(r.End), string(r.Start)); ok {
-			rendered = fmt.Appendf(rendered, `["%x","%x"]`, string(r.Start), suffix)
-		} else {
-			rendered = fmt.Appendf(rendered, `["%x",null,"%x"]`, string(r.Start), string(r.End))
-		}
-	}
-	return string(append(rendered, ']'))
 }
 
 // replaceVersionstamp puts the versionstamp where the placeholder stands.

@@ -65,8 +65,14 @@ WHERE i.created_at<=max(` + sqldb.NowSQL + `-86400000,` + oldestKeptSQL + `) LIM
 	// newest 1,000,000 are kept.
 	oldestKeptSQL = `coalesce((SELECT created_at FROM keyval_idempotency ORDER BY created_at DESC LIMIT 1 OFFSET 1000000),0)`
 
-	forgetSQL = `DELETE FROM keyval_idempotency WHERE id IN (SELECT i.id FROM keyval_sequence s CROSS JOIN keyval_idempotency i
-WHERE i.created_at<=max(s.time-86400000,` + oldestKeptSQL + `) ORDER BY i.created_at LIMIT 1000)`
+	// forgottenSQL are at most 1,000, and at most 64 parts but for the first one's:
+	// what follows is left to the next transaction.
+	forgottenSQL = `SELECT f.id FROM (SELECT o.id,sum(o.parts) OVER (ROWS UNBOUNDED PRECEDING)-o.parts AS before FROM (
+SELECT i.id,i.parts FROM keyval_sequence s CROSS JOIN keyval_idempotency i
+WHERE i.created_at<=max(s.time-86400000,` + oldestKeptSQL + `) ORDER BY i.created_at LIMIT 1000) o) f WHERE f.before<64`
+
+	forgetPartsSQL = `DELETE FROM keyval_idempotency_parts WHERE id IN (` + forgottenSQL + `)`
+	forgetSQL      = `DELETE FROM keyval_idempotency WHERE id IN (` + forgottenSQL + `)`
 )
 
 // ForgetAnswers removes idempotency keys that are past their time or too many.
@@ -84,7 +90,7 @@ func (s *Store) ForgetAnswers(ctx context.Context, epoch int64) error {
 
 func forgetOp(epoch int64) *sqldb.Op {
 	return &sqldb.Op{Name: "forget", Epoch: epoch, Conditional: &sqldb.Conditional{
-		Exec: func(int) []sqldb.Stmt { return []sqldb.Stmt{{SQL: forgetSQL}} },
+		Exec: func(int) []sqldb.Stmt { return []sqldb.Stmt{{SQL: forgetPartsSQL}, {SQL: forgetSQL}} },
 		Outcome: func(string, int) sqldb.Stmt {
 			return sqldb.Stmt{SQL: "SELECT count(*) FROM keyval_guard"}
 		},

@@ -5,29 +5,29 @@ import "github.com/buntime/keyval/internal/sqldb"
 // Statements are the package's reading and conditional statements, by what they
 // are for, with arguments: for the test of their plans.
 func Statements() map[string]sqldb.Stmt {
-	keys, ranges := sqldb.HexKeys([]string{"a", "b"}), rangesJSON([]Key{"a"}, []Range{{"b", "c"}})
+	keys, ranges := sqldb.HexKeys([]string{"a", "b"}), rangesJSON([]Key{"a"}, []Range{{"b", "c"}})[0]
 	start, end, stamp, op := []byte("a"), []byte("b"), "00000000000000000001", int64(0)
 	return map[string]sqldb.Stmt{
-		"fetch":             {SQL: fetchSQL, Args: []any{keys}},
-		"guard":             {SQL: guardSQL, Args: []any{`[["61",""]]`}},
-		"get":               {SQL: getSQL, Args: []any{keys}},
-		"sizes":             {SQL: sizesSQL, Args: []any{keys}},
-		"list":              {SQL: listForwardSQL, Args: []any{start, end, int64(10), int64(1000)}},
-		"list reversed":     {SQL: listReverseSQL, Args: []any{start, end, int64(10), int64(1000)}},
-		"count":             {SQL: countSQL, Args: []any{start, end}},
-		"remove":            {SQL: removeSQL, Args: []any{`[["61"]]`, nil}},
-		"conflict: changed": {SQL: changedSQL, Args: []any{ranges, stamp}},
-		"conflict: gone":    {SQL: goneSQL, Args: []any{ranges, stamp}},
-		"conflict: expired": {SQL: expiredSQL, Args: []any{ranges}},
-		"expired since":     {SQL: expiredSinceSQL, Args: []any{ranges, op}},
-		"any expired":       {SQL: anyExpiredSQL},
-		"sweep":             {SQL: sweepLogSQL, Args: []any{op}},
-		"swept":             {SQL: sweptSQL, Args: []any{"boot", op}},
-		"bulk delete":       {SQL: bulkLogSQL, Args: []any{ranges, op}},
-		"bulk removal":      {SQL: bulkRemoveSQL, Args: []any{op}},
-		"bulk outcome":      {SQL: bulkOutcomeSQL, Args: []any{"boot", op, "id"}},
-		"bulk keep":         {SQL: bulkKeepSQL, Args: []any{op, "id"}},
-		"answer":            {SQL: idempotencyFetchSQL, Args: []any{`["id"]`}},
-		"answer's guard":    {SQL: idempotencyGuardSQL, Args: []any{`[["id",""]]`}},
+		"fetch":          {SQL: fetchSQL, Args: []any{keys}},
+		"guard":          {SQL: guardSQL, Args: []any{`[["61",""]]`}},
+		"get":            {SQL: getSQL, Args: []any{keys}},
+		"sizes":          {SQL: sizesSQL, Args: []any{keys}},
+		"list":           {SQL: listForwardSQL, Args: []any{start, end, int64(10), int64(1000)}},
+		"list reversed":  {SQL: listReverseSQL, Args: []any{start, end, int64(10), int64(1000)}},
+		"count":          {SQL: countSQL, Args: []any{start, end}},
+		"remove":         {SQL: removeSQL, Args: []any{`[["61"]]`, nil}},
+		"conflicts":      {SQL: conflictsSQL, Args: []any{ranges, stamp}},
+		"expired":        {SQL: expiredSQL, Args: []any{ranges}},
+		"expired since":  {SQL: expiredSinceSQL, Args: []any{op}},
+		"any expired":    {SQL: anyExpiredSQL},
+		"sweep":          {SQL: sweepLogSQL, Args: []any{op}},
+		"swept":          {SQL: sweptSQL, Args: []any{"boot", op}},
+		"bulk delete":    {SQL: bulkLogSQL, Args: []any{ranges, op}},
+		"bulk removal":   {SQL: bulkRemoveSQL, Args: []any{op}},
+		"bulk outcome":   {SQL: bulkOutcomeSQL, Args: []any{"boot", op, "id"}},
+		"bulk keep":      {SQL: bulkKeepSQL, Args: []any{op, "id"}},
+		"answer's part":  {SQL: partReadSQL, Args: []any{"id", stamp, op}},
+		"answer":         {SQL: idempotencyFetchSQL, Args: []any{`["id"]`}},
+		"answer's guard": {SQL: idempotencyGuardSQL, Args: []any{`[["id",""]]`}},
 	}
 }

@@ -57,7 +57,7 @@ func getIn(ctx context.Context, q sqldb.Querier, keys []Key, b *budget) ([]Entry
 		return nil, err
 	}
 	if !b.take(sizes) {
-		return nil, fmt.Errorf("%w: the entries pass %d MiB together; ask for fewer keys, or list them with paginate", ErrTooLarge, MaxAnswerBytes>>20)
+		return nil, b.over
 	}
 	found := make([]Entry, 0, len(keys))
 	for len(keys) > 0 {
@@ -125,9 +125,14 @@ func snapshotPosition(ctx context.Context, q sqldb.Querier) (Versionstamp, error
 }
 
 // A budget bounds the bytes of one answer.
-type budget struct{ left int64 }
+type budget struct {
+	left int64
+	over error // what to say when they are used up
+}
 
-func newBudget() *budget { return &budget{MaxAnswerBytes} }
+func newBudget() *budget {
+	return &budget{MaxAnswerBytes, fmt.Errorf("%w: the entries pass %d MiB together; ask for fewer keys, or list them with paginate", ErrTooLarge, MaxAnswerBytes>>20)}
+}
 
 // take tells whether there was room for entries of these sizes.
 func (b *budget) take(sizes []int64) bool {

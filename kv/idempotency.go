@@ -16,7 +16,8 @@ const IdempotencyAge = 24 * 60 * 60 * 1000
 // idempotencyRow is a kept answer.
 type idempotencyRow struct {
 	request string
-	answer  []byte // nil while a bulk delete is under way
+	answer  []byte // nil while a bulk delete is under way; as read, without parts
+	parts   int64  // how many there are more of it, as read
 	deleted int64
 	// versionstamp is "" while the operation, number op, has not committed;
 	// then placeholder stands in answer where it belongs.
@@ -32,28 +33,18 @@ var idempotencyTable = &sqldb.Table[idempotencyRow]{
 	},
 	Scan: func(row sqldb.Row) (idempotencyRow, error) {
 		return idempotencyRow{
-			request: row.Text(0), answer: row.Bytes(1), deleted: row.Integer(2), versionstamp: Versionstamp(row.Text(3))}, nil
+			request: row.Text(0), answer: row.Bytes(1), deleted: row.Integer(2), versionstamp: Versionstamp(row.Text(3)), parts: row.Integer(4)}, nil
 	},
 	Guard: func(reads []sqldb.Held[idempotencyRow]) sqldb.Stmt {
 		return sqldb.GuardVersionstamps(idempotencyGuardSQL, reads, func(r *idempotencyRow) Versionstamp { return r.versionstamp })
 	},
-	Write: func(changes []sqldb.Change[idempotencyRow]) []sqldb.Stmt {
-		rows := sqldb.NewRows(idempotencyWriteSQL)
-		for _, c := range changes {
-			var answer any
-			if c.Row.answer != nil {
-				answer = sqldb.Text(c.Row.answer)
-			}
-			rows.Add(c.Key, c.Row.request, answer, c.Row.deleted, c.Op, string(c.Row.placeholder))
-		}
-		return rows.Stmts()
-	},
+	Write: writeAnswers,
 }
 
 // A row past its time counts as missing, even before the leader has removed
 // it.
 const (
-	idempotencyFetchSQL = `SELECT j.key,i.request,i.answer,i.deleted,i.versionstamp
+	idempotencyFetchSQL = `SELECT j.key,i.request,i.answer,i.deleted,i.versionstamp,i.parts
 FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN keyval_idempotency i
 WHERE i.id=j.value AND i.created_at>` + sqldb.NowSQL + `-86400000`
 
@@ -62,10 +53,10 @@ LEFT JOIN keyval_idempotency i ON i.id=j.value->>0 AND i.created_at>s.time-86400
 WHERE coalesce(i.versionstamp,'')<>j.value->>1 LIMIT 1`
 )
 
-// A row is [id, request, answer, deleted, op, placeholder].
-var idempotencyWriteSQL = `INSERT OR REPLACE INTO keyval_idempotency(id,request,answer,deleted,versionstamp,created_at)
+// A row is [id, request, answer, deleted, op, placeholder, parts].
+var idempotencyWriteSQL = `INSERT OR REPLACE INTO keyval_idempotency(id,request,answer,deleted,versionstamp,created_at,parts)
 SELECT j.value->>0,j.value->>1,replace(coalesce(CAST(?2 AS TEXT),j.value->>2),j.value->>5,` + sqldb.StampSQL("j.value->>4") + `),
-j.value->>3,` + sqldb.StampSQL("j.value->>4") + `,s.time
+j.value->>3,` + sqldb.StampSQL("j.value->>4") + `,s.time,j.value->>6
 FROM keyval_sequence s,json_each(?1) j`
 
 // id names the operation: a digest, because callers and keys may be secret.
@@ -89,25 +80,30 @@ func (i *Idempotency) find(tx *sqldb.Tx) (*idempotencyRow, error) {
 	return row, nil
 }
 
-// keep stages the operation's answer.
-func (i *Idempotency) keep(tx *sqldb.Tx, result AtomicResult) {
+// keep stages the operation's answer. One that is too large to be kept fails the
+// operation: repeated, it could not be answered as it was.
+func (i *Idempotency) keep(tx *sqldb.Tx, result AtomicResult) error {
 	if i == nil {
-		return
+		return nil
 	}
 	placeholder := randomVersionstamp()
 	result.OK, result.Versionstamp = true, placeholder
-	idempotencyTable.Put(tx, i.id(), idempotencyRow{
-		request: i.Request, answer: i.Answer(placeholder, result), op: tx.Op(), placeholder: placeholder})
+	answer := i.Answer(placeholder, result)
+	if len(answer) > MaxKeptAnswerBytes {
+		return errAnswerNotKept()
+	}
+	idempotencyTable.Put(tx, i.id(), idempotencyRow{request: i.Request, answer: answer, op: tx.Op(), placeholder: placeholder})
+	return nil
 }
 
-// answered is the kept answer with its versionstamp. commit is that of the
+// answered is the kept answer, whole, with its versionstamp. commit is that of the
 // group, for a row that the group itself has written.
-func (r *idempotencyRow) answered(commit sqldb.Commit) (Versionstamp, []byte) {
+func (r *idempotencyRow) answered(whole []byte, commit sqldb.Commit) (Versionstamp, []byte) {
 	if r.versionstamp != "" {
-		return r.versionstamp, r.answer
+		return r.versionstamp, whole
 	}
 	versionstamp := Versionstamp(commit.At(r.op))
-	return versionstamp, replaceVersionstamp(r.answer, r.placeholder, versionstamp)
+	return versionstamp, replaceVersionstamp(whole, r.placeholder, versionstamp)
 }
 
 // randomVersionstamp looks like a versionstamp, but nobody can have guessed

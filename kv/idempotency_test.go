@@ -1,10 +1,13 @@
 package kv_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -41,4 +44,102 @@ func TestTwoNodesWithOneIdempotencyKeyCarryItOutOnce(t *testing.T) {
 			t.Errorf("%d entries, %v; want %d", n, err, keys)
 		}
 	})
+}
+
+// fill sets n entries of a megabyte each below a prefix.
+func fill(t *testing.T, s *kv.Store, prefix string, n int) kv.Range {
+	t.Helper()
+	value := `"` + strings.Repeat("x", 1<<20-2) + `"`
+	for i := range n {
+		mustCommit(t, s, set(mustKey(t, prefix, float64(i)), value))
+	}
+	return kv.PrefixRange(mustKey(t, prefix))
+}
+
+// readAndSet is a transaction with an idempotency key that reads a range and sets a
+// key. Its answer is the versionstamp and what it has read.
+func readAndSet(r kv.Range, m kv.Mutation) kv.TransactionRequest {
+	return kv.TransactionRequest{
+		Reads: []kv.Read{{List: &kv.Selector{Range: r, Limit: 100}}},
+		AtomicRequest: kv.AtomicRequest{
+			Mutations:   []kv.Mutation{m},
+			Idempotency: &kv.Idempotency{Caller: "me", Key: "once", Request: "r"},
+		},
+		Answer: func(v kv.Versionstamp, r kv.TransactionResult) []byte {
+			answer := []byte(v)
+			for _, e := range r.Reads[0] {
+				answer = append(answer, e.Value...)
+			}
+			return answer
+		},
+	}
+}
+
+// sqld takes 5 MB in one row. It does not run beside others: what they wait for
+// would be late.
+func TestAnAnswerOfManyMegabytesIsKeptWhole(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, d database) {
+		s, db := d.open(t)
+		r := fill(t, s, "large", 7)
+		seven := strings.Repeat(`"`+strings.Repeat("x", 1<<20-2)+`"`, 7)
+		req := readAndSet(r, set(mustKey(t, "k"), `1`))
+		first, err := s.Transaction(timeout(t), req)
+		if err != nil || !first.OK || len(first.Reads[0]) != 7 {
+			t.Fatalf("the transaction: %v, %v", first.OK, err)
+		}
+		mustCommit(t, s, set(mustKey(t, "large", 3.0), `"changed"`))
+		again, err := s.Transaction(timeout(t), req)
+		if err != nil || !again.OK || again.Versionstamp != first.Versionstamp {
+			t.Fatalf("the repetition: %v at %s, %v; want that of %s", again.OK, again.Versionstamp, err, first.Versionstamp)
+		}
+		if string(again.Replayed) != string(first.Versionstamp)+seven {
+			t.Errorf("the repetition is answered with %d bytes, want %d as the first time", len(again.Replayed), 20+len(seven))
+		}
+		if e := mustGet(t, s, mustKey(t, "k")); e.Versionstamp != first.Versionstamp {
+			t.Errorf("the key was set at %s, want once, at %s", e.Versionstamp, first.Versionstamp)
+		}
+
+		for range 12 {
+			leapAhead(t, db)
+		}
+		if err := s.ForgetAnswers(timeout(t), 0); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := db.Primary().Query(timeout(t), sqldb.Stmt{SQL: "SELECT count(*) FROM keyval_idempotency_parts"})
+		if err != nil || rows[0].Integer(0) != 0 {
+			t.Errorf("after a day %d parts are left, %v", rows[0].Integer(0), err)
+		}
+	})
+}
+
+func TestAnAnswerThatCannotBeKeptIsRefusedAndNothingWritten(t *testing.T) {
+	s := database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t)
+	r := fill(t, s, "large", 17)
+	key := mustKey(t, "k")
+	req := readAndSet(r, set(key, `1`))
+	if _, err := s.Transaction(timeout(t), req); !errors.Is(err, kv.ErrTooLarge) {
+		t.Errorf("%v, want too large", err)
+	}
+	if mustGet(t, s, key).Exists() {
+		t.Error("it was written all the same")
+	}
+	req.Idempotency = nil
+	if result, err := s.Transaction(timeout(t), req); err != nil || !result.OK {
+		t.Errorf("without the key: %v, %v", result.OK, err)
+	}
+}
+
+func TestARepetitionIsAnsweredThoughItsReadsWouldNowBeTooLarge(t *testing.T) {
+	s := database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t)
+	r := fill(t, s, "large", 1)
+	req := readAndSet(r, set(mustKey(t, "k"), `1`))
+	first, err := s.Transaction(timeout(t), req)
+	if err != nil || !first.OK {
+		t.Fatalf("the transaction: %v, %v", first.OK, err)
+	}
+	fill(t, s, "large", 17)
+	again, err := s.Transaction(timeout(t), req)
+	if err != nil || again.Versionstamp != first.Versionstamp || again.Replayed == nil {
+		t.Errorf("the repetition: %s, %v; want %s", again.Versionstamp, err, first.Versionstamp)
+	}
 }

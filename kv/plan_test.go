@@ -14,7 +14,7 @@ import (
 // scansTable finds steps of a plan that read a table row by row. The rows of
 // keyval_sequence and keyval_nodes are few, and s is one of them; json_each
 // is the arguments.
-var scansTable = regexp.MustCompile(`SCAN (e|c|i|kv_entries|keyval_changelog|keyval_idempotency)( |$)`)
+var scansTable = regexp.MustCompile(`SCAN (e|c|i|kv_entries|keyval_changelog|keyval_idempotency|keyval_idempotency_parts)( |$)`)
 
 func TestStatementsFindTheirRowsByIndex(t *testing.T) {
 	t.Parallel()

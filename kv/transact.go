@@ -2,7 +2,9 @@ package kv
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 
 	"github.com/buntime/keyval/internal/sqldb"
 )
@@ -22,8 +24,7 @@ func (s *Store) Transaction(ctx context.Context, req TransactionRequest) (Transa
 type transaction struct {
 	atomicOp
 	req    TransactionRequest
-	ranges string
-	readAt int64 // when it began to read, in the database's milliseconds
+	ranges []string
 	answer TransactionResult
 }
 
@@ -32,7 +33,7 @@ func (t *transaction) onlyReads() bool {
 }
 
 // coveredRanges are the keys and whole ranges that reads cover.
-func coveredRanges(reads []Read) string {
+func coveredRanges(reads []Read) []string {
 	var keys []Key
 	var ranges []Range
 	for _, r := range reads {
@@ -52,14 +53,14 @@ func (t *transaction) read(ctx context.Context) (TransactionResult, error) {
 	for {
 		expired := false
 		err := t.store.db.Snapshot(ctx, func(q sqldb.Querier) error {
-			rows, err := t.expired(ctx, q)
-			if expired = len(rows) > 0; expired || err != nil {
+			var err error
+			if expired, err = t.expired(ctx, q); expired || err != nil {
 				return err
 			}
 			if t.answer.Versionstamp, err = snapshotPosition(ctx, q); err != nil {
 				return err
 			}
-			t.answer.Reads, err = readAll(ctx, q, t.req.Reads)
+			t.answer.Reads, err = readAll(ctx, q, t.req.Reads, newBudget())
 			return err
 		})
 		if err != nil {
@@ -100,34 +101,54 @@ func (t *transaction) commit(ctx context.Context) (TransactionResult, error) {
 // readLocked reads under the write lock, so that nothing comes between the
 // reads and the mutations.
 func (t *transaction) readLocked(ctx context.Context, q sqldb.Querier) error {
-	t.answer, t.found, t.tooOld = TransactionResult{}, nil, false
-	now, err := q.Query(ctx, sqldb.Stmt{SQL: nowSQL})
-	if err != nil {
-		return err
-	}
-	t.readAt = now[0][0].Integer(0)
+	t.answer, t.found, t.tooOld, t.unread = TransactionResult{}, nil, false, nil
 	if t.req.Snapshot != "" {
 		if err := t.detect(ctx, q); err != nil || t.answer.SnapshotTooOld || len(t.found) > 0 {
 			return err
 		}
 	}
-	t.answer.Reads, err = readAll(ctx, q, t.req.Reads)
+	var err error
+	t.answer.Reads, err = readAll(ctx, q, t.req.Reads, t.budget())
+	if errors.Is(err, ErrTooLarge) {
+		// A repetition is answered with what was read the first time.
+		t.unread, err = err, nil
+	}
 	return err
 }
 
-// guard fails if something that was read alive has expired by the
-// transaction's time.
+// budget bounds what is read: what cannot be kept is refused before it is.
+func (t *transaction) budget() *budget {
+	b := newBudget()
+	if t.req.Idempotency != nil {
+		b.left, b.over = MaxKeptAnswerBytes, errAnswerNotKept()
+	}
+	return b
+}
+
+// guard fails if something that was read alive has expired by the transaction's
+// time. All else is as it was read: the lock has been held since.
 func (t *transaction) guard() []sqldb.Stmt {
-	return []sqldb.Stmt{{SQL: expiredSinceSQL, Args: []any{t.ranges, t.readAt}}}
+	first := int64(math.MaxInt64)
+	for _, entries := range t.answer.Reads {
+		for i := range entries {
+			if at := entries[i].ExpiresAt; at != 0 {
+				first = min(first, at)
+			}
+		}
+	}
+	if first == math.MaxInt64 {
+		return nil
+	}
+	return []sqldb.Stmt{{SQL: expiredSinceSQL, Args: []any{first}}}
 }
 
 // detect finds what has changed or expired after the request's snapshot.
 func (t *transaction) detect(ctx context.Context, q sqldb.Querier) error {
-	results, err := q.Query(ctx,
-		sqldb.Stmt{SQL: positionSQL},
-		sqldb.Stmt{SQL: changedSQL, Args: []any{t.ranges, string(t.req.Snapshot)}},
-		sqldb.Stmt{SQL: goneSQL, Args: []any{t.ranges, string(t.req.Snapshot)}},
-		sqldb.Stmt{SQL: expiredSQL, Args: []any{t.ranges}})
+	stmts := []sqldb.Stmt{{SQL: positionSQL}}
+	for _, ranges := range t.ranges {
+		stmts = append(stmts, sqldb.Stmt{SQL: conflictsSQL, Args: []any{ranges, string(t.req.Snapshot)}})
+	}
+	results, err := q.Query(ctx, stmts...)
 	if err != nil {
 		return err
 	}
@@ -154,37 +175,36 @@ func (t *transaction) detect(ctx context.Context, q sqldb.Querier) error {
 // Conflicts are named up to a bound: a client needs to know that there are
 // some, and where.
 const (
-	inRangesSQL = `json_each(?1) r CROSS JOIN kv_entries e WHERE e.key` + fromSQL + ` AND e.key` + toSQL
+	// An entry that has expired has done so after the snapshot: its transaction
+	// has removed those that had before.
+	conflictsSQL = rangesSQL + `
+SELECT e.key,CASE WHEN ` + aliveSQL + ` THEN e.versionstamp ELSE '' END
+FROM keyval_sequence s CROSS JOIN r CROSS JOIN kv_entries e
+WHERE e.key>=r.start AND e.key<r.stop AND (e.versionstamp>?2 OR NOT ` + aliveSQL + `)
+UNION ALL SELECT c.key,coalesce(e.versionstamp,'') FROM r CROSS JOIN keyval_changelog c LEFT JOIN kv_entries e ON e.key=c.key
+WHERE c.op<>'s' AND c.key>=r.start AND c.key<r.stop AND c.versionstamp>?2 LIMIT 100`
 
-	changedSQL = `SELECT e.key,e.versionstamp FROM keyval_sequence s CROSS JOIN ` + inRangesSQL + `
-AND e.versionstamp>?2 AND ` + aliveSQL + ` LIMIT 100`
+	expiredSinceSQL = sqldb.StaleSQL + `FROM keyval_sequence s WHERE s.time>=?1`
 
-	goneSQL = `SELECT c.key,coalesce(e.versionstamp,'') FROM json_each(?1) r CROSS JOIN keyval_changelog c
-LEFT JOIN kv_entries e ON e.key=c.key
-WHERE c.op<>'s' AND c.key` + fromSQL + ` AND c.key` + toSQL + ` AND c.versionstamp>?2 LIMIT 100`
-
-	nowSQL = `SELECT ` + sqldb.NowSQL + ` FROM keyval_sequence s`
-
-	expiredSinceSQL = sqldb.StaleSQL + `FROM keyval_sequence s CROSS JOIN kv_entries e INDEXED BY idx_kv_expires CROSS JOIN json_each(?1) r
-WHERE e.expires_at>?2 AND e.expires_at<=s.time AND e.key` + fromSQL + ` AND e.key` + toSQL + ` LIMIT 1`
-
-	expiredSQL = `SELECT e.key,'' FROM keyval_sequence s CROSS JOIN kv_entries e INDEXED BY idx_kv_expires CROSS JOIN json_each(?1) r
-WHERE e.expires_at<=` + sqldb.NowSQL + ` AND e.key` + fromSQL + ` AND e.key` + toSQL + ` LIMIT 100`
+	expiredSQL = rangesSQL + `
+SELECT 1 FROM keyval_sequence s CROSS JOIN kv_entries e INDEXED BY idx_kv_expires CROSS JOIN r
+WHERE e.expires_at<=` + sqldb.NowSQL + ` AND e.key>=r.start AND e.key<r.stop LIMIT 1`
 )
 
-// expired are entries that have expired and not been removed, in what the
+// expired tells whether entries have expired and not been removed, in what the
 // transaction covers.
-func (t *transaction) expired(ctx context.Context, q sqldb.Querier) ([]sqldb.Row, error) {
-	results, err := q.Query(ctx, sqldb.Stmt{SQL: expiredSQL, Args: []any{t.ranges}})
-	if err != nil {
-		return nil, err
+func (t *transaction) expired(ctx context.Context, q sqldb.Querier) (bool, error) {
+	for _, ranges := range t.ranges {
+		results, err := q.Query(ctx, sqldb.Stmt{SQL: expiredSQL, Args: []any{ranges}})
+		if err != nil || len(results[0]) > 0 {
+			return err == nil, err
+		}
 	}
-	return results[0], nil
+	return false, nil
 }
 
 // readAll answers the reads within a transaction.
-func readAll(ctx context.Context, q sqldb.Querier, reads []Read) ([][]Entry, error) {
-	b := newBudget()
+func readAll(ctx context.Context, q sqldb.Querier, reads []Read, b *budget) ([][]Entry, error) {
 	answers := make([][]Entry, len(reads))
 	if err := readKeys(ctx, q, reads, answers, b); err != nil {
 		return nil, err
@@ -198,7 +218,7 @@ func readAll(ctx context.Context, q sqldb.Querier, reads []Read) ([][]Entry, err
 			return nil, err
 		}
 		if page.More && len(page.Entries) < r.List.Limit {
-			return nil, fmt.Errorf("%w: the reads pass %d MiB together", ErrTooLarge, MaxAnswerBytes>>20)
+			return nil, b.over
 		}
 		answers[i] = page.Entries
 	}

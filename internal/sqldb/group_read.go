@@ -81,7 +81,7 @@ func (a *attempt) chunks(wanted func(*cell) bool) []chunk {
 				continue
 			}
 			size := 2*len(c.key) + guardBytes
-			if bytes+size > maxArgument {
+			if bytes+size > MaxArgument {
 				chunks = append(chunks, current)
 				current, bytes = chunk{table: t}, 0
 			}

@@ -7,9 +7,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Bounds of an argument: sqld takes strings and blobs of at most 5 MB.
+// Bounds of an argument: sqld takes strings, blobs and rows below 5,000,000 bytes.
 const (
-	maxArgument = 3 << 20
+	// MaxArgument is from how many bytes on an argument goes on in another one.
+	MaxArgument = 3 << 20
 	// largeValue is the size from which a value travels as a blob of its
 	// own, because JSON's escapes may double it.
 	largeValue = 1 << 20
@@ -55,7 +56,7 @@ func (r *Rows) Add(cells ...any) {
 		r.stmts = append(r.stmts, Stmt{SQL: r.sql, Args: []any{"[" + trimComma(row) + "]", large}})
 		return
 	}
-	if len(r.buf) > maxArgument && start > 1 {
+	if len(r.buf) > MaxArgument && start > 1 {
 		row := trimComma(string(r.buf[start:]))
 		r.buf = r.buf[:start]
 		r.flush()
