@@ -64,10 +64,15 @@ const (
 
 // waiting is an operation with the caller that waits for it.
 type waiting struct {
-	op     *Op
-	ctx    context.Context
-	bytes  int
-	state  atomic.Int32
+	op    *Op
+	ctx   context.Context
+	bytes int
+	state atomic.Int32
+	// returns counts how often it was put back; then it is a group of its own.
+	returns int
+	// back is poked when it is known not to have happened. Under the committer's
+	// mutex; nil while its caller has time.
+	back   chan struct{}
 	done   chan struct{}
 	commit Commit
 	err    error
@@ -143,19 +148,65 @@ func (db *DB) Do(ctx context.Context, op *Op) (Commit, error) {
 	select {
 	case <-w.done:
 	case <-ctx.Done():
-		if w.state.CompareAndSwap(queued, dropped) {
-			db.metrics.operation(op.Name, ctx.Err(), time.Since(start))
-			return Commit{Op: -1}, ctx.Err()
-		}
-		select {
-		case <-w.done:
-		default:
-			db.metrics.operation(op.Name, ErrCommitUnknown, time.Since(start))
-			return Commit{Op: -1}, ErrCommitUnknown
+		if err := db.committer.leave(w); err != nil {
+			db.metrics.operation(op.Name, err, time.Since(start))
+			return Commit{Op: -1}, err
 		}
 	}
 	db.metrics.operation(op.Name, w.err, time.Since(start))
 	return w.commit, w.err
+}
+
+// outcomeTime is how long a caller whose time is up stays for the outcome of what
+// has been sent.
+const outcomeTime = 2 * time.Second
+
+// leave is for a caller whose time is up. It returns nil if the operation has been
+// answered meanwhile.
+func (c *committer) leave(w *waiting) error {
+	if w.state.CompareAndSwap(queued, dropped) {
+		return w.ctx.Err()
+	}
+	c.mu.Lock()
+	w.back = make(chan struct{}, 1)
+	c.mu.Unlock()
+	over := time.NewTimer(outcomeTime)
+	defer over.Stop()
+	for !w.state.CompareAndSwap(queued, dropped) {
+		select {
+		case <-w.done:
+			return nil
+		case <-w.back:
+		case <-over.C:
+			return ErrCommitUnknown
+		}
+	}
+	return w.ctx.Err()
+}
+
+// retract notes that what was sent has not happened: callers may leave again.
+func (c *committer) retract(group []*waiting) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range unfinished(group) {
+		if w.state.CompareAndSwap(sent, queued) && w.back != nil {
+			poke(w.back)
+		}
+	}
+}
+
+// putBack lets an operation that does not get on wait behind all others, until its
+// caller's time is up.
+func (c *committer) putBack(w *waiting, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w.returns++; c.closed || w.returns > maxTries {
+		w.finish(Commit{Op: -1}, unavailable(err))
+		return
+	}
+	c.pending = append(c.pending, w)
+	c.bytes += w.bytes
+	poke(c.wake)
 }
 
 func (c *committer) admit(w *waiting) error {
@@ -267,14 +318,15 @@ func (c *committer) await(operations int) bool {
 }
 
 // take returns the operations of the next group, in arrival order. One that
-// reads under the lock comes first in its group or waits for the next.
+// reads under the lock comes first in its group or waits for the next; one that was
+// put back is a group of its own.
 func (c *committer) take() []*waiting {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var group []*waiting
 	reads, bytes, n := 0, 0, 0
 	for _, w := range c.pending {
-		if len(group) > 0 && (w.op.ReadLocked != nil || len(group) == maxGroupOps ||
+		if len(group) > 0 && (w.op.ReadLocked != nil || w.returns+group[0].returns > 0 || len(group) == maxGroupOps ||
 			reads+len(w.op.Reads) > maxGroupReads || bytes+w.bytes > maxGroupBytes) {
 			break
 		}

@@ -3,6 +3,8 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -14,41 +16,61 @@ const optimisticTries = 2
 // operations expect has failed. It bounds what a client that is always wrong costs.
 const doubtTime = time.Second
 
-// maxTries bounds the tries of a group that keeps meeting a busy database.
+// maxTries bounds the tries of a group that keeps meeting a busy database, and how
+// often an operation is put back.
 const maxTries = 10
 
-// roundTripTime bounds one call to the primary while a group is under way. A
-// transaction of sqld lives for 5 s at most.
-const roundTripTime = 6 * time.Second
+const (
+	// roundTripTime bounds one call to the primary while a group is under way. A
+	// transaction of sqld lives for 5 s at most.
+	roundTripTime = 6 * time.Second
+	// slowTime is from when on an attempt that has failed was too slow: sqld gives
+	// the lock of a transaction of that age to the next one.
+	slowTime = 5 * time.Second
+	// slowBytes are what a machine without time for us sends in a second.
+	slowBytes = 1 << 20
+	// probeTime is how long a database that works may take for the least question.
+	probeTime = 3 * time.Second
+)
 
-// errRetry is returned by an attempt that must be made again on fresh rows.
-var errRetry = errors.New("another node was faster")
+var (
+	// errRetry is returned by an attempt that must be made again on fresh rows.
+	// Nothing of it has happened.
+	errRetry = errors.New("another node was faster")
+	// errTooSlow is errRetry after so long that the same would fail again.
+	errTooSlow = fmt.Errorf("the transaction takes too long here: %w", errRetry)
+)
 
 // commitAll commits a group's operations, in as many transactions as it
-// takes, and answers every one of them.
+// takes, and answers every one of them or puts it back.
 func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 	for try := 0; len(group) > 0; try++ {
 		a := &attempt{committer: c, group: group, locked: c.mustLock(group, try), credulous: try == 0 && time.Now().After(c.doubtUntil)}
-		err := a.run(ctx)
+		err := a.timed(ctx)
 		switch {
 		case err == nil:
 			c.setDown(false)
 			try = -1 // what is left was put off, not refused
-		case errors.Is(err, errRetry) && try < maxTries:
+		case errors.Is(err, errRetry):
+			c.retract(group)
 			if a.believes() {
 				c.doubtUntil = time.Now().Add(doubtTime)
 			}
 			c.db.metrics.retries.Inc()
 			c.pacer.rest()
 			c.rest(ctx)
+			if try == maxTries || errors.Is(err, errTooSlow) {
+				c.part(ctx, wanted(group), err)
+				return
+			}
 		case errors.Is(err, ErrFenced):
 			group = dropFenced(unfinished(group))
 		case errors.Is(err, ErrCommitUnknown):
 			refuse(group, err)
 			return
-		case errors.Is(err, ErrUnavailable), errors.Is(err, errRetry):
+		case errors.Is(err, ErrUnavailable):
 			c.setDown(!errors.Is(err, ErrRestored))
-			refuse(unfinished(group), unavailable(err))
+			refuse(unfinished(group), err)
 			return
 		case len(group) == 1:
 			if !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrStorageFull) {
@@ -62,7 +84,24 @@ func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 			c.commitAll(ctx, group[:len(group)/2])
 			group, try = group[len(group)/2:], -1
 		}
-		group = unfinished(group)
+		group = wanted(group)
+	}
+}
+
+// part commits a group that does not get on in smaller ones, so that only the
+// operation that holds it up pays for that. One by itself is put back.
+func (c *committer) part(ctx context.Context, group []*waiting, err error) {
+	switch n := len(group); {
+	case n == 0:
+	case n == 1:
+		c.putBack(group[0], err)
+	case group[0].op.ReadLocked != nil:
+		// What reads under the lock is the most likely to blame.
+		c.commitAll(ctx, group[1:])
+		c.commitAll(ctx, group[:1])
+	default:
+		c.commitAll(ctx, group[:n/2])
+		c.commitAll(ctx, group[n/2:])
 	}
 }
 
@@ -93,6 +132,12 @@ func dropFenced(group []*waiting) []*waiting {
 		rest = append(rest, w)
 	}
 	return rest
+}
+
+// wanted are those without an answer whose callers still wait.
+func wanted(group []*waiting) []*waiting {
+	rest := unfinished(group)
+	return slices.DeleteFunc(rest, func(w *waiting) bool { return w.state.Load() == dropped })
 }
 
 func unfinished(group []*waiting) []*waiting {
@@ -129,13 +174,42 @@ type outcome struct {
 	err error
 }
 
-func (a *attempt) run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, roundTripTime)
+// timed runs the attempt and tells whether it has failed for want of time.
+func (a *attempt) timed(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.time())
 	defer cancel()
+	start := time.Now()
+	err := a.run(ctx)
+	if errors.Is(err, errRetry) && time.Since(start) >= slowTime {
+		return errTooSlow
+	}
+	return err
+}
+
+// time bounds the attempt. An operation by itself gets more each time, while its
+// caller waits: one cut off then has not happened, or it has.
+func (a *attempt) time() time.Duration {
+	bytes := 0
+	for _, w := range a.group {
+		bytes += w.bytes
+	}
+	limit := roundTripTime + time.Second*time.Duration(bytes/slowBytes)
+	if len(a.group) > 1 {
+		return limit
+	}
+	w := a.group[0]
+	limit *= time.Duration(1 + w.returns)
+	if deadline, ok := w.ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline))
+	}
+	return limit
+}
+
+func (a *attempt) run(ctx context.Context) error {
 	start := time.Now()
 	if err := a.read(ctx); err != nil {
 		a.unlock(ctx)
-		return a.readFailed(err)
+		return a.readFailed(ctx, err)
 	}
 	ops := a.apply()
 	if ops == 0 {
@@ -169,17 +243,31 @@ func (a *attempt) unlock(ctx context.Context) {
 
 // readFailed says what a failed read means for the group: nothing has been
 // sent that could commit.
-func (a *attempt) readFailed(err error) error {
-	if errors.Is(err, errReadLocked) && len(a.group) > 1 {
+func (a *attempt) readFailed(ctx context.Context, err error) error {
+	late := ctx.Err() != nil
+	switch cause := errors.Unwrap(err); {
+	case !errors.Is(err, errReadLocked):
+		if late && a.answers() {
+			return errRetry
+		}
+		return undone(err)
+	case late, verdictOf(cause) == repeatable:
+		return errRetry
+	case len(a.group) == 1:
+		a.group[0].finish(Commit{Op: -1}, cause)
+		return nil
+	default:
 		// The first operation's own reading failed; the others are fine.
-		a.group[0].finish(Commit{Op: -1}, errors.Unwrap(err))
+		a.group[0].finish(Commit{Op: -1}, cause)
 		return errRetry
 	}
-	if errors.Is(err, errReadLocked) {
-		a.group[0].finish(Commit{Op: -1}, errors.Unwrap(err))
-		return nil
-	}
-	return undone(err)
+}
+
+// answers tells whether the database works, though not fast enough for this group.
+func (a *attempt) answers() bool {
+	ctx, cancel := context.WithTimeout(a.life, probeTime)
+	defer cancel()
+	return positionOf(ctx, a.db.primary) != ""
 }
 
 // undone says what an error means for a group of which nothing has happened.
