@@ -47,8 +47,7 @@ type call struct {
 
 // key is the key that the path ends in.
 func (c *call) key() (kv.Key, error) {
-	// The router must not decode what is split at "/" before it is decoded.
-	return kv.ParseKeyPath(c.r.URL.EscapedPath()[len(c.dialect.base)+len("/keys/"):])
+	return kv.ParseKeyPath(sentPath(c.r)[len(c.dialect.base)+len("/keys/"):])
 }
 
 // pathValue is a parameter within the route's pattern, decoded.

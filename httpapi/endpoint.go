@@ -51,6 +51,9 @@ func (c *call) run(ctx context.Context) (outcome api.Code) {
 }
 
 func (c *call) serve(ctx context.Context) (err error) {
+	if err := checkTarget(c.r); err != nil {
+		return err
+	}
 	if c.query, err = c.route.parseQuery(c.r.URL.RawQuery); err != nil {
 		return err
 	}
@@ -78,7 +81,7 @@ func (c *call) panicked(ctx context.Context, p any) api.Code {
 		panic(p)
 	}
 	c.server.cfg.Logger.ErrorContext(ctx, "panic while serving",
-		"request_id", c.id, "route", c.route.name(), "panic", p, "stack", string(debug.Stack()))
+		"request_id", c.id, "route", c.route.name(), "path", sentPath(c.r), "panic", p, "stack", string(debug.Stack()))
 	if c.streaming {
 		// Part of a stream is out: the connection must break, so that its reader
 		// does not take this for the end.

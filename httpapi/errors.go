@@ -99,7 +99,7 @@ func (c *call) fail(ctx context.Context, err error) api.Code {
 	switch code {
 	case api.Internal:
 		c.server.cfg.Logger.ErrorContext(ctx, "request failed",
-			"request_id", c.id, "route", c.route.name(), "method", c.r.Method, "error", err)
+			"request_id", c.id, "route", c.route.name(), "method", c.r.Method, "path", sentPath(c.r), "error", err)
 		body.Message = "an internal error; the log has it under the id of this request"
 	case api.Timeout:
 		if _, ok := errors.AsType[*progressError](err); !ok {
@@ -145,13 +145,9 @@ func (s *Server) methodNotAllowed(_ context.Context, c *call) error {
 
 // allowed are the methods that the request's path has routes for.
 func (s *Server) allowed(r *http.Request) []string {
-	path := r.URL.RawPath
-	if path == "" {
-		path = r.URL.Path
-	}
 	var methods []string
 	for _, m := range []string{"GET", "HEAD", "POST", "PUT", "DELETE"} {
-		if s.mux.Match(chi.NewRouteContext(), m, path) {
+		if s.mux.Match(chi.NewRouteContext(), m, sentPath(r)) {
 			methods = append(methods, m)
 		}
 	}

@@ -44,7 +44,7 @@ func (c *call) digest() (string, error) {
 	}
 	h := sha256.New()
 	for _, part := range []string{
-		c.route.method, c.r.URL.EscapedPath(), url.Values(c.query).Encode(), string(body),
+		c.route.method, sentPath(c.r), url.Values(c.query).Encode(), string(body),
 	} {
 		hashPart(h, part)
 	}

@@ -63,6 +63,7 @@ func New(cfg Config) (*Server, error) {
 		}
 		s.snapshots["queue"] = s.queueSnapshot
 	}
+	s.mux.Use(routeBySentPath)
 	s.table = s.routes()
 	s.document = sync.OnceValues(s.describe)
 	s.mux.NotFound(s.unmatched(s.notFound))

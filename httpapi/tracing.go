@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -47,7 +48,8 @@ func (t tracing) route(r *route) routeTracer {
 // span is a request's span; the zero span does nothing.
 type span struct{ span trace.Span }
 
-// start continues the caller's trace if it sent one.
+// start continues the caller's trace if it sent one. The span has the path, but
+// not the query, in which receipts and tokens may stand.
 func (t routeTracer) start(r *http.Request) (context.Context, span) {
 	ctx := r.Context()
 	if t.tracer == nil {
@@ -55,6 +57,10 @@ func (t routeTracer) start(r *http.Request) (context.Context, span) {
 	}
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	ctx, s := t.tracer.Start(ctx, t.name, t.options...)
+	if s.IsRecording() {
+		// Exporters drop a whole batch for one string that is not UTF-8.
+		s.SetAttributes(attribute.String("url.path", strings.ToValidUTF8(sentPath(r), "\uFFFD")))
+	}
 	return ctx, span{span: s}
 }
 
