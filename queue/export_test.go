@@ -15,6 +15,9 @@ var RecordSQL = map[string]string{
 	"fetch": recordFetchSQL, "guard": recordGuardSQL, "move": recordMoveSQL, "bury": recordBurySQL, "delete": recordDeleteSQL,
 }
 
+// BrowseSQL and PurgeableSQL are those of a Browse and a purge, by state.
+var BrowseSQL, PurgeableSQL = browseSQL, purgeableSQL
+
 // BackoffStep is tested by a table.
 var BackoffStep = backoffStep
 

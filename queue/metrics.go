@@ -23,8 +23,8 @@ const (
 type metrics struct {
 	queue *Queue
 
-	enqueued, deliveries, redelivered, acked, nacked, dead, expiries *prometheus.CounterVec
-	depth, oldest                                                    *prometheus.Desc
+	enqueued, deliveries, redelivered, acked, nacked, dead, expiries, purged *prometheus.CounterVec
+	depth, oldest                                                            *prometheus.Desc
 
 	mu     sync.Mutex // covers labels
 	labels map[string]bool
@@ -44,13 +44,14 @@ func newMetrics(q *Queue, r prometheus.Registerer) *metrics {
 		nacked:      counter("nacked", "Messages nacked through this node."),
 		dead:        counter("dead_lettered", "Messages that died through this node."),
 		expiries:    counter("lock_expiries", "Deliveries whose lock has ended, noticed by this node."),
+		purged:      counter("purged", "Messages purged through this node."),
 		depth: prometheus.NewDesc("keyval_queue_messages", "Messages by state, sampled at most once a minute.",
 			[]string{"queue", "state"}, nil),
 		oldest: prometheus.NewDesc("keyval_queue_oldest_ready_seconds", "Age of the oldest ready message, sampled at most once a minute.",
 			[]string{"queue"}, nil),
 	}
 	if r != nil {
-		r.MustRegister(m, m.enqueued, m.deliveries, m.redelivered, m.acked, m.nacked, m.dead, m.expiries)
+		r.MustRegister(m, m.enqueued, m.deliveries, m.redelivered, m.acked, m.nacked, m.dead, m.expiries, m.purged)
 	}
 	return m
 }

@@ -36,6 +36,8 @@ func TestTheQueueBehavesAsItsModel(t *testing.T) {
 			"due":      m.due,
 			"requeue":  m.requeue,
 			"stale":    m.stale,
+			"purge":    m.purge,
+			"drop":     m.drop,
 			"":         m.check,
 		})
 	})
@@ -230,8 +232,80 @@ func (m *model) stale(t *rapid.T) {
 	}
 }
 
-// check compares the counts.
+// browseStates are what a Browse and a purge go by.
+var browseStates = []queue.State{"", queue.Ready, queue.Delayed, queue.Processing}
+
+// browsed is the state by which a message that is not dead is browsed.
+func (s *modelled) browsed() queue.State {
+	switch {
+	case s.state == delayed:
+		return queue.Delayed
+	case s.state == processing, s.state == expired && s.attempts == s.max:
+		return queue.Processing
+	}
+	return queue.Ready
+}
+
+// gone notes that a message was purged.
+func (m *model) gone(s *modelled) {
+	if s.receipt != "" {
+		m.old = append(m.old, queue.Message{ID: s.id, Receipt: s.receipt})
+	}
+	delete(m.states, s.id)
+}
+
+func (m *model) purge(t *rapid.T) {
+	state := rapid.SampledFrom(browseStates).Draw(t, "state")
+	want := 0
+	for _, s := range m.in(delayed, pending, processing, expired) {
+		if b := s.browsed(); b == state || state == "" && b != queue.Processing {
+			m.gone(s)
+			want++
+		}
+	}
+	got, err := m.node(t).PurgeMessages(timeout(m.nodes[0].t), m.queue, state)
+	if err != nil || got != want {
+		t.Fatalf("purged %d, %v; want %d", got, err, want)
+	}
+}
+
+func (m *model) drop(t *rapid.T) {
+	s := m.pick(t, delayed, pending, processing, expired)
+	state := rapid.SampledFrom(browseStates).Draw(t, "state")
+	want := s.browsed() == state || state == "" && s.browsed() != queue.Processing
+	got, err := m.node(t).PurgeMessage(timeout(m.nodes[0].t), s.id, state)
+	if err != nil || got != want {
+		t.Fatalf("purged %v, %v; want %v", got, err, want)
+	}
+	if want {
+		m.gone(s)
+	}
+}
+
+// browse looks at everything in a state, in pages, and compares.
+func (m *model) browse(t *rapid.T) {
+	b := queue.Browse{Queue: m.queue, State: rapid.SampledFrom(browseStates).Draw(t, "browsed"), Limit: rapid.IntRange(1, 5).Draw(t, "limit")}
+	seen := map[string]bool{}
+	for _, got := range m.node(t).browseAll(b) {
+		s := m.states[got.ID]
+		if s == nil || s.state == dead || b.State != "" && s.browsed() != b.State {
+			t.Fatalf("%+v is among %q, the model has %+v", got, b.State, s)
+		}
+		if seen[got.ID] || got.Attempts != s.attempts || got.Priority != s.priority || (got.LockedUntil != 0) != (s.browsed() == queue.Processing) {
+			t.Fatalf("%+v, want %+v once", got, s)
+		}
+		seen[got.ID] = true
+	}
+	for _, s := range m.in(delayed, pending, processing, expired) {
+		if !seen[s.id] && (b.State == "" || b.State == s.browsed()) {
+			t.Fatalf("%+v is not among %q", s, b.State)
+		}
+	}
+}
+
+// check compares the counts, and what a Browse shows.
 func (m *model) check(t *rapid.T) {
+	m.browse(t)
 	want := queue.Counts{}
 	for _, s := range m.states {
 		switch {

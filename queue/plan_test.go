@@ -38,6 +38,16 @@ func TestNoStatementScansTheMessages(t *testing.T) {
 		for name, sql := range queue.RecordSQL {
 			statements[name] = statement{sql, []any{`[]`}, []string{"INDEX sqlite_autoindex_kv_queue_1 (id=?)"}}
 		}
+		for state, want := range map[queue.State][]string{
+			"":               {level, next, "SEARCH q USING INDEX keyval_queue_due (queue=? AND priority=? AND <expr>>?)"},
+			queue.Ready:      {level, next, "SEARCH q USING INDEX keyval_queue_due (queue=? AND priority=? AND <expr>>? AND <expr><?)"},
+			queue.Delayed:    {level, next, later},
+			queue.Processing: {lockEnd + ">?)"},
+		} {
+			args := []any{"q", int64(128), int64(0), int64(0), int64(100), int64(1 << 62)}
+			statements["browse "+string(state)] = statement{queue.BrowseSQL[state], append(args[:6:6], int64(1)), want}
+			statements["purge "+string(state)] = statement{queue.PurgeableSQL[state], args, want}
+		}
 		for name, s := range statements {
 			rows, err := n.db.Primary().Query(timeout(t), sqldb.Stmt{SQL: "EXPLAIN QUERY PLAN " + s.sql, Args: s.args})
 			must(t, err)

@@ -198,6 +198,12 @@ func expectHeld(id, receipt string) *sqldb.Expectation {
 	return messages.Expect(id, record{queue: name, receipt: receipt, locked: true})
 }
 
+// out tells whether the message is being processed: locked, or its last lock has
+// ended and it waits to be buried.
+func (r *record) out() bool {
+	return r.locked || r.receipt != "" && r.attempts >= r.maxAttempts
+}
+
 // find is the message as the operations before this one have left it; nil if
 // there is none any more.
 func find(tx *sqldb.Tx, id string) *record {

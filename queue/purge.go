@@ -1,0 +1,112 @@
+package queue
+
+import (
+	"context"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+// PurgeMessages removes the messages of a queue that are there when it begins, 1,000
+// in a transaction: those in a state, or with "" all that wait. What is being
+// processed goes only with Processing: then its receipts hold nothing any more. It
+// leaves no dead letters, and a dedupe id still counts. On an error the count says how
+// far it came.
+func (q *Queue) PurgeMessages(ctx context.Context, name string, state State) (deleted int, err error) {
+	if name == "" {
+		name = DefaultName
+	}
+	if err := ValidateName(name); err != nil {
+		return 0, err
+	}
+	if err := state.validate(); err != nil {
+		return 0, err
+	}
+	begin, err := q.db.Primary().Query(ctx, sqldb.Stmt{SQL: purgeTimeSQL})
+	if err != nil {
+		return 0, failure(err)
+	}
+	for at := state.first(); ; {
+		rows, err := q.db.Primary().Query(ctx, sqldb.Stmt{SQL: purgeableSQL[state],
+			Args: []any{name, at.priority, at.due, at.row, int64(purgeBatch), begin[0].Integer(0)}})
+		if err != nil || len(rows) == 0 {
+			return deleted, failure(err)
+		}
+		ids := make([]string, len(rows))
+		for i, row := range rows {
+			ids[i] = row.Text(0)
+		}
+		n, err := q.purge(ctx, ids, state)
+		deleted += n
+		if err != nil || len(rows) < purgeBatch {
+			return deleted, err
+		}
+		at = at.spotOf(rows[len(rows)-1])
+	}
+}
+
+// PurgeMessage removes one message, if it is in the state, and tells whether it has.
+// One that is being processed goes only with Processing; "" is one that waits.
+func (q *Queue) PurgeMessage(ctx context.Context, id string, state State) (deleted bool, err error) {
+	if err := state.validate(); err != nil || !isID(id) {
+		return false, err
+	}
+	if state == Ready || state == Delayed {
+		rows, err := q.db.Primary().Query(ctx, sqldb.Stmt{SQL: isReadySQL, Args: []any{id}})
+		if err != nil || len(rows) == 0 || (rows[0].Integer(0) == 1) != (state == Ready) {
+			return false, failure(err)
+		}
+	}
+	n, err := q.purge(ctx, []string{id}, state)
+	return n > 0, err
+}
+
+// purge removes those of the messages that are being processed, or those that are
+// not, and counts them. That some have become ready since they were looked up makes
+// no difference; that they were taken does.
+func (q *Queue) purge(ctx context.Context, ids []string, state State) (int, error) {
+	refs := make([]sqldb.Ref, len(ids))
+	for i, id := range ids {
+		refs[i] = messages.Ref(id)
+	}
+	var gone []expiry
+	_, err := q.db.Do(ctx, &sqldb.Op{
+		Name:     "queue_purge",
+		Reads:    refs,
+		Bytes:    smallBytes * len(ids),
+		Relieves: true,
+		Apply: func(tx *sqldb.Tx) error {
+			gone = gone[:0]
+			for _, id := range ids {
+				r := find(tx, id)
+				if r == nil || r.out() != (state == Processing) {
+					continue
+				}
+				messages.Delete(tx, id)
+				gone = append(gone, expiry{id: id, queue: r.queue, receipt: r.receipt})
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return 0, failure(err)
+	}
+	q.purged(gone)
+	return len(gone), nil
+}
+
+// purged frees the places that listeners had for messages that are gone. Nobody else
+// need know.
+func (q *Queue) purged(gone []expiry) {
+	var elsewhere []string
+	for _, g := range gone {
+		if g.receipt != "" && !q.dispatcher.finished(g.id, g.receipt) && heldByListener(g.receipt) {
+			elsewhere = []string{g.queue} // all are of one queue
+		}
+	}
+	if len(gone) > 0 {
+		q.metrics.count(q.metrics.purged, gone[0].queue, len(gone))
+	}
+	if elsewhere != nil {
+		q.announce(elsewhere)
+	}
+}
