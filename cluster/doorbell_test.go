@@ -80,11 +80,12 @@ func TestManyMembersPassDoorbellsOn(t *testing.T) {
 	}
 	w.waitVoters(5, nodes...)
 	// Gossip goes to four members at a time, so the fifth can only hear from another.
-	// Each picks at random: about one time in 300 nobody picks the last.
+	// Each picks at random: about one time in 300 nobody picks the last. On a slow
+	// machine a round may be too short.
 	heard := func(round int, queue string) bool {
 		return count(nodes[1:], func(n *node) bool { return n.rung.at(position(round), queue) }) == len(nodes)-1
 	}
-	for round := range 5 {
+	for round := range 20 {
 		queue := fmt.Sprint("mail-", round)
 		nodes[0].Ring(cluster.Doorbell{Position: position(round), Queues: []string{queue}})
 		for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
@@ -93,7 +94,7 @@ func TestManyMembersPassDoorbellsOn(t *testing.T) {
 			}
 		}
 	}
-	t.Fatalf("in none of five rounds did all hear the doorbell\n%s", w.describe())
+	t.Fatalf("in none of twenty rounds did all hear the doorbell\n%s", w.describe())
 }
 
 func TestANodeThatJoinsHearsTheNewestPosition(t *testing.T) {

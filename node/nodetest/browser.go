@@ -19,7 +19,7 @@ type Browser struct {
 }
 
 // StartBrowser starts Chromium and returns when it takes commands. ctx bounds the
-// start only; without a deadline it takes at most 30 s.
+// start only; without a deadline it takes at most 2 minutes.
 func StartBrowser(ctx context.Context) (*Browser, error) {
 	path, err := FindChromium()
 	if err != nil {
@@ -57,12 +57,12 @@ func StartBrowser(ctx context.Context) (*Browser, error) {
 func (b *Browser) Logs() string { return b.output.String() }
 
 // Close ends the browser with all its pages, waits for its processes, and removes
-// its profile. It gives the browser 5 s to end by itself.
+// its profile. It gives the browser 2 minutes to end by itself.
 func (b *Browser) Close() error { return b.end() }
 
 // cancelAndWait ends a chromedp context that owns a browser or a tab.
 func cancelAndWait(target context.Context) error {
-	ctx, cancel := context.WithTimeout(target, stopGrace)
+	ctx, cancel := context.WithTimeout(target, readyTimeout)
 	defer cancel()
 	if err := chromedp.Cancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("close chromium: %w", err)
@@ -78,7 +78,7 @@ type Page struct {
 }
 
 // Open opens a tab, loads url, and returns when the page's load event has fired.
-// ctx bounds the loading; without a deadline it takes at most 30 s.
+// ctx bounds the loading; without a deadline it takes at most 2 minutes.
 func (b *Browser) Open(ctx context.Context, url string) (*Page, error) {
 	tab, cancel := chromedp.NewContext(b.ctx)
 	p := &Page{ctx: tab, console: newTailBuffer()}
@@ -125,7 +125,7 @@ func (p *Page) Eval(ctx context.Context, expression string, result any) error {
 //
 //	document.title === "done"
 //
-// It gives up when ctx is over, without a deadline after 30 s; the error then
+// It gives up when ctx is over, without a deadline after 2 minutes; the error then
 // carries what the page wrote to its console.
 func (p *Page) WaitFor(ctx context.Context, expression string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
@@ -152,7 +152,7 @@ func (p *Page) Console() string { return p.console.String() }
 // Close closes the tab.
 func (p *Page) Close() error { return p.end() }
 
-// runWithin runs an action in the tab, within ctx and at most 30 s.
+// runWithin runs an action in the tab, within ctx and at most 2 minutes.
 func runWithin[T any](ctx context.Context, p *Page, action chromedp.Action[T]) (T, error) {
 	ctx, cancelTimeout := context.WithTimeout(ctx, readyTimeout)
 	defer cancelTimeout()

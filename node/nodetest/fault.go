@@ -78,7 +78,7 @@ func (p *FaultProxy) HoldNextAnswer(match []byte) *Fault { return p.arm(holdAnsw
 func (f *Fault) Happened() <-chan struct{} { return f.happened }
 
 // Wait returns nil when the fault has happened and an error when ctx is over
-// first; without a deadline it waits for at most 30 s.
+// first; without a deadline it waits for at most 2 minutes.
 func (f *Fault) Wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()

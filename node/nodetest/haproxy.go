@@ -33,7 +33,7 @@ type HAProxy struct {
 // StartHAProxy starts HAProxy and returns when it accepts connections on every
 // address of config.Listen. A configuration that it does not accept is an error
 // with HAProxy's own words. ctx bounds the start only; without a deadline it
-// takes at most 30 s.
+// takes at most 2 minutes.
 func StartHAProxy(ctx context.Context, config HAProxyConfig) (*HAProxy, error) {
 	if len(config.Listen) == 0 {
 		return nil, errors.New("start haproxy: nothing to listen on")

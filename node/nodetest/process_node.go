@@ -109,7 +109,7 @@ func (n *NodeProcess) command() Command {
 
 // Start starts the node and returns when it says that it serves. On failure the
 // error carries the end of its log. ctx bounds the start; without a deadline it
-// takes at most 30 s.
+// takes at most 2 minutes.
 func (n *NodeProcess) Start(ctx context.Context) error {
 	before := n.process.logs.written()
 	if err := n.process.Start(); err != nil {
