@@ -19,9 +19,10 @@ type entryRow struct {
 	expireIn     int64 // as staged, in milliseconds from the commit; 0: never
 	// times is where the transaction's time belongs in value; nil for nowhere.
 	times *Times
-	// prefix is the key before the versionstamp that the commit appends; ""
-	// for an ordinary key.
-	prefix Key
+	// suffixed marks a row whose key is prefix, which may have no parts, and
+	// the versionstamp that the commit appends.
+	suffixed bool
+	prefix   Key
 }
 
 // entries is the table of entries by encoded key.
@@ -100,7 +101,7 @@ func writeEntries(changes []sqldb.Change[entryRow]) []sqldb.Stmt {
 			continue
 		}
 		key, suffix := []byte(c.Key), any(nil)
-		if c.Row.prefix != "" {
+		if c.Row.suffixed {
 			key, suffix = []byte(c.Row.prefix), 1
 		}
 		value, pieces := any(sqldb.Text(c.Row.value)), any(nil)
@@ -128,7 +129,7 @@ func stageSet(tx *sqldb.Tx, m Mutation) {
 	name := string(m.Key)
 	if m.Suffix {
 		// No key begins a part with ff, so this names nothing else.
-		row.prefix = m.Key
+		row.suffixed, row.prefix = true, m.Key
 		name += "\xff" + strconv.Itoa(tx.Op())
 	}
 	entries.Put(tx, name, row)
