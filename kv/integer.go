@@ -99,13 +99,7 @@ func parseInteger(value []byte, mismatch func() error) (Integer, error) {
 // zeros. It never computes a power that is out of range: 1e400000 is cheap.
 func numberInteger(s string, mismatch func() error) (Integer, error) {
 	unsigned := strings.TrimPrefix(s, "-")
-	mantissa, exponent := cutExponent(unsigned)
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	exponent -= len(fraction)
-
-	digits := strings.TrimLeft(whole+fraction, "0")
-	significant := strings.TrimRight(digits, "0")
-	exponent += len(digits) - len(significant)
+	significant, exponent := cutDecimal(unsigned)
 	if significant == "" {
 		return Integer{n: new(big.Int)}, nil
 	}
@@ -124,6 +118,17 @@ func numberInteger(s string, mismatch func() error) (Integer, error) {
 		n = -n
 	}
 	return Integer{n: big.NewInt(n)}, nil
+}
+
+// cutDecimal takes a number apart: it is its digits, which neither begin nor end
+// with a zero, times ten to the exponent. Zero has no digits.
+func cutDecimal(unsigned string) (significant string, exponent int) {
+	mantissa, exponent := cutExponent(unsigned)
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	exponent -= len(fraction)
+	digits := strings.TrimLeft(whole+fraction, "0")
+	significant = strings.TrimRight(digits, "0")
+	return significant, exponent + len(digits) - len(significant)
 }
 
 // cutExponent splits a number at its exponent. One too long for an int becomes

@@ -396,9 +396,9 @@ func appendFloat(dst []byte, f float64) []byte {
 	switch {
 	case abs < maxSafeInteger && f == math.Trunc(f) && (f != 0 || !math.Signbit(f)):
 		return strconv.AppendInt(dst, int64(f), 10)
-	case abs > maxSafeInteger && abs < 1e21:
+	case abs > maxSafeInteger:
 		return strconv.AppendFloat(dst, f, 'f', 0, 64)
-	case abs != 0 && abs < 1e-6 || abs >= 1e21:
+	case abs != 0 && abs < 1e-6:
 		return appendExponent(dst, f)
 	}
 	return strconv.AppendFloat(dst, f, 'f', -1, 64)

@@ -152,26 +152,42 @@ func isDigits(s string) bool {
 	return s != ""
 }
 
-// numberText adds a number in JSON's spelling. An integer that a double cannot
-// hold exactly is refused, not rounded: it would be another key.
+// numberText adds a number in JSON's spelling. From 2^53 on, where a double holds
+// only some of the integers, it must be one of those, however it is written: it
+// is refused, not rounded, which would make it another key.
 func (b *keyBuilder) numberText(s string) error {
 	if !isJSONNumber(s) {
 		return b.errorf("is not a number")
 	}
-	f, err := strconv.ParseFloat(s, 64)
+	f, err := parseDouble(s)
 	if err != nil || math.IsInf(f, 0) {
 		return b.errorf("is a number too large for a double")
 	}
-	if len(s) > 15 && isDigits(strings.TrimPrefix(s, "-")) && !holdsExactly(f, s) {
-		return b.errorf("is an integer that a double cannot hold exactly; use a bigint or a string")
+	if math.Abs(f) > maxSafeInteger && !holdsExactly(f, s) {
+		return b.errorf("is a number that a double cannot hold exactly; use a bigint or a string")
 	}
 	return b.number(f)
 }
 
-// holdsExactly reports whether the double nearest to the integer s is s.
+// parseDouble is strconv.ParseFloat for numbers of any length: that loses count
+// of more than 800 digits before the point, and of exponents of six digits.
+func parseDouble(s string) (float64, error) {
+	const countable = 100
+	if len(s) > countable {
+		unsigned := strings.TrimPrefix(s, "-")
+		significant, exponent := cutDecimal(unsigned)
+		s = s[:len(s)-len(unsigned)] + "0." + significant + "e" + strconv.Itoa(exponent+len(significant))
+	}
+	return strconv.ParseFloat(s, 64)
+}
+
+// holdsExactly reports whether f, an integer and the double nearest to s, is s. It
+// compares digits, of which f has at most 309, and computes no power of ten.
 func holdsExactly(f float64, s string) bool {
-	exact, _ := new(big.Float).SetFloat64(f).Int(nil)
-	return exact.String() == s
+	significant, exponent := cutDecimal(strings.TrimPrefix(s, "-"))
+	exact, _ := new(big.Float).SetFloat64(math.Abs(f)).Int(nil)
+	digits := exact.String()
+	return len(digits) == len(significant)+exponent && strings.TrimRight(digits, "0") == significant
 }
 
 // isJSONNumber checks JSON's grammar, which is narrower than strconv's.
@@ -315,7 +331,5 @@ func appendNumberPath(dst []byte, f float64) []byte {
 	if _, ok := canonicalInteger(string(dst[start:])); ok {
 		return dst
 	}
-	dst = appendFloat(append(dst[:start], "~n:"...), f)
-	// A plus sign means a space to many decoders of query strings.
-	return []byte(strings.Replace(string(dst), "+", "", 1))
+	return appendFloat(append(dst[:start], "~n:"...), f)
 }

@@ -100,7 +100,7 @@ func numberText(number any) (string, error) {
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return "", fmt.Errorf("%v is not a finite number", f)
 	}
-	if abs := math.Abs(f); abs > maxSafeInteger && abs < 1e21 {
+	if math.Abs(f) > maxSafeInteger {
 		return strconv.FormatFloat(f, 'f', 0, 64), nil
 	}
 	text, err := json.Marshal(f)
@@ -254,8 +254,7 @@ func numberPath(number any) (string, error) {
 	if err != nil || isCanonicalInteger(text) {
 		return text, err
 	}
-	// A plus sign means a space to many decoders of query strings.
-	return "~n:" + strings.Replace(text, "+", "", 1), nil
+	return "~n:" + text, nil
 }
 
 var errNilBigInt = errors.New("a nil *big.Int")
