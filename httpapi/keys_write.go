@@ -11,13 +11,16 @@ import (
 )
 
 const (
-	// bodySlack is how much insignificant white space a value may have.
-	bodySlack = 64 << 10
 	// maxDeleteKeys is how many keys the body of a delete may name; how many
 	// entries are below them has no limit.
 	maxDeleteKeys = 1000
 	maxExpireIn   = 1<<31 - 1 // ms, about 24 days
 )
+
+// maxValueBody is how much is read of a body that is a value, or little more. The
+// limit of the value does not count insignificant white space: indented, a value is
+// often three times as long.
+func (s *Server) maxValueBody() int64 { return 4*int64(s.cfg.MaxValueBytes) + 64<<10 }
 
 var (
 	expireInParam  = intParam{name: "expireIn", doc: "The entry expires after so many milliseconds. Without it it does not, also if it did before.", min: 1, max: maxExpireIn}
@@ -56,7 +59,7 @@ func (s *Server) keyWriteRoutes() []route {
 			path:    []param{keyInPath},
 			query:   []param{expireInParam.param(), expiresInParam.param()},
 			header:  []param{ifMatch, ifNoneMatchAny, idempotencyKey},
-			body:    &bodySpec{schema: ref("Value"), maxBytes: int64(s.cfg.MaxValueBytes) + bodySlack},
+			body:    &bodySpec{schema: ref("Value"), maxBytes: s.maxValueBody()},
 			answers: []answerSpec{{status: 200, doc: "Written.", schema: ref("Written"), headers: append([]param{etagAnswer}, written...)}},
 			errors:  append([]api.Code{api.InvalidKey, api.InvalidJSON, api.PreconditionFailed, api.TooLarge}, writeErrors...),
 			serve:   s.putKey,

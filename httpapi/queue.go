@@ -123,7 +123,7 @@ func (s *Server) queueRoutes() []route {
 			method: http.MethodPost, pattern: "/queue/enqueue", op: "enqueue", tag: "queues", scope: write,
 			summary: "Add a message",
 			header:  []param{idempotencyKey},
-			body:    &bodySpec{schema: enqueueSchema, maxBytes: int64(s.cfg.MaxValueBytes) + bodySlack},
+			body:    &bodySpec{schema: enqueueSchema, maxBytes: s.maxValueBody()},
 			answers: []answerSpec{{status: 200, doc: "Added, or added before under its `dedupeId`.", headers: []param{versionstampAnswer, replayed}, schema: object(members{
 				"ok": always(true), "id": {Type: "string", Format: "uuid"}, "versionstamp": ref("Versionstamp"),
 			}, "ok", "id", "versionstamp")}},

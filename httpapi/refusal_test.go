@@ -164,7 +164,7 @@ var refusals = []refusal{
 
 	// Limits.
 	{"a value too large", "PUT", "/keys/a", `"` + strings.Repeat("x", 1<<20) + `"`, nil, api.TooLarge, "1,048,576"},
-	{"a body too large", "PUT", "/keys/a", strings.Repeat(" ", 2<<20) + "1", nil, api.TooLarge, ""},
+	{"a body too large", "PUT", "/keys/a", strings.Repeat(" ", 5<<20) + "1", nil, api.TooLarge, ""},
 	{"a value of a body too large", "POST", "/atomic", `{"mutations":[{"type":"set","key":["a"],"value":"` + strings.Repeat("x", 1<<20) + `"}]}`, nil, api.TooLarge, "mutations[0]"},
 	{"an atomic body too large", "POST", "/atomic", `{"mutations":[]` + strings.Repeat(" ", 4<<20) + "}", nil, api.TooLarge, ""},
 	{"too many keys", "POST", "/keys/batch", `{"keys":` + listOf(1001, `["a"]`) + `}`, nil, api.TooLarge, "keys"},
