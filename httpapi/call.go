@@ -101,7 +101,7 @@ func readBody(r io.Reader, announced, limit int64) ([]byte, error) {
 			return buf, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: the body ends early: %v", kv.ErrInvalidJSON, err)
+			return nil, fmt.Errorf("%w: the body ends early", kv.ErrInvalidJSON)
 		}
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]

@@ -26,9 +26,13 @@ type decoder struct {
 // which reads the member's value with one of the decoder's methods, or returns
 // d.unknown(name).
 func decodeObject(body []byte, field func(d *decoder, name string) error) error {
-	// Names may repeat within values, which are kept as they are; object refuses
-	// them in what is ours.
-	d := &decoder{body: body, json: jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))}
+	if err := kv.CheckUTF8(body); err != nil {
+		return err
+	}
+	// Names may repeat within values, and escaped surrogates stand alone, because
+	// values are kept as they are; object and text refuse them in what is ours.
+	d := &decoder{body: body, json: jsontext.NewDecoder(bytes.NewBuffer(body),
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
 	if err := d.object(func(name string) error { return field(d, name) }); err != nil {
 		return err
 	}
@@ -161,7 +165,7 @@ func (d *decoder) integer(p intParam) (int64, error) {
 	}
 	n, err := parseInteger(string(raw))
 	if err != nil {
-		return 0, invalidArgument("%s is %s, want an integer", d.where(), clip(string(raw)))
+		return 0, invalidArgument("%s must be an integer", d.where())
 	}
 	return n, d.wrap(p.check(n))
 }
@@ -178,6 +182,26 @@ func (d *decoder) boolean() (bool, error) {
 }
 
 func (d *decoder) text() (string, error) {
+	if d.json.PeekKind() != '"' {
+		return "", d.not("a string")
+	}
+	raw, err := d.raw()
+	if err != nil {
+		return "", err
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), nil
+	}
+	text, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil { // of a valid string: replacing it could make it equal to another
+		return "", invalidArgument("%s has the escape of a lone surrogate, which is no character", d.where())
+	}
+	return string(text), nil
+}
+
+// prose is a string for people, in which a lone surrogate becomes U+FFFD: texts
+// that a program has cut short have them.
+func (d *decoder) prose() (string, error) {
 	if d.json.PeekKind() != '"' {
 		return "", d.not("a string")
 	}
@@ -223,7 +247,7 @@ func (d *decoder) broken(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w: the body ends early", kv.ErrInvalidJSON)
 	}
-	return fmt.Errorf("%w: %s", kv.ErrInvalidJSON, strings.TrimPrefix(err.Error(), "jsontext: "))
+	return kv.BrokenJSON(err)
 }
 
 // where is the member or element that was read last, as a person would write it:

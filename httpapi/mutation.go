@@ -52,7 +52,7 @@ func (m *mutationText) parse(maxValueBytes int) (kv.Mutation, error) {
 	mutation := kv.Mutation{ExpireIn: m.expireIn}
 	var known bool
 	if mutation.Type, known = mutationTypes[m.typeName]; !known {
-		return mutation, invalidArgument("unknown type %q", clip(m.typeName))
+		return mutation, invalidArgument("type must be set, delete, sum, min, max, append or prepend")
 	}
 	if err := m.parseKey(&mutation); err != nil {
 		return mutation, err

@@ -113,17 +113,13 @@ func parseInteger(text string) (int64, error) {
 }
 
 func (p intParam) check(n int64) error {
-	if n < p.min || p.max != 0 && n > p.max {
-		return p.rangeError(n)
+	switch {
+	case p.max == 0 && n < p.min:
+		return invalidArgument("%s must be at least %d", p.name, p.min)
+	case p.max != 0 && (n < p.min || n > p.max):
+		return invalidArgument("%s must be %d to %d", p.name, p.min, p.max)
 	}
 	return nil
-}
-
-func (p intParam) rangeError(n int64) error {
-	if p.max == 0 {
-		return invalidArgument("%s is %d, want at least %d", p.name, n, p.min)
-	}
-	return invalidArgument("%s is %d, want %d to %d", p.name, n, p.min, p.max)
 }
 
 // A boolParam is true or false.

@@ -162,7 +162,7 @@ func (r *settleRequest) member(d *decoder, name string) (err error) {
 		delay, err = d.integer(delayParam)
 		r.failure.Delay = &delay
 	case "error":
-		r.failure.Error, err = d.text()
+		r.failure.Error, err = d.prose()
 	case "deadLetter":
 		r.failure.DeadLetter, err = d.boolean()
 	default:

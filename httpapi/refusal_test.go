@@ -61,7 +61,7 @@ var refusals = []refusal{
 	{"invalid UTF-8 in a value", "PUT", "/keys/a", "\"\xff\"", nil, api.InvalidJSON, "UTF-8"},
 	{"a value too deep", "PUT", "/keys/a", deep, nil, api.InvalidJSON, "500"},
 	{"100,000 brackets as a value", "PUT", "/keys/a", manyBrackets, nil, api.InvalidJSON, ""},
-	{"100,000 brackets as a body", "POST", "/atomic", manyBrackets, nil, api.InvalidJSON, "depth"},
+	{"100,000 brackets as a body", "POST", "/atomic", manyBrackets, nil, api.InvalidJSON, "500"},
 	{"100,000 brackets in a body", "POST", "/atomic", `{"mutations":[{"type":"set","key":["a"],"value":` + manyBrackets, nil, api.InvalidJSON, ""},
 	{"a value in a body too deep", "POST", "/atomic", `{"mutations":[{"type":"set","key":["a"],"value":` + deep + `}]}`, nil, api.InvalidJSON, "mutations[0]"},
 	{"no body", "POST", "/atomic", "", nil, api.InvalidJSON, "ends early"},
@@ -138,7 +138,7 @@ var refusals = []refusal{
 
 	// Mutations.
 	{"no type", "POST", "/atomic", `{"mutations":[{"key":["a"],"value":1}]}`, nil, api.InvalidArgument, "type"},
-	{"no such type", "POST", "/atomic", `{"mutations":[{"type":"put","key":["a"],"value":1}]}`, nil, api.InvalidArgument, `"put"`},
+	{"no such type", "POST", "/atomic", `{"mutations":[{"type":"put","key":["a"],"value":1}]}`, nil, api.InvalidArgument, "must be set, delete"},
 	{"no key", "POST", "/atomic", `{"mutations":[{"type":"set","value":1}]}`, nil, api.InvalidArgument, "no key"},
 	{"a set without a value", "POST", "/atomic", `{"mutations":[{"type":"set","key":["a"]}]}`, nil, api.InvalidArgument, "no value"},
 	{"a delete with a value", "POST", "/atomic", `{"mutations":[{"type":"delete","key":["kept"],"value":1}]}`, nil, api.InvalidArgument, "delete"},
@@ -237,4 +237,15 @@ func TestAForeignCursorIsRefused(t *testing.T) {
 		r.check(t, f.do("GET", "/keys/paginate?"+query+"cursor="+*page.Cursor, ""))
 	}
 	f.must("GET", "/keys/paginate?prefix=a&limit=7&cursor="+*page.Cursor, "")
+}
+
+func TestAMutationThatCannotApplyIsNamedWithoutItsKey(t *testing.T) {
+	f := mustServe(t)
+	f.must("PUT", "/keys/s3cret", "true")
+	got := f.do("POST", "/atomic", `{"mutations":[{"type":"set","key":["a"],"value":1},{"type":"sum","key":["s3cret"],"value":1}]}`)
+	r := refusal{code: api.TypeMismatch, says: "mutations[1]"}
+	r.check(t, got)
+	if strings.Contains(got.body, "s3cret") {
+		t.Errorf("the message quotes the body: %s", got.body)
+	}
 }

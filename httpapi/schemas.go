@@ -29,7 +29,7 @@ var keySchemas = map[string]*schema{
 		},
 	},
 	"KeyPart": {
-		Description: "A string of at most 1,024 code points, a finite number, a boolean, a bigint or at most 1,024 bytes. An integer that a double cannot hold exactly is refused.",
+		Description: "A string of at most 1,024 code points, a finite number, a boolean, a bigint or at most 1,024 bytes. A number from 2^53 on that a double cannot hold exactly is refused.",
 		AnyOf: []*schema{
 			{Type: []string{"string", "number", "boolean"}},
 			typed([]string{"bigint", "bigint"}, &schema{Type: "string", Pattern: "^-?[0-9]+$"}),

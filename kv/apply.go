@@ -123,7 +123,7 @@ func (a *atomicOp) apply(tx *sqldb.Tx) error {
 	}
 	for i, m := range a.req.Mutations {
 		if err := a.mutate(tx, m); err != nil {
-			return fmt.Errorf("mutation %d (%s): %w", i, m.Key, err)
+			return fmt.Errorf("mutations[%d]: %w", i, err)
 		}
 	}
 	for _, p := range a.req.Parts {

@@ -27,7 +27,7 @@ func ParseConsistency(name string) (Consistency, error) {
 			return Consistency(c), nil
 		}
 	}
-	return 0, fmt.Errorf("%w: consistency is %q, want session, strong or eventual", ErrInvalidArgument, name)
+	return 0, fmt.Errorf("%w: consistency must be session, strong or eventual", ErrInvalidArgument)
 }
 
 // ReadOptions say how fresh a read must be.

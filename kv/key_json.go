@@ -3,6 +3,7 @@ package kv
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -132,7 +133,7 @@ func (p *keyJSON) stringPart() error {
 		case c == '"':
 			text := p.raw[p.pos+1 : i]
 			if !plain && !utf8.Valid(text) {
-				return fmt.Errorf("%w: key part %d is not valid UTF-8", ErrInvalidJSON, p.n)
+				return p.notUTF8()
 			}
 			p.pos = i + 1
 			return p.plainString(text)
@@ -169,12 +170,22 @@ func (p *keyJSON) escapedString() error {
 	if end >= len(p.raw) {
 		return p.broken()
 	}
-	text, err := jsontext.AppendUnquote(nil, p.raw[p.pos:end+1])
-	if err != nil {
-		return fmt.Errorf("key part %d: %w", p.n, invalidJSON(err))
+	quoted := p.raw[p.pos : end+1]
+	text, err := jsontext.AppendUnquote(nil, quoted)
+	switch {
+	case err == nil:
+		p.pos = end + 1
+		return p.string(string(text))
+	case !utf8.Valid(quoted):
+		return p.notUTF8()
+	case jsontext.Value(quoted).IsValid(keepAll...):
+		return p.errorf("has the escape of a lone surrogate, which is no character")
 	}
-	p.pos = end + 1
-	return p.string(string(text))
+	return p.broken()
+}
+
+func (p *keyJSON) notUTF8() error {
+	return fmt.Errorf("%w: key part %d is not valid UTF-8", ErrInvalidJSON, p.n)
 }
 
 func (p *keyJSON) numberPart() error {
@@ -213,7 +224,8 @@ func (p *keyJSON) boolPart() error {
 // objectPart parses a typed part: an object of strings with no other members
 // than its type and its value.
 func (p *keyJSON) objectPart() error {
-	dec := jsontext.NewDecoder(bytes.NewReader(p.raw[p.pos:]))
+	// What a lone surrogate becomes is no name, type or value that a part can have.
+	dec := jsontext.NewDecoder(bytes.NewReader(p.raw[p.pos:]), jsontext.AllowInvalidUTF8(true))
 	if _, err := dec.ReadToken(); err != nil {
 		return p.broken()
 	}
@@ -222,12 +234,12 @@ func (p *keyJSON) objectPart() error {
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
 		if err != nil {
-			return fmt.Errorf("key part %d: %w", p.n, invalidJSON(err))
+			return p.brokenBy(err)
 		}
 		member := name.String() // the token is void after the next read
 		content, err := dec.ReadToken()
 		if err != nil {
-			return fmt.Errorf("key part %d: %w", p.n, invalidJSON(err))
+			return p.brokenBy(err)
 		}
 		if content.Kind() != '"' {
 			return p.errorf("is an object whose member %.40q is no string", member)
@@ -244,7 +256,7 @@ func (p *keyJSON) objectPart() error {
 		}
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return fmt.Errorf("key part %d: %w", p.n, invalidJSON(err))
+		return p.brokenBy(err)
 	}
 	p.pos += int(dec.InputOffset())
 	return p.typed(modern, original, value, hasValue)
@@ -304,6 +316,14 @@ func (p *keyJSON) broken() error {
 		return fmt.Errorf("%w: the key ends early", ErrInvalidJSON)
 	}
 	return fmt.Errorf("%w: byte %d of the key", ErrInvalidJSON, p.pos)
+}
+
+// brokenBy is broken where an error of jsontext's, of what begins at pos, says.
+func (p *keyJSON) brokenBy(err error) error {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		p.pos += int(syntax.ByteOffset)
+	}
+	return p.broken()
 }
 
 // AppendJSON appends the JSON form that answers use, without white space:

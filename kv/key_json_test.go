@@ -108,7 +108,7 @@ func TestWhatIsNoKeyInJSON(t *testing.T) {
 		{"[\"a\nb\"]", ErrInvalidJSON},
 		{"[\"\xff\"]", ErrInvalidJSON},
 		{"[\"\\n\xff\"]", ErrInvalidJSON},
-		{`["\ud800"]`, ErrInvalidJSON},
+		{`["\ud800"]`, ErrInvalidKey},
 		{`[01]`, ErrInvalidJSON},
 		{`[1.]`, ErrInvalidJSON},
 		{`[.5]`, ErrInvalidJSON},
@@ -237,5 +237,17 @@ func BenchmarkAppendJSON(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		dst = k.AppendJSON(dst[:0])
+	}
+}
+
+func TestALoneSurrogateIsInNoKey(t *testing.T) {
+	for _, raw := range []string{
+		`["\ud83d"]`, `["\uDC00"]`, `["a",1,"b\ud83d\u0041"]`, `["\udf0e\ud83c"]`, `["\ud83d \ud83d"]`,
+		`[{"__type":"bytes","value":"\ud83d"}]`, `[{"__type":"bigint","value":"\ud83d"}]`,
+		`[{"__type":"\ud83d","value":"1"}]`, `[{"\ud83d":"1"}]`,
+	} {
+		if k, err := ParseKeyJSON([]byte(raw)); !errors.Is(err, ErrInvalidKey) {
+			t.Errorf("ParseKeyJSON(%s) = %s, %v, want ErrInvalidKey", raw, k, err)
+		}
 	}
 }

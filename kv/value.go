@@ -3,6 +3,8 @@ package kv
 import (
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,8 +29,8 @@ func ParseValue(raw []byte, maxBytes int) ([]byte, error) {
 	if size := len(raw) - spaces; size > maxBytes {
 		return nil, errValueTooLarge(size, maxBytes)
 	}
-	if !utf8.Valid(raw) {
-		return nil, fmt.Errorf("%w: it is not valid UTF-8", ErrInvalidJSON)
+	if err := CheckUTF8(raw); err != nil {
+		return nil, err
 	}
 	if !jsontext.Value(raw).IsValid(keepAll...) {
 		return nil, describeBroken(raw)
@@ -95,18 +97,39 @@ func withoutSpaces(raw []byte, spaces int) []byte {
 
 func describeBroken(raw []byte) error {
 	_, err := jsontext.AppendFormat(nil, raw, keepAll...)
-	return invalidJSON(err)
+	return BrokenJSON(err)
 }
 
-// invalidJSON turns jsontext's error into ours: what and where, without the path
-// of member names, which can be as long as the text. It does not wrap the cause,
-// because an io.ErrUnexpectedEOF in it would look like a connection's.
-func invalidJSON(err error) error {
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("%w: %v at byte %d", ErrInvalidJSON, syntax.Err, syntax.ByteOffset)
+// CheckUTF8 fails with ErrInvalidJSON, and says where, if raw is not UTF-8.
+func CheckUTF8(raw []byte) error {
+	if utf8.Valid(raw) {
+		return nil
 	}
-	return fmt.Errorf("%w: %v", ErrInvalidJSON, err)
+	at := 0
+	for {
+		r, size := utf8.DecodeRune(raw[at:])
+		if r == utf8.RuneError && size == 1 {
+			return fmt.Errorf("%w: it is not valid UTF-8 at byte %d", ErrInvalidJSON, at)
+		}
+		at += size
+	}
+}
+
+// BrokenJSON turns an error of jsontext's into ErrInvalidJSON. It says where the
+// text is wrong and nothing of what stands there, nor in which members: that may be
+// a secret. It does not wrap the cause, because an io.ErrUnexpectedEOF in it would
+// look like a connection's.
+func BrokenJSON(err error) error {
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	switch {
+	case !ok:
+		return fmt.Errorf("%w: it ends early", ErrInvalidJSON)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: it ends early, at byte %d", ErrInvalidJSON, syntax.ByteOffset)
+	case strings.HasSuffix(syntax.Err.Error(), "max depth"): // jsontext has no sentinel for its own limit
+		return fmt.Errorf("%w: it nests deeper than %d", ErrInvalidJSON, MaxDepth)
+	}
+	return fmt.Errorf("%w: what stands at byte %d cannot stand there", ErrInvalidJSON, syntax.ByteOffset)
 }
 
 func errValueTooLarge(size, limit int) error {

@@ -75,8 +75,10 @@ func TestNestingIsRefusedWithoutReadingTheRest(t *testing.T) {
 
 func TestBrokenJSONIsDescribedByPlace(t *testing.T) {
 	for raw, want := range map[string]string{
-		`{"a":1,}`:   "invalid JSON: invalid character '}' at start of string (expecting '\"') at byte 7",
-		`{"a":[1,2 `: "invalid JSON: unexpected EOF at byte 10",
+		`{"a":1,}`:         "invalid JSON: what stands at byte 7 cannot stand there",
+		`{"a":[1,2 `:       "invalid JSON: it ends early, at byte 10",
+		`["s3cret\q"]`:     "invalid JSON: what stands at byte 8 cannot stand there",
+		"[\"s3cret\xff\"]": "invalid JSON: it is not valid UTF-8 at byte 8",
 	} {
 		_, err := ParseValue([]byte(raw), 1<<20)
 		if err == nil || err.Error() != want {
