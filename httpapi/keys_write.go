@@ -307,7 +307,7 @@ func (c *call) deleteAll(ctx context.Context, req kv.DeleteRequest) error {
 	result, err := c.server.cfg.Store.Delete(ctx, req)
 	c.setVersionstamp(result.Versionstamp)
 	if err != nil {
-		return describeProgress(err, result.Deleted)
+		return describeProgress(err, result.Deleted, "entries")
 	}
 	if result.Replayed {
 		c.setHeader(api.HeaderIdempotencyReplayed, "true")
@@ -317,18 +317,21 @@ func (c *call) deleteAll(ctx context.Context, req kv.DeleteRequest) error {
 }
 
 // describeProgress says how far a delete came that ran out of time.
-func describeProgress(err error, deleted int64) error {
+func describeProgress(err error, deleted int64, what string) error {
 	if codeOf(err) != api.Timeout {
 		return err
 	}
-	return &progressError{deleted: deleted}
+	return &progressError{deleted, what}
 }
 
 // progressError is the timeout of an operation that is atomic only in batches.
-type progressError struct{ deleted int64 }
+type progressError struct {
+	deleted int64
+	what    string
+}
 
 func (e *progressError) Error() string {
-	return fmt.Sprintf("the operation timeout passed after %d entries had been deleted", e.deleted)
+	return fmt.Sprintf("the operation timeout passed after %d %s had been deleted; repeat the request to go on", e.deleted, e.what)
 }
 
 func (e *progressError) Unwrap() error { return kv.ErrTimeout }

@@ -81,7 +81,7 @@ func (s *Server) deadLetterRoutes() []route {
 			summary: "Delete all dead letters, or those of one queue",
 			doc:     "1,000 at a time, each batch being a commit of its own.",
 			query:   []param{deadQueueParam.param()},
-			answers: []answerSpec{{status: 200, doc: "How many there were.", schema: object(members{"ok": always(true), "deletedCount": integer("")}, "ok", "deletedCount")}},
+			answers: []answerSpec{{status: 200, doc: "How many there were.", schema: purgedSchema}},
 			errors:  writeErrors,
 			serve:   s.purgeDeadLetters,
 		},
@@ -97,6 +97,9 @@ func (s *Server) deadLetters(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.reserve(deadLettersBytes(letters)); err != nil {
+		return err
+	}
 	if cursor != "" {
 		c.setHeader(headerCursor, cursor)
 	}
@@ -110,6 +113,16 @@ func (s *Server) deadLetters(ctx context.Context, c *call) error {
 	}
 	c.out = append(c.out, ']')
 	return nil
+}
+
+// deadLettersBytes is about how long dead letters are when rendered.
+func deadLettersBytes(letters []queue.DeadLetter) int64 {
+	const members = 384
+	n := len(letters) * members
+	for i := range letters {
+		n += len(letters[i].Value) + len(letters[i].ErrorMessage)
+	}
+	return int64(n)
 }
 
 func appendDeadLetter(dst []byte, d *queue.DeadLetter) []byte {
@@ -177,9 +190,5 @@ func (s *Server) purgeDeadLetters(ctx context.Context, c *call) error {
 		return err
 	}
 	deleted, err := s.cfg.Queue.Purge(ctx, name)
-	if err != nil {
-		return err
-	}
-	c.out = appendJSON(c.out, api.PurgeResult{OK: true, DeletedCount: int64(deleted)})
-	return nil
+	return c.purged(deleted, "dead letters", err)
 }

@@ -96,6 +96,7 @@ func (s *Server) routes() []route {
 		s.atomicRoutes(),
 		s.queueRoutes(),
 		s.watchRoutes(),
+		s.messageRoutes(),
 		s.deadLetterRoutes(),
 		s.operatingRoutes(),
 		s.documentRoutes(),

@@ -52,6 +52,35 @@ type DequeueBatchResult struct {
 	Messages []Message `json:"messages"`
 }
 
+// QueuedMessage is a message as it lies in its queue, looked at without being taken.
+type QueuedMessage struct {
+	ID         string          `json:"id"`
+	Value      json.RawMessage `json:"value"`
+	Attempts   int             `json:"attempts"` // counts a running delivery, too
+	Priority   int             `json:"priority"`
+	EnqueuedAt int64           `json:"enqueuedAt"` // Unix ms by the database's clock
+	ReadyAt    int64           `json:"readyAt"`    // Unix ms: when it became or becomes ready
+	// LockedUntil is when the lock of its delivery ends, in Unix ms; nil unless it
+	// is being processed.
+	LockedUntil *int64 `json:"lockedUntil"`
+}
+
+// QueuedMessages answers GET /queue/messages.
+type QueuedMessages struct {
+	Messages []QueuedMessage `json:"messages"`
+	Cursor   *string         `json:"cursor"` // where to go on; nil at the end
+}
+
+// MessageState is where in its life a message is that is neither done nor dead.
+type MessageState string
+
+// The states of messages.
+const (
+	MessageReady      MessageState = "ready"
+	MessageDelayed    MessageState = "delayed"
+	MessageProcessing MessageState = "processing"
+)
+
 // AckRequest is the body of POST /queue/ack, and without ID of POST
 // /queue/ack/{id}.
 type AckRequest struct {
@@ -122,7 +151,7 @@ type RequeueResult struct {
 	NewID string `json:"newId"`
 }
 
-// PurgeResult answers DELETE /queue/dlq.
+// PurgeResult answers DELETE /queue/dlq, /queue/messages and /queue/messages/{id}.
 type PurgeResult struct {
 	OK           bool  `json:"ok"`
 	DeletedCount int64 `json:"deletedCount"`

@@ -301,6 +301,52 @@ func ExampleClient_Consume() {
 	// undelivered: no address
 }
 
+func ExampleClient_Messages() {
+	c, ctx, stop := exampleClient()
+	defer stop()
+
+	for i, to := range []string{"alice", "bob", "carol"} {
+		if _, err := c.Enqueue(ctx, "mail", to, client.Priority(i)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// What waits, in the order in which it will come.
+	for m, err := range c.Messages(ctx, client.MessageList{Queue: "mail", State: api.MessageReady}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(m.Priority, string(m.Value))
+	}
+	// Output:
+	// 2 "carol"
+	// 1 "bob"
+	// 0 "alice"
+}
+
+func ExampleClient_PurgeMessages() {
+	c, ctx, stop := exampleClient()
+	defer stop()
+
+	for _, delay := range []time.Duration{0, 0, time.Hour} {
+		if _, err := c.Enqueue(ctx, "mail", "hello", client.Delay(delay)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	purged, err := c.PurgeMessages(ctx, "mail", api.MessageDelayed)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("delayed:", purged)
+	purged, err = c.PurgeMessages(ctx, "mail", "") // all that waits
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("ready:", purged)
+	// Output:
+	// delayed: 1
+	// ready: 2
+}
+
 func ExampleClient_Watch() {
 	c, ctx, stop := exampleClient()
 	defer stop()
