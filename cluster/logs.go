@@ -96,8 +96,12 @@ type raftSink struct {
 }
 
 // expectedOfRaft are warnings about what is normal here: a node that waits to be
-// added has no peers yet, and a bootstrapped one votes for itself.
-var expectedOfRaft = []string{"no known peers", "not part of stable configuration", "heartbeat timeout reached"}
+// added has no peers yet, a bootstrapped one votes for itself, and a new follower
+// has nothing of the log, for which the leader then goes back.
+var expectedOfRaft = []string{
+	"no known peers", "not part of stable configuration", "heartbeat timeout reached",
+	"failed to get previous log", "appendEntries rejected, sending older logs",
+}
 
 // Accept implements hclog.SinkAdapter.
 func (s raftSink) Accept(_ string, level hclog.Level, msg string, args ...any) {
@@ -150,6 +154,9 @@ func (s memberlistSink) Write(p []byte) (int, error) {
 	text = strings.TrimPrefix(text, "memberlist: ")
 	if level != "WARN" && level != "ERR" && level != "ERROR" {
 		return len(p), nil
+	}
+	if strings.Contains(text, net.ErrClosed.Error()) {
+		return len(p), nil // this node has closed it itself
 	}
 	for _, st := range strangers {
 		if strings.Contains(strings.ToLower(text), st.text) {

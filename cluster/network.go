@@ -56,13 +56,13 @@ func listenGossip(network Network, addr string) (net.Listener, net.PacketConn, e
 		}
 		_ = tcp.Close()
 	}
-	return nil, nil, fmt.Errorf("%w: gossip-addr %q: %w", ErrInvalidConfig, addr, err)
+	return nil, nil, fmt.Errorf("%w: gossip-addr: cannot listen on %s: %w", ErrInvalidConfig, addr, err)
 }
 
 func listenRaft(network Network, addr string) (net.Listener, error) {
 	l, err := network.Listen(addr)
 	if err != nil {
-		return nil, fmt.Errorf("%w: raft-addr %q: %w", ErrInvalidConfig, addr, err)
+		return nil, fmt.Errorf("%w: raft-addr: cannot listen on %s: %w", ErrInvalidConfig, addr, err)
 	}
 	return l, nil
 }

@@ -14,6 +14,8 @@ import (
 // when a leader has renewed the founding a moment ago.
 var ErrNothingToRecover = errors.New("nothing to recover")
 
+var errNoState = fmt.Errorf("%w: this node has no raft state; start it, and it will join", ErrNothingToRecover)
+
 // Recovery says what Recover has done.
 type Recovery string
 
@@ -41,6 +43,9 @@ func Recover(ctx context.Context, cfg Config) (Recovery, error) {
 	if cfg.Ephemeral {
 		return "", fmt.Errorf("%w: ephemeral nodes found their cluster again by themselves", ErrNothingToRecover)
 	}
+	if _, err := os.Stat(cfg.raftDir()); errors.Is(err, os.ErrNotExist) {
+		return "", errNoState // and none is made
+	}
 	st, err := openStore(cfg)
 	if err != nil {
 		return "", err
@@ -66,7 +71,7 @@ func Recover(ctx context.Context, cfg Config) (Recovery, error) {
 // already the founder of one that is later than this node's.
 func claim(ctx context.Context, cfg Config, st *store) (f Founding, mine bool, err error) {
 	if !st.hasState {
-		return Founding{}, false, fmt.Errorf("%w: this node has no raft state; start it, and it will join", ErrNothingToRecover)
+		return Founding{}, false, errNoState
 	}
 	row, err := cfg.Founder.Found(ctx, st.founding, 0)
 	if err != nil {

@@ -44,7 +44,7 @@ func (o ReadOptions) freshness() sqldb.Freshness {
 func failure(err error) error {
 	switch {
 	case errors.Is(err, sqldb.ErrFuture):
-		return fmt.Errorf("%w: the position is newer than the database", ErrInvalidArgument)
+		return fmt.Errorf("%w: the position is newer than the database: it is of another one, or from before a restore; read without it", ErrInvalidArgument)
 	case errors.Is(err, context.DeadlineExceeded):
 		return ErrTimeout
 	}

@@ -155,7 +155,7 @@ func (t *transaction) detect(ctx context.Context, q sqldb.Querier) error {
 	position := results[0][0]
 	switch {
 	case string(t.req.Snapshot) > position.Text(0):
-		return fmt.Errorf("%w: the snapshot is newer than the database", ErrInvalidArgument)
+		return fmt.Errorf("%w: the snapshot is newer than the database: it is of another one, or from before a restore; read again", ErrInvalidArgument)
 	case string(t.req.Snapshot) < position.Text(1):
 		t.tooOld, t.answer.SnapshotTooOld = true, true
 		return nil

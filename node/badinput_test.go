@@ -20,9 +20,15 @@ const (
 	otherGossipKey = "ZmVkY2JhOTg3NjU0MzIxMA=="
 )
 
-// refused runs a node that is expected to end by itself, and returns what it said
-// last. It must end with 2.
+// refused runs a node that is expected to end by itself with 2, and returns what it
+// said last.
 func refused(t *testing.T, flags ...string) string {
+	t.Helper()
+	return ended(t, 2, flags...)
+}
+
+// ended is refused with another exit code.
+func ended(t *testing.T, want int, flags ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -32,8 +38,8 @@ func refused(t *testing.T, flags ...string) string {
 	if err != nil {
 		t.Fatalf("serve %v did not end: %v; it said\n%s", flags, err, stderr)
 	}
-	if code != 2 {
-		t.Errorf("serve %v: exit code %d, want 2; it said\n%s", flags, code, stderr)
+	if code != want {
+		t.Errorf("serve %v: exit code %d, want %d; it said\n%s", flags, code, want, stderr)
 	}
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
 	return lines[len(lines)-1]
@@ -41,20 +47,11 @@ func refused(t *testing.T, flags ...string) string {
 
 func TestASettingThatCannotWorkIsOneLineAndExit2(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = taken.Close() })
-	port := taken.Addr().String()
 	for _, test := range []struct {
 		name  string
 		flags []string
 		says  []string // all of them, in the last line
 	}{
-		{"the API's port is in use", []string{"--http-addr", port}, []string{"http-addr", port, "in use"}},
-		{"the gossip port is in use", []string{"--gossip-addr", port}, []string{"gossip-addr", port, "in use"}},
-		{"the raft port is in use", []string{"--raft-addr", port}, []string{"raft-addr", port, "in use"}},
 		{"an advertised address that is no IP", []string{"--gossip-advertise", "node-1:7946"}, []string{"gossip-advertise", `"node-1"`, "IP"}},
 		{"the same for raft", []string{"--raft-advertise", "node-1:7947"}, []string{"raft-advertise", `"node-1"`, "IP"}},
 		{"a gossip key of no known length", []string{"--gossip-key", "c2hvcnQ="}, []string{"gossip-key", "16, 24 or 32"}},
@@ -69,6 +66,27 @@ func TestASettingThatCannotWorkIsOneLineAndExit2(t *testing.T) {
 			}
 			if strings.Contains(line, "c2hvcnQ=") {
 				t.Errorf("the key is in the error: %s", line)
+			}
+		})
+	}
+}
+
+// A supervisor that restarts after 1 and not after 2 gets over it.
+func TestAnAddressInUsePassesWithTimeSoItIsExit1(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	for _, setting := range []string{"http-addr", "gossip-addr", "raft-addr"} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			line := ended(t, 1, "--"+setting, taken.Addr().String())
+			for _, part := range []string{"keyval: " + setting + ": cannot listen on " + taken.Addr().String(), "address already in use", "choose another with --" + setting} {
+				if !strings.Contains(line, part) {
+					t.Errorf("got %q, want a line with %q", line, part)
+				}
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 )
 
@@ -30,7 +31,8 @@ func RunDev(ctx context.Context, cfg DevConfig) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var nodes []*Node
 	defer func() {
-		for _, n := range nodes {
+		// The first last: the others have it for a seed.
+		for _, n := range slices.Backward(nodes) {
 			err = errors.Join(err, n.Stop(context.WithoutCancel(ctx)))
 		}
 	}()
@@ -52,9 +54,9 @@ func RunDev(ctx context.Context, cfg DevConfig) (err error) {
 	return firstFailure(ctx, nodes)
 }
 
-// firstFailure waits until a node fails or ctx ends.
-func firstFailure(ctx context.Context, nodes []*Node) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+// firstFailure waits until a node fails, or ctx ends, which is none.
+func firstFailure(told context.Context, nodes []*Node) error {
+	ctx, cancel := context.WithCancelCause(told)
 	defer cancel(nil)
 	for _, n := range nodes {
 		go func() {
@@ -66,10 +68,10 @@ func firstFailure(ctx context.Context, nodes []*Node) error {
 		}()
 	}
 	<-ctx.Done()
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
-		return err
+	if told.Err() != nil {
+		return nil
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // node is the configuration of node i.

@@ -42,6 +42,8 @@ FROM keyval_founding f,keyval_sequence s`
 	foundingWriteSQL = `INSERT OR REPLACE INTO keyval_founding
 SELECT 1,j.value->>0,j.value->>1,j.value->>2,j.value->>3,j.value->>4,j.value->>5,CASE WHEN j.value->>6 THEN 0 ELSE s.time END
 FROM keyval_sequence s,json_each(?1) j WHERE ?2 IS NULL`
+
+	foundingDeleteSQL = `DELETE FROM keyval_founding`
 )
 
 var foundings = &sqldb.Table[foundingRow]{
@@ -58,6 +60,9 @@ var foundings = &sqldb.Table[foundingRow]{
 		return sqldb.Stmt{SQL: foundingGuardSQL, Args: []any{reads[0].Row.fingerprint()}}
 	},
 	Write: func(changes []sqldb.Change[foundingRow]) []sqldb.Stmt {
+		if changes[0].Row == nil {
+			return []sqldb.Stmt{{SQL: foundingDeleteSQL}}
+		}
 		rows := sqldb.NewRows(foundingWriteSQL)
 		for _, c := range changes {
 			f := c.Row
@@ -134,6 +139,18 @@ func (r registry) Replace(ctx context.Context, old, next cluster.Founding) (clus
 		return nil
 	})
 	return now, err
+}
+
+// forget removes the founding: none of its nodes can be there any more. What keeps
+// raft state of it goes on from that, and founds it again.
+func (r registry) forget(ctx context.Context) error {
+	return r.do(ctx, "forget founding", foundings.Ref(theRow), func(tx *sqldb.Tx) error {
+		if foundings.Get(tx, theRow) == nil {
+			return errUnchanged
+		}
+		foundings.Delete(tx, theRow)
+		return nil
+	})
 }
 
 // leaderRow is the epoch and who took it.

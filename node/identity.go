@@ -12,26 +12,34 @@ import (
 // identity is the node's id: the one that was set, the one that the data
 // directory keeps, or a new one.
 func identity(cfg Config) (string, error) {
-	if cfg.NodeID != "" || cfg.Ephemeral {
-		if cfg.NodeID == "" {
-			return uuid.NewString(), nil
-		}
-		return cfg.NodeID, nil
+	if cfg.Ephemeral && cfg.NodeID == "" {
+		return uuid.NewString(), nil
 	}
-	file := filepath.Join(cfg.DataDir, "node-id")
-	kept, err := os.ReadFile(file)
-	if err == nil && strings.TrimSpace(string(kept)) != "" {
-		return strings.TrimSpace(string(kept)), nil
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", badSetting("data-dir", "cannot be read: %v", err)
+	kept, err := keptIdentity(cfg)
+	if kept != "" || err != nil {
+		return kept, err
 	}
 	id := uuid.NewString()
 	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
-		return "", badSetting("data-dir", "cannot be made: %v", err)
+		return "", cannotUse("data-dir", err, "cannot be made: %v", err)
 	}
-	if err := os.WriteFile(file, []byte(id+"\n"), 0o600); err != nil {
-		return "", badSetting("data-dir", "cannot be written: %v", err)
+	if err := os.WriteFile(identityFile(cfg), []byte(id+"\n"), 0o600); err != nil {
+		return "", cannotUse("data-dir", err, "cannot be written: %v", err)
 	}
 	return id, nil
 }
+
+// keptIdentity is the id that was set, or that the data directory keeps; "" if
+// there is none.
+func keptIdentity(cfg Config) (string, error) {
+	if cfg.NodeID != "" {
+		return cfg.NodeID, nil
+	}
+	kept, err := os.ReadFile(identityFile(cfg))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", cannotUse("data-dir", err, "cannot be read: %v", err)
+	}
+	return strings.TrimSpace(string(kept)), nil
+}
+
+func identityFile(cfg Config) string { return filepath.Join(cfg.DataDir, "node-id") }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"syscall"
 
 	"github.com/buntime/keyval/cluster"
 	"github.com/buntime/keyval/httpapi/api"
@@ -88,12 +90,24 @@ func clusterError(err error) error {
 	if err == nil {
 		return nil
 	}
+	if passes(err) {
+		return errors.New(settingText(err))
+	}
 	for _, mend := range []error{cluster.ErrInvalidConfig, cluster.ErrOtherDatabase, cluster.ErrDuplicateNode, cluster.ErrOtherFounding} {
 		if errors.Is(err, mend) {
 			return fmt.Errorf("%w: %w", ErrBadSetting, err)
 		}
 	}
 	return err
+}
+
+// settingText begins with the setting's name.
+func settingText(err error) string {
+	text := strings.TrimPrefix(err.Error(), cluster.ErrInvalidConfig.Error()+": ")
+	if setting, _, _ := strings.Cut(text, ":"); errors.Is(err, syscall.EADDRINUSE) {
+		text += inUse(setting)
+	}
+	return text
 }
 
 // watchCluster ends the node when it can no longer be a member.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,7 +40,8 @@ type Node struct {
 	joined   atomic.Bool // set once cluster may be rung
 	api      *httpapi.Server
 	listener net.Listener
-	server   *http.Server
+	server   *http.Server // nil until something is served
+	door     doorway
 
 	serving  sync.WaitGroup
 	failed   chan error
@@ -57,8 +59,8 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	n := newNode(cfg)
 	for _, step := range []func(context.Context) error{
 		n.identify,
-		n.openDatabase,
-		n.listen, // before the cluster, which tells others the address
+		n.listen,       // before the cluster, which tells others the address
+		n.openDatabase, // which may take long: meanwhile /readyz says so
 		n.openQueue,
 		n.openWatch,
 		n.joinCluster,
@@ -93,20 +95,6 @@ func (n *Node) identify(context.Context) (err error) {
 	return err
 }
 
-// openDatabase opens and migrates it, unless another node of this process
-// has.
-func (n *Node) openDatabase(ctx context.Context) error {
-	if n.db = n.cfg.Database; n.db == nil {
-		db, err := OpenDatabase(ctx, n.cfg)
-		if err != nil {
-			return err
-		}
-		n.db, n.ownsDB = db, true
-	}
-	n.store = kv.New(n.db, kv.Config{MaxValueBytes: int(n.cfg.MaxValueBytes)})
-	return nil
-}
-
 func (n *Node) openQueue(context.Context) (err error) {
 	n.queue, err = queue.New(queue.Config{DB: n.db, Announce: n.announceQueues, Logger: n.log, Registerer: n.cfg.Registerer})
 	return err
@@ -118,52 +106,41 @@ func (n *Node) openWatch(context.Context) error {
 	return nil
 }
 
-// OpenDatabase opens the database of cfg, for nodes that share it in one
-// process.
-func OpenDatabase(ctx context.Context, cfg Config) (*sqldb.DB, error) {
-	db, err := sqldb.Open(ctx, sqldb.Config{
-		PrimaryURL: cfg.LibsqlURL,
-		ReplicaURL: cfg.LibsqlReplicaURL,
-		Token:      cfg.LibsqlToken,
-		MaxPending: cfg.MaxPendingWrites,
-		Logger:     cfg.Logger,
-		Registerer: cfg.Registerer,
-	})
-	switch {
-	case errors.Is(err, sqldb.ErrForeignDatabase), errors.Is(err, sqldb.ErrNewerSchema):
-		return nil, badSetting("libsql-url", "%v", err)
-	case err != nil:
-		return nil, fmt.Errorf("open the database %s: %w", RedactURL(cfg.LibsqlURL), err)
-	}
-	return db, nil
-}
-
 func (n *Node) listen(ctx context.Context) (err error) {
 	n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.HTTPAddr)
-	if err != nil {
-		return badSetting("http-addr", "cannot listen on %s: %v", n.cfg.HTTPAddr, cause(err))
+	if err == nil {
+		return nil
 	}
-	return nil
-}
-
-// cause is the innermost error: the outer ones repeat the address.
-func cause(err error) error {
-	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		err = inner
+	advice := ""
+	if errors.Is(err, syscall.EADDRINUSE) {
+		advice = inUse("http-addr")
 	}
-	return err
+	return cannotUse("http-addr", err, "cannot listen on %s: %v%s", n.cfg.HTTPAddr, cause(err), advice)
 }
 
 // serve begins to answer requests.
-func (n *Node) serve(context.Context) error {
+func (n *Node) serve(context.Context) (err error) {
+	if n.api, err = httpapi.New(n.apiConfig()); err != nil {
+		return err
+	}
+	if err := n.open(n.api); err != nil {
+		return err
+	}
+	n.serving.Go(n.watchCluster)
+	return nil
+}
+
+// open answers requests with handler from now on.
+func (n *Node) open(handler http.Handler) error {
+	n.door.lead(handler)
+	if n.server != nil {
+		return nil // it serves already, and meets the new handler
+	}
 	tls, err := n.cfg.httpTLS()
 	if err != nil {
 		return err
 	}
-	if n.api, err = httpapi.New(n.apiConfig()); err != nil {
-		return err
-	}
-	n.server = httpapi.NewServer(httpapi.ListenConfig{Handler: n.api, TLS: tls, Logger: n.log})
+	n.server = httpapi.NewServer(httpapi.ListenConfig{Handler: &n.door, TLS: tls, Logger: n.log})
 	n.serving.Go(func() {
 		var err error
 		if tls != nil {
@@ -175,12 +152,19 @@ func (n *Node) serve(context.Context) error {
 			n.fail(fmt.Errorf("serve: %w", err))
 		}
 	})
-	n.serving.Go(n.watchCluster)
 	return nil
 }
 
+// A doorway is where requests come in before what they lead to is there.
+type doorway struct{ to atomic.Pointer[http.Handler] }
+
+func (d *doorway) lead(to http.Handler) { d.to.Store(&to) }
+
+func (d *doorway) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*d.to.Load()).ServeHTTP(w, r) }
+
 func (n *Node) announce() {
-	n.log.Info("serving", "node", n.id, "url", n.URL(), "gossip", n.cluster.GossipAddr(), "raft", n.cluster.RaftAddr())
+	n.log.Info("serving", "node", n.id, "url", n.URL(), "gossip", n.cluster.GossipAddr(), "raft", n.cluster.RaftAddr(),
+		"database", RedactURL(n.cfg.LibsqlURL))
 	if n.cfg.Stdout != nil {
 		_, _ = fmt.Fprintf(n.cfg.Stdout, "keyval: serving on %s\n", n.URL())
 	}

@@ -7,10 +7,10 @@ import (
 	"github.com/buntime/keyval/cluster"
 )
 
-// RaiseIncarnation begins a new life of a restored database and returns its
-// number. Positions of earlier lives are refused from then on.
+// RaiseIncarnation begins a new life of a restored database, which must be there,
+// and returns its number. Positions of earlier lives are refused from then on.
 func RaiseIncarnation(ctx context.Context, cfg Config) (incarnation int64, err error) {
-	db, err := OpenDatabase(ctx, cfg)
+	db, err := connect(ctx, cfg, true)
 	if err != nil {
 		return 0, err
 	}
@@ -21,11 +21,14 @@ func RaiseIncarnation(ctx context.Context, cfg Config) (incarnation int64, err e
 // RecoverCluster lets the node of this data directory go on after its cluster
 // has lost the quorum for good, and says what was done: see cluster.Recover.
 func RecoverCluster(ctx context.Context, cfg Config) (done string, err error) {
-	id, err := identity(cfg)
+	id, err := keptIdentity(cfg)
 	if err != nil {
 		return "", err
 	}
-	db, err := OpenDatabase(ctx, cfg)
+	if id == "" {
+		return "", badSetting("data-dir", "%s is no node's; name the directory of the node that is to be recovered", cfg.DataDir)
+	}
+	db, err := connect(ctx, cfg, true)
 	if err != nil {
 		return "", err
 	}

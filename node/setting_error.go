@@ -3,6 +3,8 @@ package node
 import (
 	"errors"
 	"fmt"
+	"net"
+	"syscall"
 )
 
 // ErrBadSetting is wrapped by every error that the operator mends by changing a
@@ -30,4 +32,38 @@ func (e *SettingError) Unwrap() error { return ErrBadSetting }
 
 func badSetting(setting, problem string, args ...any) error {
 	return &SettingError{Setting: setting, Problem: fmt.Sprintf(problem, args...)}
+}
+
+// cannotUse is badSetting, unless the reason passes by itself.
+func cannotUse(setting string, err error, problem string, args ...any) error {
+	bad := badSetting(setting, problem, args...)
+	if passes(err) {
+		return errors.New(bad.Error())
+	}
+	return bad
+}
+
+// passes tells whether what the system says about a setting may be otherwise a
+// moment later: a port that is taken, an address or room that is not there yet.
+func passes(err error) bool {
+	for _, reason := range []error{syscall.EADDRINUSE, syscall.EADDRNOTAVAIL, syscall.ENOSPC, syscall.EMFILE, syscall.ENFILE, syscall.EIO} {
+		if errors.Is(err, reason) {
+			return true
+		}
+	}
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsTemporary
+}
+
+// inUse says what to do about an address that is taken.
+func inUse(setting string) string {
+	return fmt.Sprintf("; stop what uses it, or choose another with --%s", setting)
+}
+
+// cause is the innermost error: the outer ones repeat the address.
+func cause(err error) error {
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	return err
 }

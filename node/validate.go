@@ -78,7 +78,7 @@ func (c Config) validateData() error {
 		return badSetting("default-consistency", "%q is none of %s", c.DefaultConsistency, strings.Join(levels, ", "))
 	}
 	if c.MaxValueBytes < 1 || c.MaxValueBytes > MaxValueBytesLimit {
-		return badSetting("max-value-bytes", "%d is not within 1 and %d", c.MaxValueBytes, MaxValueBytesLimit)
+		return badSetting("max-value-bytes", "%d is not from 1 to %d (4MiB)", c.MaxValueBytes, MaxValueBytesLimit)
 	}
 	if err := checkPositive("cleanup-interval", c.CleanupInterval); err != nil {
 		return err
@@ -246,7 +246,7 @@ func checkOrigin(origin string) error {
 
 func checkPositive(setting string, d time.Duration) error {
 	if d <= 0 {
-		return badSetting(setting, "%v is not above 0", d)
+		return badSetting(setting, "%v is not above 0; use a time such as 30s", d)
 	}
 	return nil
 }

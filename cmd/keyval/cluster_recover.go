@@ -26,9 +26,9 @@ func (c *clusterRecoverCmd) Run(ctx context.Context, from *layers, p process) er
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(p.stdout, map[string]string{
-		"refounded": "the cluster is founded again with this node alone; start it, then run this command on the others",
-		"reset":     "this node's raft state is gone; start it, and it joins the cluster",
-	}[done])
+	_, err = fmt.Fprintf(p.stdout, map[string]string{
+		"refounded": "the cluster on %s is founded again with this node alone; start it, then run this command on the others\n",
+		"reset":     "this node's raft state is gone; start it, and it joins the cluster on %s\n",
+	}[done], node.RedactURL(cfg.LibsqlURL))
 	return err
 }

@@ -24,7 +24,7 @@ func (c *incarnationRaiseCmd) Run(ctx context.Context, from *layers, p process) 
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "incarnation is now %d\n", incarnation)
+	_, err = fmt.Fprintf(p.stdout, "the incarnation of %s is now %d\n", node.RedactURL(cfg.LibsqlURL), incarnation)
 	return err
 }
 

@@ -33,6 +33,11 @@ var (
 	// ErrNewerSchema is returned by Open when a newer version of keyval has
 	// migrated the database.
 	ErrNewerSchema = errors.New("the database was migrated by a newer version of keyval")
+	// ErrNoSchema is returned by Open with Config.MustExist where there is no
+	// database, or one without our tables.
+	ErrNoSchema = errors.New("there is no keyval database")
+	// ErrBadURL is returned by Open for a URL that cannot be used.
+	ErrBadURL = errors.New("the URL cannot be used")
 	// ErrTooLarge is returned when a statement, a value or an answer passes a
 	// limit of the database and cannot be split. Nothing was written.
 	ErrTooLarge = errors.New("too large for the database")

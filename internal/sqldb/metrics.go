@@ -24,9 +24,9 @@ type metrics struct {
 	stale      prometheus.Counter
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+func newMetrics() *metrics {
 	latency := prometheus.ExponentialBuckets(0.0005, 2, 16)
-	m := &metrics{
+	return &metrics{
 		pending: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "keyval_commit_pending_operations", Help: "Operations that wait for a group."}),
 		operations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -55,10 +55,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		stale: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "keyval_replica_stale_reads_total", Help: "Reads that the replica answered too early and the primary again."}),
 	}
+}
+
+// register shows the metrics of a database that is open.
+func (m *metrics) register(r prometheus.Registerer) {
 	if r != nil {
 		r.MustRegister(m.pending, m.operations, m.groupSize, m.groupTime, m.retries, m.lost, m.roundTrips, m.coalesced, m.position, m.lag, m.circuit, m.stale)
 	}
-	return m
 }
 
 func (m *metrics) operation(name string, err error, took time.Duration) {

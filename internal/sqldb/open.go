@@ -34,6 +34,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil keeps them unregistered.
 	Registerer prometheus.Registerer
+	// MustExist makes Open fail with ErrNoSchema where there is no database of
+	// ours, instead of making one.
+	MustExist bool
 }
 
 // A DB is an open database: its primary, its replica and its committer.
@@ -73,11 +76,16 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		cfg.MaxPendingBytes = 64 << 20
 	}
 	tuneTransport()
+	if cfg.MustExist {
+		if err := requireSchema(ctx, cfg); err != nil {
+			return nil, err
+		}
+	}
 	writer, reader, err := openPrimary(cfg)
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{log: cfg.Logger, metrics: newMetrics(cfg.Registerer), writer: writer, ended: make(chan struct{})}
+	db := &DB{log: cfg.Logger, metrics: newMetrics(), writer: writer, ended: make(chan struct{})}
 	db.primary = newSource("primary", reader, nil, db.metrics)
 	if !reader.embedded {
 		db.primary.plain = writer
@@ -96,6 +104,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err := db.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, db.closeEngines())
 	}
+	db.metrics.register(cfg.Registerer) // not before: opening may be tried again
 	return db, nil
 }
 
@@ -169,7 +178,10 @@ func openPrimary(cfg Config) (writer, reader *engine, err error) {
 		return writer, reader, err
 	}
 	if strings.Contains(cfg.PrimaryURL, ":memory:") {
-		return nil, nil, errors.New("an in-memory database would lose every answered write; name a file, like file:keyval.db")
+		return nil, nil, fmt.Errorf("%w: an in-memory database would lose every answered write; name a file, like file:keyval.db", ErrBadURL)
+	}
+	if err := requireFile(cfg.PrimaryURL); err != nil {
+		return nil, nil, err
 	}
 	// FULL makes each group survive a power cut; group commit pays for it.
 	if writer, err = openURL(withPragmas(cfg.PrimaryURL, "journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)"), ""); err != nil {
@@ -213,7 +225,7 @@ func openURL(address, token string) (*engine, error) {
 	}
 	connector, err := libsql.NewConnector(address, options...)
 	if err != nil {
-		return nil, errors.New("the libSQL driver does not accept the URL") // its error would show the URL, and with it a password
+		return nil, fmt.Errorf("%w: the libSQL driver does not accept it", ErrBadURL) // its error would show the URL, and with it a password
 	}
 	return &engine{db: sql.OpenDB(boundedConnector{connector})}, nil
 }
@@ -258,7 +270,7 @@ func urlScheme(address string) (string, error) {
 	case ok && (scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss" || scheme == "libsql" || scheme == "file"):
 		return scheme, nil
 	}
-	return "", errors.New("a libSQL URL begins with http://, https://, libsql:// or file: and a path")
+	return "", fmt.Errorf("%w: it begins with http://, https://, libsql:// or file: and a path", ErrBadURL)
 }
 
 // httpURL is the address for transactions, which need HTTP.
@@ -281,15 +293,17 @@ func wsURL(address string) string {
 }
 
 func withPragmas(address string, pragmas ...string) string {
-	separator := "?"
-	if strings.Contains(address, "?") {
-		separator = "&"
-	}
 	for _, p := range pragmas {
-		address += separator + "_pragma=" + url.QueryEscape(p)
-		separator = "&"
+		address = withQuery(address, "_pragma="+url.QueryEscape(p))
 	}
 	return address
+}
+
+func withQuery(address, parameter string) string {
+	if strings.Contains(address, "?") {
+		return address + "&" + parameter
+	}
+	return address + "?" + parameter
 }
 
 // tuneTransport lets the driver keep its connections: it uses the default

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"syscall"
@@ -210,6 +211,15 @@ func httpStatus(text string) (int, bool) {
 	number, _, ended := strings.Cut(rest, ":")
 	status, err := strconv.Atoi(number)
 	return status, found && ended && err == nil
+}
+
+// RefusesToken tells whether the server did not accept the token, or wants one.
+func RefusesToken(err error) bool {
+	if err == nil {
+		return false
+	}
+	status, ok := httpStatus(err.Error())
+	return ok && (status == http.StatusUnauthorized || status == http.StatusForbidden)
 }
 
 // neverSent tells whether an error means that the request cannot have reached

@@ -1,0 +1,36 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/buntime/keyval/httpapi/api"
+)
+
+// NewWaiting is what a node serves until its database is there: it is alive and not
+// ready, and whatever else is asked of it is to be asked again.
+func NewWaiting(basePath string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(api.HeaderRequestID, requestID(r))
+		route := strings.TrimPrefix(r.URL.Path, basePath)
+		if route == "/healthz" {
+			writeWaiting(w, http.StatusOK, []byte(`{"status":"ok"}`))
+			return
+		}
+		message := "the node waits for its database; nothing was done"
+		if route == "/readyz" {
+			message = "check database failed: the node waits for it, and its log says why"
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		w.Header().Set("Retry-After", retryAfterSeconds)
+		writeWaiting(w, api.Unavailable.Status(), appendJSON(nil, api.ErrorBody{Code: api.Unavailable, Message: message}))
+	})
+}
+
+func writeWaiting(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n'))
+}

@@ -1,0 +1,43 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/buntime/keyval/node"
+	"github.com/buntime/keyval/node/nodetest"
+)
+
+// Nothing is wrong, so nothing is warned of, and being told to stop is no failure.
+func TestADevelopmentClusterStartsAndStopsWithoutAWarning(t *testing.T) {
+	t.Parallel()
+	for _, on := range []string{"embedded", "sqld"} {
+		t.Run(on, func(t *testing.T) {
+			t.Parallel()
+			cfg := nodetest.NodeConfig(t.TempDir())
+			if on == "sqld" {
+				cfg.LibsqlURL = nodetest.MustStartPrimary(t).HTTPURL()
+			}
+			var log journal
+			ctx, cancel := context.WithCancelCause(t.Context())
+			ended := make(chan error, 1)
+			go func() {
+				ended <- node.RunDev(ctx, node.DevConfig{Nodes: 3, Node: cfg, Logger: func(int) *slog.Logger { return log.logger() }})
+			}()
+			// Each follower has met the log that it lacks once it knows the leader.
+			eventually(t, "three nodes know who leads", func() bool { return strings.Count(log.String(), "msg=leader ") >= 3 })
+			cancel(errors.New("received interrupt"))
+			if err := <-ended; err != nil {
+				t.Errorf("got %v, want a clean end", err)
+			}
+			for line := range strings.Lines(log.String()) {
+				if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") {
+					t.Errorf("on a healthy start and stop: %s", line)
+				}
+			}
+		})
+	}
+}
