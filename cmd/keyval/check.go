@@ -25,6 +25,9 @@ func (t nodeTarget) get(ctx context.Context, from *layers, route string) (status
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return 0, nil, from.badSetting("url", "is no URL; use http://HOST:PORT or https://HOST:PORT")
 	}
+	if t.Timeout <= 0 {
+		return 0, nil, from.badSetting("timeout", fmt.Sprintf("%v is not above 0; use a time such as 5s", t.Timeout))
+	}
 	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(route).String(), nil)

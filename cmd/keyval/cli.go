@@ -35,6 +35,7 @@ func newParser(grammar *cli, settings *layers, p process) (*kong.Kong, error) {
 		kong.ValueFormatter(describeFlag),
 		kong.Help(printHelp),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), settings.explain(durationMapper{})),
+		kong.TypeMapper(reflect.TypeFor[byteSize](), settings.explain(sizeMapper{})),
 		kong.KindMapper(reflect.Bool, settings.explainBool()),
 		kong.KindMapper(reflect.Int, settings.explain(numberMapper{})),
 		kong.KindMapper(reflect.Int64, settings.explain(numberMapper{})),

@@ -26,7 +26,7 @@ var examples = map[string]string{
 	"": `Examples:
   keyval serve                                   one node on http://127.0.0.1:8080, data in ./keyval.db
   keyval dev --nodes 3                           three nodes in one process
-  keyval serve --help                            every setting of a node
+  keyval serve --help                            every setting of a node (also: keyval help serve)
 
 Exit codes:
   0  clean end    1  failure at run time    2  bad flag or setting
@@ -75,8 +75,9 @@ Examples:
   keyval cluster status
   keyval cluster status --url http://10.0.0.2:8080
 `,
-	"incarnation raise": `Run it once after the database has been restored from a backup or replaced, while every node is
-stopped. Versionstamps keep growing, and positions in the lost part of the change log are refused.
+	"incarnation raise": `Run it once after the database has been restored from a backup or replaced. Versionstamps keep growing,
+and positions in the lost part of the change log are refused. On a libSQL server nodes may be up: those that
+refuse to write go on without a restart. An embedded database belongs to its node: stop that first.
 
 Examples:
   keyval incarnation raise --libsql-url http://127.0.0.1:8880

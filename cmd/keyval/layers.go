@@ -19,6 +19,8 @@ type layers struct {
 	names     map[string]string // flag name by name in a configuration file
 	file      *settingsFile     // nil until the first question
 	sources   map[string]string // by flag name; none: the command line
+	environ   []string          // what is set, as NAME=value
+	variables []string          // the names of those that are settings, of any command
 }
 
 func newLayers(lookupEnv func(string) (string, bool)) *layers {
@@ -32,6 +34,7 @@ func (l *layers) takeOver(app *kong.Application) {
 	for _, command := range app.Leaves(false) {
 		for _, flag := range command.Flags {
 			flag.Tag.Envs = nil
+			l.variables = append(l.variables, flag.Envs...)
 		}
 		if configFlag(command) == nil {
 			continue
@@ -158,12 +161,14 @@ func (l *layers) validate(cfg node.Config) error {
 	return l.badSetting(bad.Setting, bad.Problem)
 }
 
-// warnings are sentences about the configuration file that an operator should see.
+// warnings are sentences about environment and configuration file that an operator
+// should see.
 func (l *layers) warnings() []string {
+	texts := mistyped(l.environ, l.variables)
 	if l.file == nil {
-		return nil
+		return texts
 	}
-	return l.file.warnings(l.names)
+	return append(texts, l.file.warnings(l.names)...)
 }
 
 // camelCase turns a flag's name into its name in a configuration file.

@@ -137,6 +137,21 @@ func TestDurationsAreGoDurationsOrBareMilliseconds(t *testing.T) {
 	}
 }
 
+func TestSizesAreBytesWithOrWithoutAUnit(t *testing.T) {
+	for text, want := range map[string]int64{
+		"1048576": 1 << 20, "1MiB": 1 << 20, "2 MB": 2_000_000, "512kib": 512 << 10, "3KB": 3000, "7B": 7, "1GiB": 1 << 30,
+	} {
+		if got, err := parseSize(text); err != nil || got != want {
+			t.Errorf("%s: got %d, %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "MiB", "1.5MiB", "1MBB", "1M", "1 x", "9223372036854775807KB"} {
+		if got, err := parseSize(text); err == nil {
+			t.Errorf("%q: got %d, want an error", text, got)
+		}
+	}
+}
+
 func TestABadValueNamesItsSettingAndSource(t *testing.T) {
 	tests := []struct {
 		name            string
@@ -148,7 +163,7 @@ func TestABadValueNamesItsSettingAndSource(t *testing.T) {
 		{"variable", map[string]string{"KEYVAL_CLEANUP_INTERVAL": "x"}, nil, "cleanup-interval", "environment variable KEYVAL_CLEANUP_INTERVAL"},
 		{"file", nil, []string{"--config", "FILE"}, "cleanup-interval", "file FILE"},
 		{"boolean", map[string]string{"KEYVAL_EPHEMERAL": "x"}, nil, "ephemeral", "environment variable KEYVAL_EPHEMERAL"},
-		{"number", map[string]string{"KEYVAL_MAX_VALUE_BYTES": "1MiB"}, nil, "max-value-bytes", "environment variable KEYVAL_MAX_VALUE_BYTES"},
+		{"number", map[string]string{"KEYVAL_MAX_VALUE_BYTES": "1MiBs"}, nil, "max-value-bytes", "environment variable KEYVAL_MAX_VALUE_BYTES"},
 		{"enumeration", map[string]string{"KEYVAL_LOG_LEVEL": "loud"}, nil, "log-level", "environment variable KEYVAL_LOG_LEVEL"},
 		{"relation", map[string]string{"KEYVAL_TLS_CERT": "x"}, nil, "tls-key", "default"},
 		{"no value", nil, []string{"--node-id"}, "node-id", "flag --node-id"},

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -32,6 +33,7 @@ func main() {
 	os.Exit(run(ctx, process{
 		args:      os.Args[1:],
 		lookupEnv: os.LookupEnv,
+		environ:   os.Environ(),
 		stdout:    os.Stdout,
 		stderr:    os.Stderr,
 	}))
@@ -41,6 +43,7 @@ func main() {
 type process struct {
 	args           []string
 	lookupEnv      func(string) (string, bool)
+	environ        []string // all of it, as NAME=value
 	stdout, stderr io.Writer
 }
 
@@ -60,28 +63,42 @@ func run(ctx context.Context, p process) int {
 }
 
 func execute(ctx context.Context, p process) error {
-	if len(p.args) == 0 {
-		p.args = []string{"--help"}
-	}
 	settings := newLayers(p.lookupEnv)
+	settings.environ = p.environ
 	parser, err := newParser(&cli{}, settings, p)
 	if err != nil {
 		return err
 	}
-	parsed, err := parser.Parse(p.args)
+	parsed, err := parser.Parse(usual(p.args))
 	if err != nil {
-		return err
+		return advised(parser.Model, err)
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run(settings, p)
+}
+
+// usual puts what people try first into the words of the grammar.
+func usual(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case args[0] == "--version":
+		return []string{"version"}
+	}
+	return args
 }
 
 // isUsage tells errors that a change of the command line, environment or
 // configuration file mends from those that happened at run time.
 func isUsage(err error) bool {
 	_, isParse := errors.AsType[*kong.ParseError](err)
-	return isParse || errors.Is(err, node.ErrBadSetting)
+	return isParse || errors.Is(err, errUsage) || errors.Is(err, node.ErrBadSetting)
 }
+
+// errUsage is wrapped by what is wrong with a command line.
+var errUsage = errors.New("usage")
 
 func oneLine(err error) string {
 	text := err.Error()
@@ -89,6 +106,7 @@ func oneLine(err error) string {
 	if setting, ok := errors.AsType[*node.SettingError](err); ok {
 		text = setting.Error()
 	}
+	text = strings.TrimPrefix(text, errUsage.Error()+": ")
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,6 +79,37 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// byteSize is a number of bytes, which may be written with a unit.
+type byteSize int64
+
+// sizeMapper reads a number of bytes, bare or with a unit.
+type sizeMapper struct{}
+
+func (sizeMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	text, err := popText(ctx)
+	if err != nil {
+		return err
+	}
+	n, err := parseSize(text)
+	if err != nil {
+		return err
+	}
+	target.SetInt(n)
+	return nil
+}
+
+var sizeUnits = map[string]int64{"": 1, "B": 1, "KB": 1000, "MB": 1e6, "GB": 1e9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+
+func parseSize(text string) (int64, error) {
+	digits := strings.TrimRight(text, "BKMGIbkmgi ")
+	unit, known := sizeUnits[strings.ToUpper(strings.TrimSpace(text[len(digits):]))]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || !known || n*unit/unit != n {
+		return 0, fmt.Errorf("%q is no size; use a number of bytes, or one with a unit such as 512KiB or 2MB", text)
+	}
+	return n * unit, nil
+}
+
 // numberMapper reads a decimal integer.
 type numberMapper struct{}
 
@@ -126,8 +158,14 @@ func (boolMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
+// negative is a number that the scanner takes for a flag.
+var negative = regexp.MustCompile(`^-[0-9]`)
+
 func popText(ctx *kong.DecodeContext) (string, error) {
 	var text string
+	if next := fmt.Sprint(ctx.Scan.Peek().Value); !ctx.Scan.Peek().IsValue() && negative.MatchString(next) {
+		return "", fmt.Errorf("%q is negative; use a value above 0", next)
+	}
 	if err := ctx.Scan.PopValueInto("value", &text); err != nil {
 		// Not kong's message: it quotes what it found instead.
 		return "", fmt.Errorf("needs a value; write --%s=VALUE", ctx.Value.Name)

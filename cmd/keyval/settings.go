@@ -56,7 +56,7 @@ type databaseSettings struct {
 
 type dataSettings struct {
 	DefaultConsistency string        `env:"KEYVAL_DEFAULT_CONSISTENCY" default:"session" enum:"session,strong,eventual" placeholder:"LEVEL" help:"What a read under / gets when it does not ask: session, strong or eventual."`
-	MaxValueBytes      int64         `env:"KEYVAL_MAX_VALUE_BYTES" default:"1048576" placeholder:"N" help:"Largest value, in bytes of JSON, up to 4194304."`
+	MaxValueBytes      byteSize      `env:"KEYVAL_MAX_VALUE_BYTES" default:"1048576" placeholder:"SIZE" help:"Largest value, in bytes of JSON or with a unit such as 512KiB or 2MB; from 1 to 4MiB."`
 	CleanupInterval    time.Duration `env:"KEYVAL_CLEANUP_INTERVAL" default:"60s" placeholder:"TIME" help:"Time between two sweeps of expired entries and locks."`
 	ChangelogRetention time.Duration `env:"KEYVAL_CHANGELOG_RETENTION" default:"1h" placeholder:"TIME" help:"How long a change can still be resumed from."`
 	ChangelogMaxRows   int64         `env:"KEYVAL_CHANGELOG_MAX_ROWS" default:"1000000" placeholder:"N" help:"The change log's hard limit; it wins over the retention."`
@@ -121,7 +121,7 @@ func (s databaseSettings) apply(cfg *node.Config) {
 
 func (s dataSettings) apply(cfg *node.Config) {
 	cfg.DefaultConsistency = s.DefaultConsistency
-	cfg.MaxValueBytes = s.MaxValueBytes
+	cfg.MaxValueBytes = int64(s.MaxValueBytes)
 	cfg.CleanupInterval = s.CleanupInterval
 	cfg.ChangelogRetention, cfg.ChangelogMaxRows = s.ChangelogRetention, s.ChangelogMaxRows
 }

@@ -156,9 +156,14 @@ func (f *settingsFile) warnings(known map[string]string) []string {
 		texts = append(texts, fmt.Sprintf("%s has plugins, but no %s among them", f.path, seedPlugin))
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.members)) {
-		if _, ok := known[name]; !ok {
-			texts = append(texts, fmt.Sprintf("%s sets %q, which is no setting; it is ignored", f.path, name))
+		if _, ok := known[name]; ok {
+			continue
 		}
+		text := fmt.Sprintf("%s sets %q, which is no setting; it is ignored", f.path, name)
+		if meant := nearest(name, slices.Collect(maps.Keys(known))); meant != "" {
+			text += fmt.Sprintf("; did you mean %q?", meant)
+		}
+		texts = append(texts, text)
 	}
 	return texts
 }
