@@ -12,9 +12,10 @@ import (
 //
 //	sh              run by bash, from the project's root; it must succeed
 //	sh background   started, and ended when the page has been run
+//	sh instead      the same, in place of what was started before
 //	sh skip         not run
 //	json, text      what the sh block before it prints
-//	go              a whole program that must compile
+//	go              a whole program, started as sh background is
 //	go skip, …      not tested, nor is any other language
 type block struct {
 	line     int // of the opening fence, from 1

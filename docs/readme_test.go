@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,9 +23,6 @@ import (
 const (
 	root   = ".."
 	readme = "../README.md"
-	// servesOn is where a node serves by default, and where the examples find it.
-	// Here each gets a port of its own.
-	servesOn = "127.0.0.1:8080"
 )
 
 func mustReadBlocks(t *testing.T, file string) []block {
@@ -40,7 +39,7 @@ func mustReadBlocks(t *testing.T, file string) []block {
 }
 
 // TestTheReadmesCommandsDoWhatItSays runs the page from top to bottom, as a reader
-// would who pastes one block after the other.
+// would who pastes one block after the other, all in one directory.
 func TestTheReadmesCommandsDoWhatItSays(t *testing.T) {
 	t.Parallel()
 	page := newPage(t)
@@ -55,9 +54,20 @@ func TestTheReadmesCommandsDoWhatItSays(t *testing.T) {
 		case b.is("sh", "background"):
 			page.start(t, where, b.text)
 			ran++
+		case b.is("sh", "instead"):
+			page.interrupt(t)
+			page.start(t, where, b.text)
+			page.awaitLeader(t)
+			ran++
+		case b.is("go"):
+			page.startProgram(t, where, b.text)
+			ran++
 		case b.is("json"), b.is("text"):
 			if got, want := normal(printed), normal(b.text); got != want {
 				t.Errorf("%s: it prints\n%s\nwant\n%s", where, got, want)
+			}
+			if lines := strings.Count(strings.TrimSpace(b.text), "\n"); strings.Count(strings.TrimSpace(printed), "\n") != lines {
+				t.Errorf("%s: it prints\n%s\nwant %d lines", where, printed, lines+1)
 			}
 		case b.is("sh", "skip"), b.language != "sh":
 		default:
@@ -70,39 +80,18 @@ func TestTheReadmesCommandsDoWhatItSays(t *testing.T) {
 	if ran == 0 {
 		t.Error("README.md shows no command")
 	}
+	page.await(t, "the worker prints the mail that was enqueued after it", func() bool {
+		return strings.Contains(page.worker.Logs(), "bob@example.com") && !strings.Contains(page.worker.Logs(), "alice@example.com")
+	})
 }
 
-// TestTheReadmesProgramsCompile builds every go block.
-func TestTheReadmesProgramsCompile(t *testing.T) {
-	t.Parallel()
-	for _, b := range mustReadBlocks(t, readme) {
-		if !b.is("go") {
-			continue
-		}
-		// In the module, so that it can import it; git ignores bin, and a leading _
-		// keeps it out of ./...
-		if err := os.MkdirAll(filepath.Join(root, "bin"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		dir, err := os.MkdirTemp(filepath.Join(root, "bin"), "_readme-*") //nolint:usetesting // t.TempDir is outside of the module
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = os.RemoveAll(dir) })
-		file := filepath.Join(dir, "main.go")
-		if err := os.WriteFile(file, []byte(b.text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if output, err := exec.Command("go", "vet", file).CombinedOutput(); err != nil {
-			t.Errorf("README.md:%d: %v\n%s", b.line, err, output)
-		}
-	}
-}
-
-// page is one reader: a place for data, and a port where the node serves.
+// page is one reader: a place for data, and an address of the machine's own on which
+// the ports of the examples are free.
 type page struct {
-	addr string
-	env  []string
+	host    string
+	env     []string
+	running []*nodetest.Process
+	worker  *nodetest.Process
 }
 
 func newPage(t *testing.T) *page {
@@ -111,21 +100,136 @@ func newPage(t *testing.T) *page {
 	if err := os.WriteFile(filepath.Join(data, ".curlrc"), []byte("fail-with-body\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &page{addr: nodetest.MustReserveAddr(t)}
+	p := &page{host: mustFindHost(t, 7946, 7947, 8080, 8081, 8082)}
 	p.env = []string{
 		"CURL_HOME=" + data,
-		"KEYVAL_HTTP_ADDR=" + p.addr,
-		"KEYVAL_GOSSIP_ADDR=" + nodetest.MustReserveAddr(t),
-		"KEYVAL_RAFT_ADDR=" + nodetest.MustReserveAddr(t),
+		"KEYVAL_HTTP_ADDR=" + p.host + ":8080",
+		"KEYVAL_GOSSIP_ADDR=" + p.host + ":7946",
+		"KEYVAL_RAFT_ADDR=" + p.host + ":7947",
 		"KEYVAL_DATA_DIR=" + filepath.Join(data, "node"),
 		"LIBSQL_URL=file:" + filepath.Join(data, "keyval.db"),
 	}
 	return p
 }
 
+// mustFindHost is a loopback address on which all these ports are free. There are
+// 16 million: whoever else looks for one hardly ever takes the same.
+func mustFindHost(t *testing.T, ports ...int) string {
+	t.Helper()
+	for range 100 {
+		host := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
+		if free(host, ports) {
+			return host
+		}
+	}
+	t.Skip("no loopback address but 127.0.0.1 on this machine")
+	return ""
+}
+
+func free(host string, ports []int) bool {
+	for _, port := range ports {
+		l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", host, port))
+		if err != nil {
+			return false
+		}
+		_ = l.Close()
+	}
+	return true
+}
+
+// here puts the page's address in place of the examples'.
+func (p *page) here(text string) string {
+	return strings.NewReplacer("127.0.0.1:80", p.host+":80", "localhost:80", p.host+":80").Replace(text)
+}
+
 func (p *page) command(script string) nodetest.Command {
-	script = strings.NewReplacer(servesOn, p.addr, "localhost:8080", p.addr).Replace(script)
-	return nodetest.Command{Path: "/bin/bash", Args: []string{"-euo", "pipefail", "-c", script}, Env: p.env, Dir: root}
+	return nodetest.Command{Path: "/bin/bash", Args: []string{"-euo", "pipefail", "-c", p.here(script)}, Env: p.env, Dir: root}
+}
+
+// launch starts a command that ends with the page.
+func (p *page) launch(t *testing.T, where string, c nodetest.Command) *nodetest.Process {
+	t.Helper()
+	process := nodetest.NewProcess(c)
+	if err := process.Start(); err != nil {
+		t.Fatalf("%s: %v", where, err)
+	}
+	t.Cleanup(func() { _ = process.Close() })
+	p.running = append(p.running, process)
+	return process
+}
+
+// interrupt ends what was started, as Ctrl-C does.
+func (p *page) interrupt(t *testing.T) {
+	t.Helper()
+	for _, process := range p.running {
+		if err := process.Close(); err != nil {
+			t.Errorf("%v\n%s", err, process.Logs())
+		}
+	}
+	p.running = nil
+	p.await(t, "nobody listens any more", func() bool { return free(p.host, []int{7946, 7947, 8080}) })
+}
+
+func (p *page) awaitLeader(t *testing.T) {
+	t.Helper()
+	p.await(t, "one of the nodes leads", func() bool {
+		response, err := http.Get("http://" + p.host + ":8081/cluster")
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		var cluster struct{ Leader *struct{ ID string } }
+		return json.NewDecoder(response.Body).Decode(&cluster) == nil && cluster.Leader != nil
+	})
+}
+
+func (p *page) await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within two minutes: %s", what)
+		}
+	}
+}
+
+// startProgram builds and starts a Go program.
+func (p *page) startProgram(t *testing.T, where, text string) {
+	t.Helper()
+	p.worker = p.launch(t, where, nodetest.Command{Path: mustBuild(t, where, p.here(text)), Env: p.env})
+}
+
+// TestTheGuidesProgramsCompile builds every go block of the pages that show whole
+// programs.
+func TestTheGuidesProgramsCompile(t *testing.T) {
+	t.Parallel()
+	for _, b := range mustReadBlocks(t, "queues.md") {
+		if b.is("go") {
+			mustBuild(t, fmt.Sprintf("queues.md:%d", b.line), b.text)
+		}
+	}
+}
+
+// mustBuild compiles a Go program.
+func mustBuild(t *testing.T, where, text string) string {
+	t.Helper()
+	// In the module, so that it can import it; git ignores bin, and a leading _
+	// keeps it out of ./...
+	if err := os.MkdirAll(filepath.Join(root, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(filepath.Join(root, "bin"), "_readme-*") //nolint:usetesting // t.TempDir is outside of the module
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	file, binary := filepath.Join(dir, "main.go"), filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := exec.Command("go", "build", "-o", binary, file).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", where, err, output)
+	}
+	return binary
 }
 
 // run runs a block to its end and returns what it printed.
@@ -147,16 +251,12 @@ func (p *page) run(t *testing.T, where, script string) string {
 // start starts a block that serves, and returns when the node is ready.
 func (p *page) start(t *testing.T, where, script string) {
 	t.Helper()
-	process := nodetest.NewProcess(p.command(script))
-	if err := process.Start(); err != nil {
-		t.Fatalf("%s: %v", where, err)
-	}
-	t.Cleanup(func() { _ = process.Close() })
+	process := p.launch(t, where, p.command(script))
 	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	// It builds the program first.
 	deadline := time.Now().Add(8 * time.Minute)
 	for {
-		response, err := client.Get("http://" + p.addr + "/readyz")
+		response, err := client.Get("http://" + p.host + ":8080/readyz")
 		if err == nil {
 			_ = response.Body.Close()
 			if response.StatusCode == http.StatusOK {

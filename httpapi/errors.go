@@ -134,7 +134,7 @@ var errNoRoute = &routeError{}
 
 type routeError struct{}
 
-func (*routeError) Error() string { return "there is no such route" }
+func (*routeError) Error() string { return "there is no such route; GET /docs shows them all" }
 func (*routeError) Unwrap() error { return kv.ErrNotFound }
 
 // methodNotAllowed answers where the path has routes of other methods only.

@@ -16,6 +16,17 @@ import (
 func (s *Server) documentRoutes() []route {
 	return []route{
 		{
+			method: http.MethodGet, pattern: "/", op: "root", tag: "operating", scope: open,
+			summary: "Where to go on",
+			answers: []answerSpec{{status: 200, doc: "The paths of the page to try the API and of this document.", schema: object(members{
+				"name": text("keyval"), "docs": text(""), "openapi": text(""),
+			}, "name", "docs", "openapi")}},
+			serve: func(_ context.Context, c *call) error {
+				c.out = appendJSON(c.out, map[string]string{"name": "keyval", "docs": c.dialect.base + "/docs", "openapi": c.dialect.base + "/openapi.json"})
+				return nil
+			},
+		},
+		{
 			method: http.MethodGet, pattern: "/openapi.json", op: "openapi", tag: "operating", scope: open,
 			summary: "This document",
 			answers: []answerSpec{{status: 200, doc: "OpenAPI 3.1.", schema: &schema{Type: "object"}}},

@@ -67,6 +67,7 @@ func TestRequestsAndAnswersAreAsTheDocumentSays(t *testing.T) {
 		{"POST", "/transaction", `{"snapshot":"00000000000000000000"}`},
 		{"DELETE", "/keys?prefix=none", ""},
 		{"POST", "/keys/delete-batch", `{"keys":[["none"]],"exact":true}`},
+		{"GET", "/", ""},
 		{"GET", "/healthz", ""},
 		{"GET", "/readyz", ""},
 		{"GET", "/metrics", ""},

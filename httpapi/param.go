@@ -46,7 +46,7 @@ func (r *route) parseQuery(raw string) (query, error) {
 	for name, given := range values {
 		p := r.queryParam(name)
 		if p == nil {
-			return nil, invalidArgument("unknown query parameter %q", name)
+			return nil, r.unknownParam(name)
 		}
 		if len(given) > 1 && !p.repeated {
 			return nil, invalidArgument("query parameter %q is given %d times", name, len(given))
@@ -62,6 +62,13 @@ func (r *route) queryParam(name string) *param {
 		}
 	}
 	return nil
+}
+
+func (r *route) unknownParam(name string) error {
+	if other, ok := r.elsewhere[name]; ok {
+		return invalidArgument("unknown query parameter %q; %s takes it", name, other)
+	}
+	return invalidArgument("unknown query parameter %q", name)
 }
 
 // invalidArgument is an error that wraps kv.ErrInvalidArgument.

@@ -181,7 +181,7 @@ var refusals = []refusal{
 	{"a filter of deletes", "POST", "/keys/delete-batch", `{"keys":[["kept"]],"where":{}}`, nil, api.InvalidArgument, "where is not available"},
 
 	// Routes.
-	{"no such route", "GET", "/nothing", "", nil, api.NotFound, "route"},
+	{"no such route", "GET", "/nothing", "", nil, api.NotFound, "/docs shows them all"},
 	{"no such route below the base path", "GET", basePath + "/nothing", "", nil, api.NotFound, "route"},
 	{"no search yet", "GET", "/search?prefix=a&query=b", "", nil, api.NotFound, "route"},
 	{"no such entry", "GET", "/keys/missing", "", nil, api.NotFound, "entry"},

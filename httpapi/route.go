@@ -39,6 +39,9 @@ type route struct {
 	// path are the parameters within the template, query those after the question
 	// mark (any other is refused by name), header those in headers.
 	path, query, header []param
+	// elsewhere are parameters that one might look for here, each with the route
+	// that takes it.
+	elsewhere map[string]string
 	// body is the request's; nil for none, which is then not read.
 	body *bodySpec
 	// answers are those that are no errors.

@@ -49,6 +49,11 @@ func (p keysParam) params() []param {
 	}
 }
 
+// takenBy says which route takes these parameters.
+func (p keysParam) takenBy(route string) map[string]string {
+	return map[string]string{p.list: route, p.single: route}
+}
+
 // get returns all keys in the order in which they are given, lists first.
 func (p keysParam) get(q query) ([]kv.Key, error) {
 	var keys []kv.Key
@@ -109,6 +114,7 @@ func (s *Server) watchRoutes() []route {
 	keys, prefixes := stream, stream
 	keys.pattern, keys.op, keys.summary, keys.serve = "/watch", "watch", "Follow keys", s.watchKeys
 	keys.query = append(watchKeys.params(), initialParam.param(), sinceParam, consistencyParam.param())
+	keys.elsewhere, prefixes.elsewhere = watchPrefixes.takenBy("/watch/prefix"), watchKeys.takenBy("/watch")
 	prefixes.pattern, prefixes.op, prefixes.summary, prefixes.serve = "/watch/prefix", "watch_prefix", "Follow everything at or below prefixes", s.watchPrefix
 	prefixes.query = append(watchPrefixes.params(), initialParam.param(), sinceParam, consistencyParam.param(), limitParam.param())
 	return append([]route{keys, prefixes}, s.watchPollRoutes()...)

@@ -30,6 +30,7 @@ func (s *Server) watchPollRoutes() []route {
 	keys, prefixes := poll, poll
 	keys.pattern, keys.op, keys.summary, keys.serve = "/watch/poll", "watch_poll", "Ask what has changed of keys", s.pollKeys
 	keys.query = append(watchKeys.params(), keyVersionsParam.param(), sinceParam, pollWaitParam.param(), consistencyParam.param())
+	keys.elsewhere, prefixes.elsewhere = watchPrefixes.takenBy("/watch/prefix/poll"), watchKeys.takenBy("/watch/poll")
 	keys.answers = []answerSpec{{status: 200, doc: "The entries that have changed, and the versionstamps of all keys in the order of the request.", headers: []param{versionstampAnswer}, schema: object(members{
 		"entries": array(ref("Entry")), "versionstamps": array(text("Empty for a missing key.")),
 	}, "entries", "versionstamps")}}
