@@ -145,3 +145,34 @@ func TestALoneSurrogateIsInNoKeyAndNoName(t *testing.T) {
 		t.Run(r.name, func(t *testing.T) { r.check(t, f.do(r.method, r.target, r.body)) })
 	}
 }
+
+func TestBytesThatAreNoTextAreNeverABug(t *testing.T) {
+	wholeOnEachDatabase(t, func(t *testing.T, f *fixture, _ *client.Client) {
+		f.must("POST", "/queue/enqueue", `{"value":1}`)
+		m := f.take("")
+		for _, r := range []struct{ method, target, body, header string }{
+			{"POST", "/queue/ack/%ff", "", ""},
+			{"POST", "/queue/nack/%00", "", ""},
+			{"POST", "/queue/ack/" + m.ID + "?receipt=%ff", "", ""},
+			{"POST", "/queue/extend/" + m.ID + "?receipt=%00", `{}`, ""},
+			{"GET", "/queue/dlq/%ff%00", "", ""},
+			{"POST", "/queue/dlq/%ff/requeue", "", ""},
+			{"DELETE", "/queue/dlq/100%25", "", ""},
+			{"GET", "/queue/dlq?cursor=%ff", "", ""},
+			{"GET", "/queue/stats?queue=%ff", "", ""},
+			{"GET", "/keys/paginate?cursor=%ff", "", ""},
+			{"GET", "/watch/poll?keys=a&versionstamps=%ff", "", ""},
+			{"PUT", "/keys/a", "1", "Idempotency-Key: \xff\xc3"},
+			{"PUT", "/keys/a", "1", "If-Match: \"\xff\""},
+			{"GET", "/keys/a", "", "Keyval-Min-Versionstamp: \xff"},
+		} {
+			var headers []string
+			if r.header != "" {
+				headers = append(headers, r.header)
+			}
+			if got := f.do(r.method, r.target, r.body, headers...); got.status >= 500 {
+				t.Errorf("%s %s %q: got %d %s", r.method, r.target, r.header, got.status, got.body)
+			}
+		}
+	})
+}

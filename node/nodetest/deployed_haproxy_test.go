@@ -281,6 +281,27 @@ func streamThroughTimeouts(t *testing.T) (longest time.Duration, err error) {
 	return longest, nil
 }
 
+func TestTheBalancerLogsThePathWithoutItsQuery(t *testing.T) {
+	t.Parallel()
+	config, err := os.ReadFile(shippedConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := newCountingNode(t, "node").addr
+	balancer := nodetest.MustStartHAProxy(t, nodetest.HAProxyConfig{
+		Config: string(config),
+		Listen: []string{"KEYVAL_LISTEN", "KEYVAL_STATS"},
+		Env:    []string{"KEYVAL_NODE_1=" + node, "KEYVAL_NODE_2=" + node, "KEYVAL_NODE_3=" + node},
+	})
+	ask(t, http.MethodGet, balancer.URL("KEYVAL_LISTEN")+"/queue/ack/a%2Fb?receipt=s3cret")
+	if err := balancer.Close(); err != nil { // then all of its log is there
+		t.Fatal(err)
+	}
+	if got := balancer.Logs(); !strings.Contains(got, `"GET /queue/ack/a%2Fb HTTP/1.1"`) || strings.Contains(got, "s3cret") {
+		t.Errorf("the log is %s", got)
+	}
+}
+
 func TestTheBalancerShowsItsMetrics(t *testing.T) {
 	t.Parallel()
 	config, err := os.ReadFile(shippedConfig)
