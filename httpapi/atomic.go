@@ -32,12 +32,12 @@ var mutationTypes = map[string]kv.MutationType{
 var (
 	checkMembers = members{
 		"key":          ref("Key"),
-		"versionstamp": ref("VersionstampOrNull"),
+		"versionstamp": versionstampOrNull,
 	}
 	mutationMembers = members{
 		"type":      {Type: "string", Enum: []any{"set", "delete", "sum", "min", "max", "append", "prepend"}},
 		"key":       ref("SetKey"),
-		"value":     {Description: "Any JSON for `set`, where `{\"$now\":true}` becomes the transaction's time in ms; an integer (number, numeric string or bigint) for `sum`, `min`, `max`; an array for `append` and `prepend`; none for `delete`."},
+		"value":     anyJSON("Any JSON for `set`, where `{\"$now\":true}` becomes the transaction's time in ms; an integer (number, numeric string or bigint) for `sum`, `min`, `max`; an array for `append` and `prepend`; none for `delete`."),
 		"expireIn":  expireInParam.param().schema,
 		"expiresIn": expiresInParam.param().schema,
 	}
@@ -124,12 +124,7 @@ func appendCommitted(dst []byte, v kv.Versionstamp, part *queue.Part) []byte {
 // without one.
 func (s *Server) decodeAtomic(body []byte, dialect *dialect) (kv.AtomicRequest, *queue.Part, error) {
 	a := atomicDecoder{maxValueBytes: s.cfg.MaxValueBytes, dialect: dialect}
-	err := decodeObject(body, func(d *decoder, name string) error {
-		if done, err := a.member(d, name); done || err != nil {
-			return err
-		}
-		return d.unknown()
-	})
+	err := decodeObject(body, atomicMembers, a.member)
 	if err != nil {
 		return a.req, nil, err
 	}
@@ -162,31 +157,29 @@ type atomicDecoder struct {
 	messages      []queue.Enqueue
 }
 
-// member reads a member of the body if it is one of those in common.
-func (a *atomicDecoder) member(d *decoder, name string) (done bool, err error) {
+// member reads one of those members.
+func (a *atomicDecoder) member(d *decoder, name string) (err error) {
 	switch name {
 	case "checks":
-		return true, d.array(maxChecks, func() error { return a.check(d) })
+		err = d.array(maxChecks, func() error { return a.check(d) })
 	case "mutations":
-		return true, d.array(maxMutations, func() error { return a.mutation(d) })
+		err = d.array(maxMutations, func() error { return a.mutation(d) })
 	case "enqueue":
-		return true, d.array(maxMutations, func() error { return a.enqueue(d) })
+		err = d.array(maxMutations, func() error { return a.enqueue(d) })
 	}
-	return false, nil
+	return err
 }
 
 func (a *atomicDecoder) check(d *decoder) error {
 	var check kv.Check
 	var hasVersionstamp bool
-	err := d.object(func(name string) (err error) {
+	err := d.object(checkMembers, func(name string) (err error) {
 		switch name {
 		case "key":
 			check.Key, err = d.key()
 		case "versionstamp":
 			hasVersionstamp = true
 			check.Versionstamp, err = d.checkedVersionstamp(a.dialect)
-		default:
-			err = d.unknown()
 		}
 		return err
 	})

@@ -2,10 +2,12 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -69,6 +71,9 @@ func (c *call) body() ([]byte, error) {
 	if c.hasRead {
 		return c.raw, nil
 	}
+	if err := c.checkEncoding(); err != nil {
+		return nil, err
+	}
 	limit := c.route.body.maxBytes
 	if c.r.ContentLength > limit {
 		return nil, bodyTooLarge(limit)
@@ -80,6 +85,23 @@ func (c *call) body() ([]byte, error) {
 	c.raw, c.hasRead = raw, true
 	return raw, nil
 }
+
+// checkEncoding refuses a body that is compressed: stored as it is, it would be no
+// JSON, and unpacked it could be a million times as long.
+func (c *call) checkEncoding() error {
+	for _, line := range c.r.Header["Content-Encoding"] {
+		for coding := range strings.SplitSeq(line, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				c.setHeader("Accept-Encoding", "identity") // RFC 9110, 15.5.16
+				return errEncoded
+			}
+		}
+	}
+	return nil
+}
+
+// errEncoded refuses a body in another encoding than identity.
+var errEncoded = errors.New("the body has a Content-Encoding; send it as it is, without one")
 
 // readBody believes an announced length only as far as it would cost nothing if it
 // were a lie.

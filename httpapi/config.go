@@ -47,6 +47,11 @@ type Config struct {
 	// CORSOrigins are the origins, such as https://app.example, whose pages may
 	// call the API; "*" for any. Empty: same origin only.
 	CORSOrigins []string
+	// Loopback says that the listener has a loopback address: then a request whose
+	// Host is no loopback name is refused, unless AllowedHosts has its name. Such a
+	// request comes from a page whose name an attacker has pointed here.
+	Loopback     bool
+	AllowedHosts []string
 
 	// Logger takes one record for each failure of ours. Nil: they are dropped.
 	Logger *slog.Logger

@@ -8,19 +8,24 @@ var consistencyParam = textParam{
 }
 
 // readOptions are those of the query and the headers.
-func (c *call) readOptions() (kv.ReadOptions, error) {
-	name, _ := c.query.text(consistencyParam.name)
-	return c.readOptionsFor(name)
-}
+func (c *call) readOptions() (kv.ReadOptions, error) { return c.readOptionsFor("") }
 
-// readOptionsFor are those of a body that names a consistency; "" for the default.
-func (c *call) readOptionsFor(name string) (kv.ReadOptions, error) {
+// readOptionsFor are those of a request whose body names a consistency; "" if it
+// does not.
+func (c *call) readOptionsFor(inBody string) (kv.ReadOptions, error) {
 	opts := kv.ReadOptions{Consistency: c.server.cfg.DefaultConsistency}
 	if c.dialect.original {
 		opts.Consistency = kv.Strong
 	}
+	name, given := c.query.text(consistencyParam.name)
+	if given && inBody != "" && name != inBody {
+		return opts, invalidArgument("the body has another consistency than the query")
+	}
+	if !given {
+		name = inBody
+	}
 	var err error
-	if name != "" {
+	if given || name != "" {
 		if opts.Consistency, err = kv.ParseConsistency(name); err != nil {
 			return opts, err
 		}

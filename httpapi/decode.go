@@ -22,10 +22,10 @@ type decoder struct {
 	json *jsontext.Decoder
 }
 
-// decodeObject decodes a body that is one object. For each member it calls field,
-// which reads the member's value with one of the decoder's methods, or returns
-// d.unknown(name).
-func decodeObject(body []byte, field func(d *decoder, name string) error) error {
+// decodeObject decodes a body that is one object of known members. For each that
+// is there it calls field, which reads the member's value with one of the decoder's
+// methods.
+func decodeObject(body []byte, known members, field func(d *decoder, name string) error) error {
 	if err := kv.CheckUTF8(body); err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func decodeObject(body []byte, field func(d *decoder, name string) error) error 
 	// values are kept as they are; object and text refuse them in what is ours.
 	d := &decoder{body: body, json: jsontext.NewDecoder(bytes.NewBuffer(body),
 		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
-	if err := d.object(func(name string) error { return field(d, name) }); err != nil {
+	if err := d.object(known, func(name string) error { return field(d, name) }); err != nil {
 		return err
 	}
 	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
@@ -42,13 +42,14 @@ func decodeObject(body []byte, field func(d *decoder, name string) error) error 
 	return nil
 }
 
-// object reads an object and calls field for each member.
-func (d *decoder) object(field func(name string) error) error {
+// object reads an object and calls field for each member that is there: one that is
+// null is not, unless null is a value for it.
+func (d *decoder) object(known members, field func(name string) error) error {
 	if err := d.open('{', "an object"); err != nil {
 		return err
 	}
-	var known [16]string
-	seen := known[:0]
+	var few [16]string
+	seen := few[:0]
 	for d.json.PeekKind() == '"' {
 		token, err := d.json.ReadToken()
 		if err != nil {
@@ -59,6 +60,13 @@ func (d *decoder) object(field func(name string) error) error {
 			return invalidArgument("%s is given twice", d.where())
 		}
 		seen = append(seen, name)
+		described := known[name]
+		if described == nil {
+			return d.unknown()
+		}
+		if !described.takesNull() && d.null() {
+			continue
+		}
 		if err := field(name); err != nil {
 			return err
 		}
@@ -275,6 +283,16 @@ func pointerPath(p jsontext.Pointer) string {
 		return "the body"
 	}
 	return b.String()
+}
+
+// consistency is the name of one.
+func (d *decoder) consistency() (string, error) {
+	name, err := d.text()
+	if err != nil {
+		return "", err
+	}
+	_, err = kv.ParseConsistency(name)
+	return name, err
 }
 
 // versionstamp is one that exists.

@@ -51,10 +51,16 @@ func (c *call) run(ctx context.Context) (outcome api.Code) {
 }
 
 func (c *call) serve(ctx context.Context) (err error) {
-	if err := checkTarget(c.r); err != nil {
+	if err = checkTarget(c.r); err != nil {
+		return err
+	}
+	if err = c.checkSource(); err != nil {
 		return err
 	}
 	if c.query, err = c.route.parseQuery(c.r.URL.RawQuery); err != nil {
+		return err
+	}
+	if err = c.checkPreconditions(); err != nil {
 		return err
 	}
 	return c.route.serve(ctx, c)

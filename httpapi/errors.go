@@ -38,6 +38,9 @@ var errorTable = []struct {
 	{kv.ErrPreconditionFailed, api.PreconditionFailed},
 	{kv.ErrTooLarge, api.TooLarge},
 	{sqldb.ErrTooLarge, api.TooLarge},
+	{errEncoded, api.UnsupportedMediaType},
+	{errForeignOrigin, api.ForbiddenOrigin},
+	{errForeignHost, api.Misdirected},
 	{sqldb.ErrOverloaded, api.TooManyRequests},
 	// Before unavailable and timeout: a write that was sent has no better answer,
 	// whatever else is wrapped.
@@ -63,7 +66,7 @@ const (
 )
 
 // commonErrors are what any route may answer with.
-var commonErrors = []api.Code{api.InvalidArgument, api.Internal}
+var commonErrors = []api.Code{api.InvalidArgument, api.Misdirected, api.Internal}
 
 // retryAfterSeconds is what a refused caller is told to wait.
 const retryAfterSeconds = "1"

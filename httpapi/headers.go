@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"strings"
-
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/kv"
 )
@@ -19,15 +17,11 @@ var (
 	}
 	ifMatch = param{
 		name: "If-Match", schema: text(""),
-		doc: "`\"<versionstamp>\"`: only if the entry has this versionstamp, else 412.",
-	}
-	ifNoneMatchAny = param{
-		name: "If-None-Match", schema: &schema{Type: "string", Const: "*"},
-		doc: "`*`: only if there is no such entry, else 412.",
+		doc: "`\"<versionstamp>\"`, or several separated by commas: only if the entry has one of these, else 412. `*`: only if it exists. A weak tag never matches.",
 	}
 	ifNoneMatch = param{
 		name: "If-None-Match", schema: text(""),
-		doc: "The `ETag` of an earlier answer: 304 if it still holds.",
+		doc: "`*`: only if there is no such entry. `\"<versionstamp>\"`, or several: only if the entry has none of these. Else 412, and 304 for a read.",
 	}
 	versionstampAnswer = param{
 		name: api.HeaderVersionstamp, schema: ref("Versionstamp"),
@@ -51,34 +45,4 @@ func (c *call) minVersionstamp() (kv.Versionstamp, error) {
 		return "", invalidArgument("%s is %q, want 20 lower-case hex digits", api.HeaderMinVersionstamp, clip(header[0]))
 	}
 	return v, nil
-}
-
-// etag is a versionstamp as an entity tag.
-func etag(v kv.Versionstamp) string { return `"` + string(v) + `"` }
-
-// parseETag returns the versionstamp of one strong entity tag. A tag that is none of
-// ours is one that no entry has.
-func parseETag(name, tag string) (kv.Versionstamp, error) {
-	tag = strings.TrimSpace(tag)
-	if len(tag) < 2 || tag[0] != '"' || tag[len(tag)-1] != '"' {
-		return "", invalidArgument("%s is %q, want one versionstamp in quotes", name, clip(tag))
-	}
-	v, err := kv.ParseVersionstamp(tag[1 : len(tag)-1])
-	if err != nil {
-		return kv.ForeignVersionstamp, nil
-	}
-	return v, nil
-}
-
-// matchesETag reports whether an If-None-Match header names v. Tags that are not
-// ours just do not match, and weak ones compare as strong ones do (RFC 9110,
-// 13.1.2).
-func matchesETag(header string, v kv.Versionstamp) bool {
-	for tag := range strings.SplitSeq(header, ",") {
-		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-		if tag == "*" || tag == etag(v) {
-			return true
-		}
-	}
-	return false
 }

@@ -7,6 +7,7 @@ import (
 	"hash"
 	"io"
 	"net/url"
+	"strings"
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/kv"
@@ -33,7 +34,8 @@ func (c *call) idempotency(answer func(kv.Versionstamp, kv.AtomicResult) []byte)
 }
 
 // digest is of everything that must be the same for two requests to be one: route
-// with path and dialect, query in canonical order, and body.
+// with path and dialect, query in canonical order, body, and preconditions, the
+// lines of which are one list.
 func (c *call) digest() (string, error) {
 	var body []byte
 	if c.route.body != nil {
@@ -47,6 +49,12 @@ func (c *call) digest() (string, error) {
 		c.route.method, sentPath(c.r), url.Values(c.query).Encode(), string(body),
 	} {
 		hashPart(h, part)
+	}
+	for _, name := range preconditions {
+		if lines := c.r.Header[name]; lines != nil {
+			hashPart(h, name)
+			hashPart(h, strings.Join(lines, ", "))
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

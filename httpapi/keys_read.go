@@ -26,19 +26,13 @@ func (s *Server) keyReadRoutes() []route {
 		doc:     "`GET /keys/count` and `GET /keys/paginate` are routes of their own; `~s:count` reaches the key.",
 		path:    []param{keyInPath},
 		query:   []param{consistencyParam.param()},
-		header:  []param{ifNoneMatch, minVersionstamp},
+		header:  []param{ifMatch, ifNoneMatch, minVersionstamp},
 		answers: []answerSpec{
 			{status: 200, doc: "The entry.", schema: ref("Entry"), headers: []param{versionstampAnswer, etagAnswer}},
 			{status: 304, doc: "`If-None-Match` names the entry's versionstamp.", headers: []param{versionstampAnswer, etagAnswer}},
 		},
-		errors: append([]api.Code{api.InvalidKey, api.NotFound}, readErrors...),
+		errors: append([]api.Code{api.InvalidKey, api.NotFound, api.PreconditionFailed}, readErrors...),
 		serve:  s.getKey,
-	}
-	head := get
-	head.method, head.alias, head.summary = http.MethodHead, "head", "See whether an entry exists"
-	head.answers = []answerSpec{
-		{status: 200, doc: "It exists.", headers: []param{versionstampAnswer, etagAnswer}},
-		get.answers[1],
 	}
 	listParams := []param{
 		prefixParam.param(), startParam.param(), endParam.param(), limitParam.param(), reverse.param(),
@@ -49,11 +43,12 @@ func (s *Server) keyReadRoutes() []route {
 	page := []answerSpec{{status: 200, doc: "A page of entries in key order.", schema: ref("Page"), headers: []param{versionstampAnswer}}}
 	count := []answerSpec{{status: 200, doc: "How many there are.", schema: ref("Count"), headers: []param{versionstampAnswer}}}
 	return []route{
-		get, head,
+		get,
 		{
 			method: http.MethodPost, pattern: "/keys/batch", op: "batch", tag: "keys", scope: read,
 			summary: "Read up to 1,000 entries by key",
 			doc:     "All from one snapshot, in the order of the request; a missing key has `null`s.",
+			query:   []param{consistencyParam.param()},
 			header:  []param{minVersionstamp},
 			body:    &bodySpec{schema: object(batchMembers, "keys"), maxBytes: maxKeysBody},
 			answers: []answerSpec{{status: 200, doc: "The entries in request order.", schema: array(ref("EntryOrMissing")), headers: []param{versionstampAnswer}}},
@@ -77,6 +72,7 @@ func (s *Server) keyReadRoutes() []route {
 		{
 			method: http.MethodPost, pattern: "/keys/list", op: "list", alias: "body", tag: "keys", scope: read,
 			summary: "List entries, asked for in a body",
+			query:   []param{consistencyParam.param()},
 			header:  []param{minVersionstamp},
 			body:    &bodySpec{schema: object(listMembers), maxBytes: maxListBody},
 			answers: entries, errors: listErrors,
@@ -105,6 +101,7 @@ func (s *Server) keyReadRoutes() []route {
 		{
 			method: http.MethodPost, pattern: "/keys/paginate", op: "paginate", alias: "body", tag: "keys", scope: read,
 			summary: "List entries page by page, asked for in a body",
+			query:   []param{consistencyParam.param()},
 			header:  []param{minVersionstamp},
 			body:    &bodySpec{schema: object(paginateMembers), maxBytes: maxListBody},
 			answers: page, errors: pageErrors,
@@ -133,6 +130,7 @@ func (s *Server) keyReadRoutes() []route {
 		{
 			method: http.MethodPost, pattern: "/keys/count", op: "count", alias: "body", tag: "keys", scope: read,
 			summary: "Count entries, asked for in a body",
+			query:   []param{consistencyParam.param()},
 			header:  []param{minVersionstamp},
 			body:    &bodySpec{schema: object(countMembers), maxBytes: maxListBody},
 			answers: count, errors: listErrors,
@@ -180,6 +178,10 @@ func (s *Server) getKey(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	condition, err := c.precondition()
+	if err != nil {
+		return err
+	}
 	opts, err := c.readOptions()
 	if err != nil {
 		return err
@@ -194,11 +196,14 @@ func (s *Server) getKey(ctx context.Context, c *call) error {
 		return fmt.Errorf("%w: there is no entry with this key", kv.ErrNotFound)
 	}
 	c.setHeader("Etag", etag(e.Versionstamp))
-	if known := c.r.Header["If-None-Match"]; len(known) > 0 && matchesETag(known[0], e.Versionstamp) {
+	switch {
+	case condition == nil || condition.Holds(true, e.Versionstamp):
+		c.out = appendEntry(c.out, e)
+	case condition.Match != nil && !(&kv.Precondition{Match: condition.Match}).Holds(true, e.Versionstamp):
+		return kv.ErrPreconditionFailed
+	default:
 		c.status = http.StatusNotModified
-		return nil
 	}
-	c.out = appendEntry(c.out, e)
 	return nil
 }
 
@@ -228,14 +233,12 @@ func (c *call) batchBody() (keys []kv.Key, consistency string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	err = decodeObject(body, func(d *decoder, name string) (err error) {
+	err = decodeObject(body, batchMembers, func(d *decoder, name string) (err error) {
 		switch name {
 		case "keys":
 			keys, err = d.keys(maxBatchKeys)
 		case "consistency":
-			consistency, err = d.text()
-		default:
-			err = d.unknown()
+			consistency, err = d.consistency()
 		}
 		return err
 	})

@@ -58,7 +58,7 @@ func (s *Server) keyWriteRoutes() []route {
 			doc:     "The body is the value: any JSON, kept byte for byte apart from insignificant white space.",
 			path:    []param{keyInPath},
 			query:   []param{expireInParam.param(), expiresInParam.param()},
-			header:  []param{ifMatch, ifNoneMatchAny, idempotencyKey},
+			header:  []param{ifMatch, ifNoneMatch, idempotencyKey},
 			body:    &bodySpec{schema: ref("Value"), maxBytes: s.maxValueBody()},
 			answers: []answerSpec{{status: 200, doc: "Written.", schema: ref("Written"), headers: append([]param{etagAnswer}, written...)}},
 			errors:  append([]api.Code{api.InvalidKey, api.InvalidJSON, api.PreconditionFailed, api.TooLarge}, writeErrors...),
@@ -69,7 +69,7 @@ func (s *Server) keyWriteRoutes() []route {
 			summary: "Delete an entry, or an entry and everything below it",
 			path:    []param{keyInPath},
 			query:   []param{exactParam.param(), childrenParam.param()},
-			header:  []param{ifMatch, idempotencyKey},
+			header:  []param{ifMatch, ifNoneMatch, idempotencyKey},
 			body:    &bodySpec{schema: object(deleteKeyMembers), optional: true, maxBytes: maxListBody},
 			answers: deleted,
 			errors:  append([]api.Code{api.PreconditionFailed}, deleteErrors...),
@@ -101,7 +101,7 @@ func (s *Server) putKey(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	checks, err := c.conditions(key)
+	checks, err := c.checks(key)
 	if err != nil {
 		return err
 	}
@@ -128,10 +128,13 @@ func (s *Server) putKey(ctx context.Context, c *call) error {
 		Mutations:   []kv.Mutation{{Type: kv.MutationSet, Key: key, Value: value, ExpireIn: expireIn}},
 		Idempotency: idempotency,
 	})
-	if err != nil || result.Replayed != nil {
+	if err != nil {
 		return err
 	}
 	c.setHeader("Etag", etag(result.Versionstamp))
+	if result.Replayed != nil {
+		return nil
+	}
 	c.out = appendWritten(c.out, result.Versionstamp)
 	return nil
 }
@@ -160,27 +163,6 @@ func (c *call) commit(ctx context.Context, req kv.AtomicRequest) (kv.AtomicResul
 	return result, nil
 }
 
-// conditions are the checks that If-Match and If-None-Match ask for.
-func (c *call) conditions(key kv.Key) ([]kv.Check, error) {
-	match, noneMatch := c.r.Header["If-Match"], c.r.Header["If-None-Match"]
-	switch {
-	case len(match) > 0 && len(noneMatch) > 0:
-		return nil, invalidArgument("If-Match and If-None-Match contradict each other")
-	case len(match) > 0:
-		v, err := parseETag("If-Match", match[0])
-		if err != nil {
-			return nil, err
-		}
-		return []kv.Check{{Key: key, Versionstamp: v}}, nil
-	case len(noneMatch) > 0:
-		if noneMatch[0] != "*" {
-			return nil, invalidArgument("If-None-Match is %q, want *", clip(noneMatch[0]))
-		}
-		return []kv.Check{{Key: key}}, nil
-	}
-	return nil, nil
-}
-
 func (c *call) expireIn() (int64, error) {
 	expireIn, err := expireInParam.get(c.query)
 	if err != nil {
@@ -205,7 +187,7 @@ func (s *Server) deleteKey(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	checks, err := c.conditions(key)
+	checks, err := c.checks(key)
 	if err != nil {
 		return err
 	}
@@ -258,15 +240,13 @@ func (c *call) exactBody() (exact, given bool, err error) {
 	if err != nil || len(body) == 0 {
 		return false, false, err
 	}
-	err = decodeObject(body, func(d *decoder, name string) (err error) {
+	err = decodeObject(body, deleteKeyMembers, func(d *decoder, name string) (err error) {
 		switch name {
 		case "exact":
 			given = true
 			exact, err = d.boolean()
 		case "where":
 			err = errNoFilters
-		default:
-			err = d.unknown()
 		}
 		return err
 	})
@@ -383,7 +363,7 @@ func (c *call) deleteBody() (keys []kv.Key, exact bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	err = decodeObject(body, func(d *decoder, name string) (err error) {
+	err = decodeObject(body, deleteKeysMembers, func(d *decoder, name string) (err error) {
 		switch name {
 		case "keys":
 			keys, err = d.keys(maxDeleteKeys)
@@ -391,8 +371,6 @@ func (c *call) deleteBody() (keys []kv.Key, exact bool, err error) {
 			exact, err = d.boolean()
 		case "where":
 			err = errNoFilters
-		default:
-			err = d.unknown()
 		}
 		return err
 	})

@@ -25,7 +25,7 @@ type listRequest struct {
 	limit              int64
 	reverse            bool
 	cursor             string
-	consistency        string
+	consistency        string // the body's
 }
 
 // listQuery reads a listRequest from the query. Parameters that the route does not
@@ -47,7 +47,6 @@ func (c *call) listQuery() (req listRequest, err error) {
 		return req, err
 	}
 	req.cursor, _ = c.query.text(cursorParam.name)
-	req.consistency, _ = c.query.text(consistencyParam.name)
 	return req, nil
 }
 
@@ -58,12 +57,7 @@ func (c *call) listBody(allowed members) (listRequest, error) {
 	if err != nil {
 		return req, err
 	}
-	return req, decodeObject(body, func(d *decoder, name string) error {
-		if allowed[name] == nil {
-			return d.unknown()
-		}
-		return req.member(d, name)
-	})
+	return req, decodeObject(body, allowed, req.member)
 }
 
 func (req *listRequest) member(d *decoder, name string) (err error) {
@@ -79,15 +73,11 @@ func (req *listRequest) member(d *decoder, name string) (err error) {
 	case "reverse":
 		req.reverse, err = d.boolean()
 	case "cursor":
-		if !d.null() { // as the last page had it
-			req.cursor, err = d.text()
-		}
+		req.cursor, err = d.text()
 	case "consistency":
-		req.consistency, err = d.text()
+		req.consistency, err = d.consistency()
 	case "where":
 		err = errNoFilters
-	default:
-		err = d.unknown()
 	}
 	return err
 }

@@ -18,7 +18,7 @@ type mutationText struct {
 // mutation reads one mutation.
 func (a *atomicDecoder) mutation(d *decoder) error {
 	m := mutationText{}
-	err := d.object(func(name string) (err error) {
+	err := d.object(mutationMembers, func(name string) (err error) {
 		switch name {
 		case "type":
 			m.typeName, err = d.text()
@@ -31,8 +31,6 @@ func (a *atomicDecoder) mutation(d *decoder) error {
 				return invalidArgument("%s: expireIn and expiresIn are the same; give one", d.where())
 			}
 			m.expireIn, err = d.integer(expireInParam)
-		default:
-			err = d.unknown()
 		}
 		return err
 	})
@@ -58,7 +56,7 @@ func (m *mutationText) parse(maxValueBytes int) (kv.Mutation, error) {
 		return mutation, err
 	}
 	if mutation.Type == kv.MutationDelete {
-		if m.value != nil || m.expireIn != 0 {
+		if m.value != nil && string(m.value) != "null" || m.expireIn != 0 {
 			return mutation, invalidArgument("a delete has no value and no expireIn")
 		}
 		return mutation, nil

@@ -183,9 +183,7 @@ func (r *route) describe() *operation {
 		OperationID: r.op, Tags: []string{r.tag}, Summary: r.summary, Description: r.doc, Scope: r.scope,
 		Responses: r.responses(),
 	}
-	if r.alias != "" {
-		op.OperationID += strings.ToUpper(r.alias[:1]) + r.alias[1:]
-	}
+	op.OperationID += capitalised(r.alias)
 	for _, group := range []struct {
 		in     string
 		params []param
@@ -197,9 +195,16 @@ func (r *route) describe() *operation {
 		}
 	}
 	if r.body != nil {
-		op.RequestBody = &requestBody{Required: !r.body.optional, Content: jsonContent(r.body.schema)}
+		op.RequestBody = &requestBody{Required: !r.body.optional, Content: jsonContent(r.body.schema.orNull())}
 	}
 	return op
+}
+
+func capitalised(name string) string {
+	if name == "" {
+		return ""
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
 }
 
 // openAPISchema is an array for a parameter that may be repeated.
@@ -216,6 +221,12 @@ func (r *route) responses() map[string]*response {
 		all[strconv.Itoa(a.status)] = a.describe()
 	}
 	codes := append(slices.Clone(r.errors), commonErrors...)
+	if r.changes() {
+		codes = append(codes, api.ForbiddenOrigin)
+	}
+	if r.body != nil {
+		codes = append(codes, api.UnsupportedMediaType)
+	}
 	slices.Sort(codes)
 	for _, code := range slices.Compact(codes) {
 		status := strconv.Itoa(code.Status())

@@ -28,7 +28,7 @@ func (s *Server) operatingRoutes() []route {
 		serve:   s.readyz,
 	}
 	return []route{
-		alive, ready, headOf(alive), headOf(ready),
+		alive, ready,
 		{
 			method: http.MethodGet, pattern: "/metrics", op: "metrics", tag: "operating", scope: read,
 			summary: "Metrics, in JSON or for Prometheus",
@@ -49,13 +49,6 @@ func (s *Server) operatingRoutes() []route {
 			serve:   s.getCluster,
 		},
 	}
-}
-
-// headOf is the route for HEAD, which some load balancers check health with.
-func headOf(r route) route {
-	r.method, r.alias = http.MethodHead, "head"
-	r.answers = []answerSpec{{status: 200, doc: "Yes."}}
-	return r
 }
 
 func (s *Server) healthz(_ context.Context, c *call) error {

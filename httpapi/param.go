@@ -36,7 +36,7 @@ func (q query) text(name string) (value string, given bool) {
 
 // parseQuery decodes a raw query and refuses what the route does not know.
 func (r *route) parseQuery(raw string) (query, error) {
-	if raw == "" || r.anyQuery {
+	if raw == "" || r.anyRequest {
 		return nil, nil
 	}
 	values, err := url.ParseQuery(raw)

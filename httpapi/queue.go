@@ -68,10 +68,11 @@ var (
 		"priority":          {Type: "integer", Minimum: &minPriority, Maximum: &maxPriority, Default: 0, Description: "Higher comes first."},
 		"dedupeId":          {Type: "string", MinLength: 1, MaxLength: queue.MaxDedupeID, Description: "A second enqueue with the same id on the same queue within 24 hours answers with the first one's id and versionstamp, and adds nothing."},
 	}
-	enqueueSchema = object(members{
-		"value":   {Description: "Any JSON."},
+	enqueueMembers = members{
+		"value":   anyJSON("Any JSON."),
 		"options": object(optionMembers),
-	}, "value")
+	}
+	enqueueSchema = object(enqueueMembers, "value")
 	messageSchema = object(members{
 		"id":         {Type: "string", Format: "uuid"},
 		"value":      {Description: "Any JSON."},

@@ -9,7 +9,7 @@ import (
 func decodeMessage(body []byte, maxValueBytes int) (queue.Enqueue, error) {
 	var m messageDecoder
 	m.maxValueBytes = maxValueBytes
-	err := decodeObject(body, m.member)
+	err := decodeObject(body, enqueueMembers, m.member)
 	if err == nil && m.message.Value == nil {
 		err = invalidArgument("the body has no value")
 	}
@@ -19,7 +19,7 @@ func decodeMessage(body []byte, maxValueBytes int) (queue.Enqueue, error) {
 // message reads a message that is an element of an array.
 func (d *decoder) message(maxValueBytes int) (queue.Enqueue, error) {
 	m := messageDecoder{maxValueBytes: maxValueBytes}
-	err := d.object(func(name string) error { return m.member(d, name) })
+	err := d.object(enqueueMembers, func(name string) error { return m.member(d, name) })
 	if err == nil && m.message.Value == nil {
 		err = d.missing("value")
 	}
@@ -37,9 +37,7 @@ func (m *messageDecoder) member(d *decoder, name string) (err error) {
 	case "value":
 		m.message.Value, err = d.value(m.maxValueBytes)
 	case "options":
-		err = d.object(func(name string) error { return m.option(d, name) })
-	default:
-		err = d.unknown()
+		err = d.object(optionMembers, func(name string) error { return m.option(d, name) })
 	}
 	return err
 }
@@ -72,8 +70,6 @@ func (m *messageDecoder) option(d *decoder, name string) (err error) {
 		if err == nil && m.message.DedupeID == "" {
 			err = invalidArgument("%s is empty", d.where())
 		}
-	default:
-		err = d.unknown()
 	}
 	return err
 }
@@ -109,12 +105,7 @@ func (c *call) settlement(known members) (settleRequest, error) {
 		return req, err
 	}
 	if len(body) > 0 || !c.route.body.optional {
-		if err := decodeObject(body, func(d *decoder, name string) error {
-			if known[name] == nil {
-				return d.unknown()
-			}
-			return req.member(d, name)
-		}); err != nil {
+		if err := decodeObject(body, known, req.member); err != nil {
 			return req, err
 		}
 	}
@@ -165,8 +156,6 @@ func (r *settleRequest) member(d *decoder, name string) (err error) {
 		r.failure.Error, err = d.prose()
 	case "deadLetter":
 		r.failure.DeadLetter, err = d.boolean()
-	default:
-		err = d.unknown()
 	}
 	return err
 }

@@ -26,7 +26,7 @@ func (s *Server) listenRoute() route {
 			"Each message is locked and must be acked, nacked or extended, through any node; that makes room for the next. " +
 			"A message that could not be written to the stream is given back at once and the attempt does not count.",
 		query:   []param{queueParam.param(), lockParam.param(), concurrencyParam.param()},
-		answers: []answerSpec{{status: 200, doc: "The stream.", contentType: "text/event-stream", schema: text("")}},
+		answers: []answerSpec{{status: 200, doc: "The stream.", contentType: eventStreamType, schema: text("")}},
 		errors:  []api.Code{api.Unavailable},
 		serve:   s.listen,
 	}

@@ -125,13 +125,44 @@ var refusals = []refusal{
 	{"a damaged cursor", "GET", "/keys/paginate?cursor=AAAA", "", nil, api.InvalidCursor, "damaged"},
 	{"a cursor that is none", "POST", "/keys/paginate", `{"cursor":"%%%"}`, nil, api.InvalidCursor, "damaged"},
 	{"a malformed If-Match", "PUT", "/keys/a", "1", []string{"If-Match: 00000000000000000001"}, api.InvalidArgument, "If-Match"},
-	{"any If-Match", "PUT", "/keys/a", "1", []string{"If-Match: *"}, api.InvalidArgument, "If-Match"},
-	{"an If-None-Match of a write that is no star", "PUT", "/keys/a", "1", []string{`If-None-Match: "00000000000000000001"`}, api.InvalidArgument, "If-None-Match"},
-	{"both conditions", "PUT", "/keys/a", "1", []string{stale, "If-None-Match: *"}, api.InvalidArgument, "contradict"},
+	{"an If-None-Match without quotes", "GET", "/keys/kept", "", []string{"If-None-Match: nonsense"}, api.InvalidArgument, "If-None-Match"},
+	{"a star in a list", "PUT", "/keys/a", "1", []string{"If-Match: *, " + stale[len("If-Match: "):]}, api.InvalidArgument, "If-Match"},
+	{"a star in a list of two lines", "PUT", "/keys/a", "1", []string{"If-None-Match: *", "If-None-Match: *"}, api.InvalidArgument, "If-None-Match"},
+	{"an open quote", "PUT", "/keys/a", "1", []string{`If-Match: "0`}, api.InvalidArgument, "If-Match"},
+	{"tags without a comma", "PUT", "/keys/a", "1", []string{`If-Match: "a" "b"`}, api.InvalidArgument, "If-Match"},
+	{"a condition of nothing", "PUT", "/keys/kept", "1", []string{"If-Match: ,"}, api.InvalidArgument, "If-Match"},
+	{"a condition of a delete of a subtree", "DELETE", "/keys/kept?children=true", "", []string{stale}, api.InvalidArgument, "exact=true"},
 	{"a condition for a subtree", "DELETE", "/keys/a?children=true", "", []string{stale}, api.InvalidArgument, "exact"},
 	{"an If-Match that is none of ours", "PUT", "/keys/kept", "1", []string{`If-Match: "5f0c954e-4d51-4a6e-9a0b-5d7a6f8d1c11"`}, api.PreconditionFailed, ""},
 	{"an If-Match that is none of ours, where there is no entry", "PUT", "/keys/a", "1", []string{`If-Match: "x"`}, api.PreconditionFailed, ""},
 	{"a stale If-Match", "PUT", "/keys/kept", "1", []string{stale}, api.PreconditionFailed, ""},
+	{"any version of what is not there", "PUT", "/keys/a", "1", []string{"If-Match: *"}, api.PreconditionFailed, ""},
+	{"a tag that is none of ours", "PUT", "/keys/kept", "1", []string{`If-Match: "x"`}, api.PreconditionFailed, ""},
+	{"a star in quotes", "PUT", "/keys/kept", "1", []string{`If-Match: "*"`}, api.PreconditionFailed, ""},
+	{"a stale If-Match of a read", "GET", "/keys/kept", "", []string{stale}, api.PreconditionFailed, ""},
+	{"conditions of which one holds", "PUT", "/keys/kept", "1", []string{"If-Match: *", "If-None-Match: *"}, api.PreconditionFailed, ""},
+	{"a condition of a read of nothing", "GET", "/keys/missing", "", []string{"If-Match: *"}, api.NotFound, ""},
+
+	// Encodings.
+	{"a compressed value", "PUT", "/keys/a", "1", []string{"Content-Encoding: gzip"}, api.UnsupportedMediaType, "Content-Encoding"},
+	{"a compressed body", "POST", "/atomic", "{}", []string{"Content-Encoding: identity", "Content-Encoding: BR"}, api.UnsupportedMediaType, ""},
+	{"a compressed body of a delete", "DELETE", "/keys/kept", "{}", []string{"Content-Encoding: zstd"}, api.UnsupportedMediaType, ""},
+	{"a compressed body of a read", "POST", "/keys/list", "{}", []string{"Content-Encoding: identity, deflate"}, api.UnsupportedMediaType, ""},
+
+	// Null.
+	{"null for an unknown member", "POST", "/atomic", `{"mutations":[{"type":"set","key":["a"],"value":1,"expire":null}]}`, nil, api.InvalidArgument, "mutations[0].expire"},
+	{"null for a member that must be there", "POST", "/atomic", `{"mutations":[{"type":"set","key":null,"value":1}]}`, nil, api.InvalidArgument, "no key"},
+	{"null for keys that must be there", "POST", "/keys/batch", `{"keys":null}`, nil, api.InvalidArgument, "1 to 1000"},
+	{"null for a member, given again", "POST", "/keys/list", `{"limit":null,"limit":2}`, nil, api.InvalidArgument, "limit is given twice"},
+
+	// Consistency.
+	{"another consistency in the query", "POST", "/keys/list?consistency=strong", `{"consistency":"eventual"}`, nil, api.InvalidArgument, "consistency"},
+	{"another consistency of a batch", "POST", "/keys/batch?consistency=strong", `{"keys":[["a"]],"consistency":"eventual"}`, nil, api.InvalidArgument, "consistency"},
+	{"no consistency in the query", "POST", "/keys/count?consistency=", `{}`, nil, api.InvalidArgument, "consistency"},
+	{"an empty consistency in the body", "POST", "/keys/count", `{"consistency":""}`, nil, api.InvalidArgument, "consistency"},
+
+	// Times.
+	{"an offset of now that is no integer", "POST", "/atomic", `{"mutations":[{"type":"set","key":["a"],"value":{"$now":true,"offset":"5"}}]}`, nil, api.InvalidValue, "mutations[0]"},
 	{"a stale If-Match of a delete", "DELETE", "/keys/kept", "", []string{stale}, api.PreconditionFailed, ""},
 	{"an If-None-Match of an entry that exists", "PUT", "/keys/kept", "1", []string{"If-None-Match: *"}, api.PreconditionFailed, ""},
 	{"an idempotency key too long", "PUT", "/keys/a", "1", []string{"Idempotency-Key: " + strings.Repeat("k", 129)}, api.InvalidArgument, "Idempotency-Key"},

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/go-chi/chi/v5"
 
@@ -58,8 +59,9 @@ type route struct {
 	// nothing that was encoded before it is sent.
 	serve func(ctx context.Context, c *call) error
 
-	// anyQuery is set where no route matched, so that no parameter is unknown.
-	anyQuery bool
+	// anyRequest is set where no route matched: nothing is refused for what else
+	// it has.
+	anyRequest bool
 }
 
 // bodySpec describes a request's body.
@@ -106,7 +108,38 @@ func (s *Server) routes() []route {
 	} {
 		all = append(all, group...)
 	}
-	return all
+	return append(all, headRoutes(all)...)
+}
+
+// headRoutes are those for HEAD: one for each GET that neither streams nor takes
+// anything.
+func headRoutes(all []route) []route {
+	var heads []route
+	for _, r := range all {
+		if r.method == http.MethodGet && !r.streams() && !r.changes() {
+			heads = append(heads, r.head())
+		}
+	}
+	return heads
+}
+
+// streams tells whether the answer has no end.
+func (r *route) streams() bool {
+	return slices.ContainsFunc(r.answers, func(a answerSpec) bool { return a.contentType == eventStreamType })
+}
+
+// changes tells whether the route changes or takes something.
+func (r *route) changes() bool { return r.scope == write }
+
+// head is the route that answers with the header of a GET.
+func (r route) head() route {
+	r.method, r.summary = http.MethodHead, r.summary+": the header alone"
+	r.alias = capitalised(r.alias) + "Head"
+	r.answers = slices.Clone(r.answers)
+	for i := range r.answers {
+		r.answers[i].schema = nil
+	}
+	return r
 }
 
 // A dialect is one of the two mounts of the API.
@@ -129,6 +162,6 @@ func (s *Server) mount(mux *chi.Mux, d *dialect) {
 // request id, metrics and JSON errors like all others.
 func (s *Server) unmatched(serve func(context.Context, *call) error) http.HandlerFunc {
 	return s.endpoint(&route{
-		method: "any", pattern: "unmatched", op: "unmatched", anyQuery: true, serve: serve,
+		method: "any", pattern: "unmatched", op: "unmatched", anyRequest: true, serve: serve,
 	}, &dialect{})
 }

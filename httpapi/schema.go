@@ -1,6 +1,9 @@
 package httpapi
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // A schema is a JSON Schema of draft 2020-12, as far as OpenAPI 3.1 needs it
 // here. Type is a name or a list of names.
@@ -27,6 +30,8 @@ type schema struct {
 	AdditionalProperties any       `json:"additionalProperties,omitempty"`
 	OneOf                []*schema `json:"oneOf,omitempty"`
 	AnyOf                []*schema `json:"anyOf,omitempty"`
+
+	any bool // see anyJSON
 }
 
 // members describes the members of an object.
@@ -38,6 +43,10 @@ func (m members) and(name string, s *schema) members {
 	more[name] = s
 	return more
 }
+
+// takesNull tells whether null is a value of the member that s describes. For any
+// other, null means that the member is absent.
+func (s *schema) takesNull() bool { return s.any || s == versionstampOrNull }
 
 // object is a closed object: members that are not listed are refused.
 func object(props members, required ...string) *schema {
@@ -54,6 +63,31 @@ func boolean(doc string) *schema { return &schema{Type: "boolean", Description: 
 
 // ref names a schema of components (see sharedSchemas).
 func ref(name string) *schema { return &schema{Ref: "#/components/schemas/" + name} }
+
+// anyJSON is a value as users store it.
+func anyJSON(doc string) *schema { return &schema{Description: doc, any: true} }
+
+// versionstampOrNull is of an entry that may be missing.
+var versionstampOrNull = ref("VersionstampOrNull")
+
+// orNull is s for a body: each member that may be absent may be null instead.
+func (s *schema) orNull() *schema {
+	if s.Properties == nil && s.Items == nil {
+		return s
+	}
+	loose := *s
+	if s.Items != nil {
+		loose.Items = s.Items.orNull()
+	}
+	loose.Properties = maps.Clone(s.Properties)
+	for name, member := range s.Properties {
+		if member = member.orNull(); !slices.Contains(s.Required, name) && !member.takesNull() {
+			member = &schema{AnyOf: []*schema{member, {Type: "null"}}}
+		}
+		loose.Properties[name] = member
+	}
+	return &loose
+}
 
 // always is a member that has one value only.
 func always(value any) *schema { return &schema{Const: value} }

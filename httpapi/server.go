@@ -11,10 +11,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/cors"
 	"golang.org/x/sync/semaphore"
-
-	"github.com/buntime/keyval/httpapi/api"
 )
 
 // Server is the REST API as an http.Handler.
@@ -23,6 +20,8 @@ type Server struct {
 	table   []route
 	mux     *chi.Mux
 	handler http.Handler // mux behind CORS
+	origins origins
+	hosts   hosts
 	// document is OpenAPI, made when it is first asked for.
 	document func() ([]byte, error)
 	metrics  *metrics
@@ -55,6 +54,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, mux: chi.NewMux(), metrics: m, tracing: newTracing(cfg.TracerProvider),
 		inFlight: semaphore.NewWeighted(maxInFlightBytes),
 	}
+	s.origins, s.hosts = newOrigins(cfg.CORSOrigins), newHosts(cfg.AllowedHosts)
 	s.waits, s.endWaits = context.WithCancel(context.Background())
 	s.snapshots = maps.Clone(cfg.Snapshots)
 	if cfg.Queue != nil {
@@ -71,7 +71,7 @@ func New(cfg Config) (*Server, error) {
 	for _, d := range s.dialects() {
 		s.mount(s.mux, d)
 	}
-	s.handler = withCORS(s.mux, cfg.CORSOrigins)
+	s.handler = s.origins.cors(s.mux)
 	return s, nil
 }
 
@@ -95,25 +95,6 @@ func (s *Server) Drain() { s.draining.Store(true) }
 func (s *Server) EndWaits() {
 	s.endWaits()
 	s.idle.drain()
-}
-
-// withCORS lets pages of the given origins call the API.
-func withCORS(next http.Handler, origins []string) http.Handler {
-	if len(origins) == 0 {
-		return next
-	}
-	return cors.Handler(cors.Options{
-		AllowedOrigins: origins,
-		AllowedMethods: []string{"GET", "HEAD", "POST", "PUT", "DELETE"},
-		AllowedHeaders: []string{
-			"Accept", "Authorization", "Content-Type", "If-Match", "If-None-Match", "Last-Event-Id",
-			api.HeaderIdempotencyKey, api.HeaderMinVersionstamp, api.HeaderRequestID,
-		},
-		ExposedHeaders: []string{
-			"ETag", "Retry-After", api.HeaderIdempotencyReplayed, api.HeaderVersionstamp, api.HeaderRequestID,
-		},
-		MaxAge: 600, // seconds; browsers take no more
-	})(next)
 }
 
 // ListenConfig is what NewServer makes an http.Server from.

@@ -8,6 +8,8 @@ import (
 )
 
 const (
+	eventStreamType = "text/event-stream"
+
 	// eventTimeout is how long the write of one event may take. A reader that
 	// takes none for so long is gone or as good as gone.
 	eventTimeout = 30 * time.Second
@@ -37,7 +39,7 @@ type eventStream struct {
 // not rendered. The header is sent with the first event.
 func (c *call) stream() *eventStream {
 	h := c.w.Header()
-	h["Content-Type"] = []string{"text/event-stream"}
+	h["Content-Type"] = []string{eventStreamType}
 	h["Cache-Control"] = []string{"no-store"}
 	h["X-Accel-Buffering"] = []string{"no"} // nginx would collect events
 	c.streaming = true

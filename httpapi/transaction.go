@@ -93,10 +93,7 @@ func appendTransaction(dst []byte, req *kv.TransactionRequest, result *kv.Transa
 func (s *Server) decodeTransaction(body []byte, dialect *dialect) (kv.TransactionRequest, *queue.Part, error) {
 	var req kv.TransactionRequest
 	a := atomicDecoder{maxValueBytes: s.cfg.MaxValueBytes, dialect: dialect}
-	err := decodeObject(body, func(d *decoder, name string) (err error) {
-		if done, err := a.member(d, name); done || err != nil {
-			return err
-		}
+	err := decodeObject(body, transactionMembers, func(d *decoder, name string) (err error) {
 		switch name {
 		case "reads":
 			return d.array(maxReads, func() error {
@@ -108,7 +105,7 @@ func (s *Server) decodeTransaction(body []byte, dialect *dialect) (kv.Transactio
 			req.Snapshot, err = d.versionstamp()
 			return err
 		}
-		return d.unknown()
+		return a.member(d, name)
 	})
 	if err != nil {
 		return req, nil, err
@@ -123,13 +120,10 @@ func (d *decoder) read(dialect *dialect) (kv.Read, error) {
 	var key kv.Key
 	list := listRequest{limit: limitParam.def}
 	listed := false
-	err := d.object(func(name string) (err error) {
+	err := d.object(readMembers, func(name string) (err error) {
 		if name == "key" {
 			key, err = d.key()
 			return err
-		}
-		if readMembers[name] == nil {
-			return d.unknown()
 		}
 		listed = true
 		return list.member(d, name)

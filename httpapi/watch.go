@@ -108,7 +108,7 @@ func (s *Server) watchRoutes() []route {
 			"`event: ping` every 15 s without events, its `id` the newest position that the stream has passed; `event: reset` when the position of a running stream is lost: begin anew. " +
 			"Every change is seen, or folded into a later one of the same key.",
 		header:  []param{lastEventID, minVersionstamp},
-		answers: []answerSpec{{status: 200, doc: "The stream.", contentType: "text/event-stream", schema: text(""), headers: []param{versionstampAnswer}}},
+		answers: []answerSpec{{status: 200, doc: "The stream.", contentType: eventStreamType, schema: text(""), headers: []param{versionstampAnswer}}},
 		errors:  []api.Code{api.InvalidKey, api.PositionLost, api.TooLarge, api.Unavailable, api.Timeout},
 	}
 	keys, prefixes := stream, stream

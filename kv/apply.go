@@ -136,12 +136,9 @@ func (a *atomicOp) apply(tx *sqldb.Tx) error {
 
 // check collects the checks that do not hold.
 func (a *atomicOp) check(tx *sqldb.Tx) {
-	for _, c := range a.req.Checks {
-		row := entries.Get(tx, string(c.Key))
-		switch {
-		case row == nil && c.Versionstamp == "":
-		case row != nil && row.versionstamp != "" && row.versionstamp == c.Versionstamp:
-		default:
+	for i := range a.req.Checks {
+		c := &a.req.Checks[i]
+		if row := entries.Get(tx, string(c.Key)); !c.holds(row) {
 			a.conflict(c.Key, row)
 		}
 	}

@@ -1,12 +1,57 @@
 package kv
 
-import "github.com/buntime/keyval/internal/sqldb"
+import (
+	"slices"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
 
 // A Check holds if the entry has exactly this versionstamp; "" means that
 // there must be no entry.
 type Check struct {
 	Key          Key
 	Versionstamp Versionstamp
+	// Precondition, if not nil, is what must hold instead.
+	Precondition *Precondition
+}
+
+// holds tells whether the check holds for a row. That of an operation of the same
+// group has a versionstamp that nobody can know.
+func (c *Check) holds(row *entryRow) bool {
+	var found Versionstamp
+	if row != nil {
+		found = row.versionstamp
+	}
+	switch {
+	case c.Precondition != nil:
+		return c.Precondition.Holds(row != nil, found)
+	case row == nil:
+		return c.Versionstamp == ""
+	}
+	return found != "" && found == c.Versionstamp
+}
+
+// A Precondition is a condition on an entry as HTTP has it.
+type Precondition struct {
+	// Match, if not nil, must have the entry's version.
+	Match *Versions
+	// NoneMatch, if not nil, must not have it.
+	NoneMatch *Versions
+}
+
+// Holds tells whether the precondition holds for an entry.
+func (p *Precondition) Holds(exists bool, v Versionstamp) bool {
+	return (p.Match == nil || p.Match.have(exists, v)) && (p.NoneMatch == nil || !p.NoneMatch.have(exists, v))
+}
+
+// Versions are versions of an entry that exists.
+type Versions struct {
+	Any           bool // all versions
+	Versionstamps []Versionstamp
+}
+
+func (vs *Versions) have(exists bool, v Versionstamp) bool {
+	return exists && (vs.Any || slices.Contains(vs.Versionstamps, v))
 }
 
 // MutationType is what a mutation does to its key.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"net"
 	"sync"
 	"time"
 
@@ -29,6 +30,8 @@ func (n *Node) apiConfig() httpapi.Config {
 		OperationTimeout:   n.cfg.OperationTimeout,
 		MaxValueBytes:      int(n.cfg.MaxValueBytes),
 		CORSOrigins:        n.cfg.CORSOrigins,
+		Loopback:           isLoopback(n.listener.Addr()),
+		AllowedHosts:       n.cfg.AllowedHosts,
 		Logger:             n.log,
 		Registerer:         n.cfg.Registerer,
 		Gatherer:           n.cfg.Gatherer,
@@ -38,6 +41,12 @@ func (n *Node) apiConfig() httpapi.Config {
 			"cluster": view.metrics,
 		},
 	}
+}
+
+// isLoopback tells whether only this machine can connect to an address.
+func isLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 func (n *Node) positions() api.Positions {

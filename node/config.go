@@ -39,6 +39,10 @@ type Config struct {
 	// CORSOrigins (cors-origin) are the origins, such as https://app.example, whose
 	// pages may call the API. Empty: same origin only. "*": any.
 	CORSOrigins []string
+	// AllowedHosts (allowed-host) are the names, apart from those of loopback, that
+	// requests may have for Host where HTTPAddr is a loopback address. Elsewhere
+	// every name is taken.
+	AllowedHosts []string
 	// TLSCert and TLSKey (tls-cert, tls-key) are PEM files. Both or none; none:
 	// HTTP/1.1 and h2c without TLS.
 	TLSCert, TLSKey string

@@ -43,6 +43,11 @@ func (c Config) validateHTTP() error {
 			return err
 		}
 	}
+	for _, host := range c.AllowedHosts {
+		if err := checkHost(host); err != nil {
+			return err
+		}
+	}
 	if c.DrainDelay < 0 {
 		return badSetting("drain-delay", "%v is negative; use 0 to close at once", c.DrainDelay)
 	}
@@ -238,8 +243,18 @@ func checkOrigin(origin string) error {
 		return nil
 	}
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin {
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin || strings.Contains(u.Host, "*") {
 		return badSetting("cors-origin", "%q is no origin; use SCHEME://HOST[:PORT] without a path, such as https://app.example, or *", origin)
+	}
+	return nil
+}
+
+// hostForm is a name or an IP address, without a port.
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+func checkHost(host string) error {
+	if _, err := netip.ParseAddr(host); err != nil && !hostForm.MatchString(host) {
+		return badSetting("allowed-host", "%q is no host; use a name or an IP address without scheme and port, such as kv.example", host)
 	}
 	return nil
 }

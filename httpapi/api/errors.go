@@ -28,6 +28,9 @@ const (
 	Unauthenticated Code = "unauthenticated" // no token, or an unknown one
 	Forbidden       Code = "forbidden"       // the token lacks the scope
 
+	ForbiddenOrigin Code = "forbidden_origin" // a page of another origin, which the server does not allow
+	Misdirected     Code = "misdirected"      // a Host that a server on loopback does not know
+
 	NotFound         Code = "not_found"          // key, message, index or route does not exist
 	MethodNotAllowed Code = "method_not_allowed" // the route exists for other methods
 
@@ -36,6 +39,8 @@ const (
 	PreconditionFailed Code = "precondition_failed" // If-Match or If-None-Match did not hold
 	TooLarge           Code = "too_large"           // body, value, batch, result or answer over its limit
 	TooManyRequests    Code = "too_many_requests"   // admission control; Error.RetryAfter
+
+	UnsupportedMediaType Code = "unsupported_media_type" // a body with a Content-Encoding
 
 	Unavailable   Code = "unavailable"    // nothing was written; Error.RetryAfter
 	CommitUnknown Code = "commit_unknown" // a write was sent and its outcome could not be learnt
@@ -57,6 +62,9 @@ var statuses = map[Code]int{
 	Unauthenticated: http.StatusUnauthorized,
 	Forbidden:       http.StatusForbidden,
 
+	ForbiddenOrigin: http.StatusForbidden,
+	Misdirected:     http.StatusMisdirectedRequest,
+
 	NotFound:         http.StatusNotFound,
 	MethodNotAllowed: http.StatusMethodNotAllowed,
 
@@ -65,6 +73,8 @@ var statuses = map[Code]int{
 	PreconditionFailed: http.StatusPreconditionFailed,
 	TooLarge:           http.StatusRequestEntityTooLarge,
 	TooManyRequests:    http.StatusTooManyRequests,
+
+	UnsupportedMediaType: http.StatusUnsupportedMediaType,
 
 	Unavailable:   http.StatusServiceUnavailable,
 	CommitUnknown: http.StatusServiceUnavailable,

@@ -130,7 +130,7 @@ func TestWhatIsRepeated(t *testing.T) {
 
 func TestARefusalIsNotRepeated(t *testing.T) {
 	for _, code := range []api.Code{
-		api.InvalidKey, api.Unauthenticated, api.Forbidden, api.NotFound, api.LockLost, api.PositionLost,
+		api.InvalidKey, api.Unauthenticated, api.Forbidden, api.ForbiddenOrigin, api.Misdirected, api.UnsupportedMediaType, api.NotFound, api.LockLost, api.PositionLost,
 		api.PreconditionFailed, api.TooLarge, api.Timeout, api.Internal,
 	} {
 		c, n := startClient(t)

@@ -1,0 +1,72 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/cors"
+
+	"github.com/buntime/keyval/httpapi/api"
+)
+
+// origins are those whose pages may call the API, apart from its own.
+type origins struct {
+	any     bool
+	allowed []string // in lower case, as browsers send them
+	foreign *http.CrossOriginProtection
+}
+
+func newOrigins(allowed []string) origins {
+	o := origins{foreign: http.NewCrossOriginProtection()}
+	for _, origin := range allowed {
+		o.any = o.any || origin == "*"
+		o.allowed = append(o.allowed, strings.ToLower(origin))
+	}
+	return o
+}
+
+func (o *origins) allow(origin string) bool {
+	return o.any || slices.Contains(o.allowed, origin)
+}
+
+// errForeignOrigin refuses a page that a user of the API has not opened here.
+var errForeignOrigin = errors.New("a page of another origin may not call this route; start the node with --cors-origin to allow it")
+
+// check refuses a browser's request from another origin to a route that changes or
+// takes something. Browsers do not ask before they send a form, a text or a plain
+// GET, and CORS only keeps the answer from the page. Whatever the method is, it is
+// judged as an unsafe one: a GET that takes messages is one.
+func (o *origins) check(r *http.Request) error {
+	origin := r.Header["Origin"]
+	if origin == nil && r.Header["Sec-Fetch-Site"] == nil || o.any || len(origin) == 1 && o.allow(origin[0]) {
+		return nil
+	}
+	unsafe := *r
+	unsafe.Method = http.MethodPost
+	if o.foreign.Check(&unsafe) != nil {
+		return errForeignOrigin
+	}
+	return nil
+}
+
+// cors lets pages of the allowed origins read the answers, never with credentials.
+func (o *origins) cors(next http.Handler) http.Handler {
+	if len(o.allowed) == 0 {
+		return next
+	}
+	return cors.Handler(cors.Options{
+		AllowedOrigins: o.allowed,
+		AllowedMethods: []string{"GET", "HEAD", "POST", "PUT", "DELETE"},
+		AllowedHeaders: []string{
+			"Accept", "Authorization", "Content-Type", ifMatch.name, ifNoneMatch.name, lastEventID.name,
+			api.HeaderIdempotencyKey, api.HeaderMinVersionstamp, api.HeaderRequestID,
+		},
+		ExposedHeaders: []string{
+			"ETag", "Retry-After", "Allow", headerCursor,
+			api.HeaderIdempotencyReplayed, api.HeaderVersionstamp, api.HeaderRequestID,
+		},
+		MaxAge: 600, // seconds; browsers take no more
+	})(next)
+}
