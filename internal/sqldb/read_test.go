@@ -155,7 +155,7 @@ func TestASessionSeesItsOwnWritesHoweverFarTheReplicaIsBehind(t *testing.T) {
 	t.Parallel()
 	w := newWithReplica(t)
 	w.feed.SetDelay(30 * time.Millisecond)
-	pairs := 300
+	pairs := 100
 	if soaking() {
 		pairs = 10_000
 	}
