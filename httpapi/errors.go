@@ -45,6 +45,7 @@ var errorTable = []struct {
 	// Before unavailable and timeout: a write that was sent has no better answer,
 	// whatever else is wrapped.
 	{sqldb.ErrCommitUnknown, api.CommitUnknown},
+	{sqldb.ErrStorageFull, api.StorageFull},
 	{kv.ErrTimeout, api.Timeout},
 	{errDraining, api.Unavailable},
 	{watch.ErrClosed, api.Unavailable},
@@ -81,6 +82,20 @@ func codeOf(err error) api.Code {
 	return api.Internal
 }
 
+// conditions are outcomes that tell all there is to tell; what led to them is for the
+// log.
+var conditions = []error{sqldb.ErrStorageFull, sqldb.ErrReadOnly, sqldb.ErrCorrupt}
+
+// sentence is what a caller is told of an error.
+func sentence(err error) string {
+	for _, condition := range conditions {
+		if errors.Is(err, condition) {
+			return condition.Error()
+		}
+	}
+	return err.Error()
+}
+
 // oldestPosition is implemented by errors that wrap kv.ErrPositionLost and know
 // the oldest position that is still kept.
 type oldestPosition interface {
@@ -98,7 +113,7 @@ func (c *call) fail(ctx context.Context, err error) api.Code {
 		err = context.Cause(ctx)
 	}
 	code := codeOf(err)
-	body := api.ErrorBody{Code: code, Message: err.Error()}
+	body := api.ErrorBody{Code: code, Message: sentence(err)}
 	switch code {
 	case api.Internal:
 		c.server.cfg.Logger.ErrorContext(ctx, "request failed",

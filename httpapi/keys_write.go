@@ -31,7 +31,7 @@ var (
 )
 
 // writeErrors are what any write may answer with.
-var writeErrors = []api.Code{api.TooManyRequests, api.Unavailable, api.CommitUnknown, api.Timeout}
+var writeErrors = []api.Code{api.TooManyRequests, api.StorageFull, api.Unavailable, api.CommitUnknown, api.Timeout}
 
 // The members of the bodies.
 var (

@@ -23,8 +23,11 @@ func (n *Node) apiConfig() httpapi.Config {
 		Cluster: view,
 		Node: api.ClusterNode{
 			ID: n.id, Version: n.cfg.Version, HTTPAddr: n.listener.Addr().String(), StartedAt: n.started.UnixMilli()},
-		Positions:          n.positions,
-		Checks:             []httpapi.Check{{Name: "database", Ready: n.db.Ping}},
+		Positions: n.positions,
+		Checks: []httpapi.Check{
+			{Name: "database", Ready: n.db.Ping},
+			{Name: "storage", Ready: n.db.Writable},
+		},
 		BasePath:           n.cfg.BasePath,
 		DefaultConsistency: consistency,
 		OperationTimeout:   n.cfg.OperationTimeout,

@@ -118,6 +118,7 @@ func OpenDatabase(ctx context.Context, cfg Config) (*sqldb.DB, error) {
 func connect(ctx context.Context, cfg Config, mustExist bool) (*sqldb.DB, error) {
 	db, err := sqldb.Open(ctx, sqldb.Config{
 		PrimaryURL: cfg.LibsqlURL,
+		Own:        true,
 		ReplicaURL: cfg.LibsqlReplicaURL,
 		Token:      cfg.LibsqlToken,
 		MaxPending: cfg.MaxPendingWrites,

@@ -42,6 +42,7 @@ const (
 
 	UnsupportedMediaType Code = "unsupported_media_type" // a body with a Content-Encoding
 
+	StorageFull   Code = "storage_full"   // the database's disk is full; nothing was written
 	Unavailable   Code = "unavailable"    // nothing was written; Error.RetryAfter
 	CommitUnknown Code = "commit_unknown" // a write was sent and its outcome could not be learnt
 	Timeout       Code = "timeout"        // the operation timeout passed, nothing was changed
@@ -76,6 +77,7 @@ var statuses = map[Code]int{
 
 	UnsupportedMediaType: http.StatusUnsupportedMediaType,
 
+	StorageFull:   http.StatusInsufficientStorage,
 	Unavailable:   http.StatusServiceUnavailable,
 	CommitUnknown: http.StatusServiceUnavailable,
 	Timeout:       http.StatusGatewayTimeout,

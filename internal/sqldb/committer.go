@@ -35,9 +35,7 @@ type committer struct {
 	awaited  int
 	gathered chan struct{}
 
-	// down is set while the primary cannot be reached: operations are
-	// refused at once instead of waiting for their deadline.
-	down atomic.Bool
+	health health
 
 	observers observers
 	quit      chan struct{}   // closed by close
@@ -49,8 +47,11 @@ type committer struct {
 	session   *session
 	boot      string // names this node's row in keyval_nodes
 	lastGroup int64
-	newest    Position
-	pacer     pacer
+	// unclosed is the error of the group after lastGroup, if its number is still to be
+	// closed: see settle.
+	unclosed error
+	newest   Position
+	pacer    pacer
 	// doubtUntil is until when nothing is believed that could be read.
 	doubtUntil time.Time
 }
@@ -135,9 +136,9 @@ func (c *committer) close() {
 // is also returned with an error of Apply, with Op -1: Apply may have seen
 // operations of the same transaction.
 //
-// Errors are those of Apply, ErrOverloaded, ErrUnavailable, ErrFenced,
-// ErrCommitUnknown, or ctx's when its time is up before the operation was
-// sent; then nothing was written.
+// Errors are those of Apply, ErrOverloaded, ErrUnavailable, ErrStorageFull,
+// ErrTooLarge, ErrFenced, ErrCommitUnknown, or ctx's when its time is up before
+// the operation was sent; then nothing was written.
 func (db *DB) Do(ctx context.Context, op *Op) (Commit, error) {
 	w := &waiting{op: op, ctx: ctx, bytes: op.size(), done: make(chan struct{})}
 	start := time.Now()
@@ -219,7 +220,9 @@ func (c *committer) admit(w *waiting) error {
 	switch {
 	case c.closed:
 		return ErrUnavailable
-	case c.down.Load() && len(c.pending) > 0:
+	case c.db.primary.damage.refuses():
+		return ErrCorrupt
+	case c.health.condition() == unreachable && len(c.pending) > 0:
 		// One waits, so that the committer keeps asking.
 		return ErrUnavailable
 	case len(c.pending) >= limit, c.bytes+w.bytes > bytes && len(c.pending) > 0:
@@ -249,7 +252,9 @@ func (c *committer) loop(ctx context.Context) {
 		case <-c.quit:
 			return
 		case <-c.wake:
+		case <-c.probing():
 		}
+		c.probe(ctx)
 		for {
 			c.rest(ctx)
 			c.gather(ctx)
@@ -257,6 +262,7 @@ func (c *committer) loop(ctx context.Context) {
 			if len(group) == 0 {
 				break
 			}
+			c.health.splitUntil = time.Time{}
 			c.commitAll(ctx, group)
 		}
 	}

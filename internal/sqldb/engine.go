@@ -93,9 +93,6 @@ func (s *session) connect(ctx context.Context) error {
 // the first time: the engine does not wait for a file whose journal is being
 // turned into a log.
 func (s *session) awaitFile(ctx context.Context) error {
-	if !s.engine.embedded {
-		return nil
-	}
 	return whileBusy(ctx, func() error { return s.connect(ctx) })
 }
 

@@ -49,7 +49,7 @@ func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 		err := a.timed(ctx)
 		switch {
 		case err == nil:
-			c.setDown(false)
+			c.works(a.wrote)
 			try = -1 // what is left was put off, not refused
 		case errors.Is(err, errRetry):
 			c.retract(group)
@@ -69,18 +69,22 @@ func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 			refuse(group, err)
 			return
 		case errors.Is(err, ErrUnavailable):
-			c.setDown(!errors.Is(err, ErrRestored))
+			c.suffers(err)
 			refuse(unfinished(group), err)
 			return
+		case errors.Is(err, ErrStorageFull) && (!a.settled || !c.smallestFirst(group)):
+			c.findsNoRoom(group, err)
+			return
 		case len(group) == 1:
-			if !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrStorageFull) {
+			if !errors.Is(err, ErrTooLarge) { // or its caller is to blame
 				c.log.Error("an operation failed in the database", "op", group[0].op.Name, "error", err)
 			}
 			refuse(group, err)
 			return
 		default:
-			// One of them is to blame: the halves will tell which.
-			c.log.Warn("a group failed in the database and is split", "operations", len(group), "error", err)
+			// One of them is to blame, or what is smaller finds room: the halves
+			// will tell.
+			c.log.Debug("a group failed in the database and is split", "operations", len(group), "error", err)
 			c.commitAll(ctx, group[:len(group)/2])
 			group, try = group[len(group)/2:], -1
 		}
@@ -109,17 +113,6 @@ func (c *committer) part(ctx context.Context, group []*waiting, err error) {
 // embedded database, where the lock costs nothing.
 func (c *committer) mustLock(group []*waiting, try int) bool {
 	return c.db.writer.embedded || try >= optimisticTries || group[0].op.ReadLocked != nil
-}
-
-// setDown notes whether the primary can be reached, and says so once.
-func (c *committer) setDown(down bool) {
-	if c.down.Swap(down) != down {
-		if down {
-			c.log.Error("the primary cannot be reached; writes are refused until it can")
-		} else {
-			c.log.Info("the primary can be reached again")
-		}
-	}
 }
 
 func dropFenced(group []*waiting) []*waiting {
@@ -165,6 +158,8 @@ type attempt struct {
 	tables  []table // in order of first use, so that statements are constant
 	applied []outcome
 	others  int64 // other nodes that write at the time
+	settled bool  // the number of the group before is closed
+	wrote   bool  // it has committed
 }
 
 // outcome is what Apply made of an operation.
@@ -178,6 +173,13 @@ type outcome struct {
 func (a *attempt) timed(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.time())
 	defer cancel()
+	if a.db.primary.damage.refuses() {
+		return ErrCorrupt
+	}
+	if err := a.settle(); err != nil {
+		return err
+	}
+	a.settled = true
 	start := time.Now()
 	err := a.run(ctx)
 	if errors.Is(err, errRetry) && time.Since(start) >= slowTime {
@@ -221,6 +223,7 @@ func (a *attempt) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.wrote = true
 	if p := commit.At(ops - 1); p > a.newest {
 		a.newest = p
 	}

@@ -31,7 +31,7 @@ func (a *attempt) commit(ctx context.Context, ops int) (Commit, [][]Row, error) 
 		return Commit{}, nil, errRetry
 	case neverSent(err):
 		return Commit{}, nil, unavailable(err)
-	case a.db.writer.embedded && reason == "" && verdictOf(err) != outcomeUnknown:
+	case reason == "" && neverCommitted(err):
 		return Commit{}, nil, undone(err)
 	}
 	return a.recover(number, a.outcomes(), err)

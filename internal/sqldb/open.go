@@ -26,6 +26,9 @@ type Config struct {
 	ReplicaURL string
 	// Token authenticates at both; "" for none. It is never logged.
 	Token string
+	// Own takes an embedded database for this process as long as it is open: Open
+	// fails with an OwnedError while another process has it.
+	Own bool
 	// MaxPending bounds the operations that wait for a group; 0 means 4096.
 	MaxPending int
 	// MaxPendingBytes bounds what they stage; 0 means 64 MiB.
@@ -48,6 +51,8 @@ type DB struct {
 	replica *source // nil without one
 	floor   floor
 	info    Info
+	file    string // that of an embedded database
+	owner   *owner // nil without one
 
 	*committer
 	workers sync.WaitGroup // those of coalescers
@@ -86,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{log: cfg.Logger, metrics: newMetrics(), writer: writer, ended: make(chan struct{})}
-	db.primary = newSource("primary", reader, nil, db.metrics)
+	db.primary = newSource("primary", reader, nil, db.metrics, cfg.Logger)
 	if !reader.embedded {
 		db.primary.plain = writer
 	}
@@ -99,7 +104,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("replica: %w", err), replica.close(), writer.close(), reader.close())
 		}
-		db.replica = newSource("replica", replica, plain, db.metrics)
+		db.replica = newSource("replica", replica, plain, db.metrics, cfg.Logger)
 	}
 	if err := db.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, db.closeEngines())
@@ -112,23 +117,51 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 func (db *DB) start(ctx context.Context, cfg Config) error {
 	s := db.writer.session()
 	defer s.drop()
-	if err := s.awaitFile(ctx); err != nil {
+	if err := db.take(ctx, s, cfg.Own); err != nil {
 		return err
 	}
 	if err := whileBusy(ctx, func() error { return migrate(ctx, s) }); err != nil {
-		return err
+		return told(err)
 	}
 	rows, err := s.run(ctx, Stmt{SQL: "SELECT database_id FROM keyval_sequence"})
 	if err != nil {
-		return fmt.Errorf("read the sequence: %w", err)
+		return fmt.Errorf("read the sequence: %w", told(err))
 	}
 	db.info = Info{DatabaseID: text(rows[0][0][0]), Embedded: db.writer.embedded}
 	db.committer = newCommitter(db, cfg)
 	if err := whileBusy(ctx, func() error { return db.committer.register(ctx) }); err != nil {
-		return err
+		return told(err)
 	}
 	db.committer.start()
 	return nil
+}
+
+// take opens the file of an embedded database and, if it is to be owned, makes sure
+// that no other process has it.
+func (db *DB) take(ctx context.Context, s *session, own bool) error {
+	if !db.writer.embedded {
+		return nil
+	}
+	if err := s.awaitFile(ctx); err != nil {
+		return told(err)
+	}
+	rows, err := s.run(ctx, Stmt{SQL: "SELECT file FROM pragma_database_list WHERE name='main'"})
+	if err != nil {
+		return told(err)
+	}
+	if db.file = text(rows[0][0][0]); own {
+		db.owner, err = takeFile(db.file)
+	}
+	return err
+}
+
+// told has the error of an opening say what to do, where we know.
+func told(err error) error {
+	switch verdictOf(err) {
+	case noRoom, readOnly, corrupt:
+		return failure(err)
+	}
+	return err
 }
 
 // Info tells what the database is.
@@ -152,7 +185,7 @@ func (db *DB) closeEngines() error {
 	if db.replica != nil {
 		err = errors.Join(err, db.replica.close())
 	}
-	return err
+	return errors.Join(err, db.owner.release())
 }
 
 // close closes an engine. Over the network its error tells only that the

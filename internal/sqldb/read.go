@@ -138,6 +138,9 @@ func (s *source) QueryLarge(ctx context.Context, st Stmt) ([]Row, error) {
 // Snapshot runs f in one read transaction on the primary, which other writers
 // do not wait for. f must be done within a few seconds.
 func (db *DB) Snapshot(ctx context.Context, f func(Querier) error) error {
+	if db.primary.damage.refuses() {
+		return ErrCorrupt
+	}
 	if err := db.primary.large.Acquire(ctx, 1); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,7 +28,7 @@ func (c *committer) reregister() error {
 	ctx, cancel := context.WithTimeout(c.life, roundTripTime)
 	defer cancel()
 	if err := c.register(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return failure(err)
 	}
 	return errRetry
 }
@@ -39,34 +40,54 @@ const (
 
 // recover learns what became of a group whose answer was lost, or whose error
 // does not tell. Neither does "not the successor of the last group": the batch
-// may have arrived twice and the first time have been done. The batch may still be waiting for the lock inside sqld, so
-// it is not enough to look: closing the group's number either finds it done,
-// or makes sure that it can never happen.
+// may have arrived twice and the first time have been done. The batch may still be
+// waiting for the lock inside sqld, so it is not enough to look: closing the group's
+// number either finds it done, or makes sure that it can never happen.
 func (a *attempt) recover(number int64, outcomes []Stmt, cause error) (Commit, [][]Row, error) {
 	a.db.metrics.lost.Inc()
-	if verdictOf(cause) == repeatable {
-		a.log.Debug("a commit's outcome is being asked for", "error", cause)
-	} else {
-		a.log.Warn("a commit's outcome is being asked for", "error", cause)
+	level := slog.LevelDebug
+	if verdictOf(cause) == outcomeUnknown {
+		level = slog.LevelWarn
 	}
-	stmts := append([]Stmt{
-		{SQL: "BEGIN IMMEDIATE"},
-		{SQL: closeSQL, Args: []any{a.boot, number}},
-		{SQL: closedSQL, Args: []any{a.boot, number}},
-	}, outcomes...)
-	stmts = append(stmts, Stmt{SQL: "COMMIT"})
-	results, err := a.insist(stmts)
+	a.log.Log(a.life, level, "a commit's outcome is being asked for", "error", cause)
+	results, err := a.closeNumber(number, outcomes, cause)
 	if err != nil {
 		return Commit{}, nil, err
 	}
-	a.lastGroup = number
-	switch closed := results[2]; {
-	case len(closed) == 0:
-		return Commit{}, nil, a.reregister()
-	case integer(closed[0][1]) == 0:
-		return Commit{}, nil, notDone(cause)
+	if closed := results[0][0]; integer(closed[1]) != 0 {
+		return commitOf(closed), results[1:], nil
 	}
-	return commitOf(results[2][0]), results[3 : len(results)-1], nil
+	return Commit{}, nil, notDone(cause)
+}
+
+// closeNumber makes sure that a group's number is used up, and returns the row that
+// tells by what, followed by the results of outcomes.
+func (c *committer) closeNumber(number int64, outcomes []Stmt, cause error) ([][]Row, error) {
+	stmts := append([]Stmt{
+		{SQL: "BEGIN IMMEDIATE"},
+		{SQL: closeSQL, Args: []any{c.boot, number}},
+		{SQL: closedSQL, Args: []any{c.boot, number}},
+	}, outcomes...)
+	results, err := c.insist(append(stmts, Stmt{SQL: "COMMIT"}), cause)
+	if err != nil {
+		return nil, err
+	}
+	c.lastGroup, c.unclosed = number, nil
+	if results = results[2 : len(results)-1]; len(results[0]) == 0 {
+		return nil, c.reregister()
+	}
+	return results, nil
+}
+
+// settle closes the number of a group that could not be closed when it failed, since
+// nothing could be written. Its batch may have arrived twice, and must not be done
+// now, nor be taken for the next group.
+func (c *committer) settle() error {
+	if c.unclosed == nil {
+		return nil
+	}
+	_, err := c.closeNumber(c.lastGroup+1, nil, c.unclosed)
+	return err
 }
 
 // notDone is what a cause means for a group that has not happened.
@@ -78,25 +99,48 @@ func notDone(cause error) error {
 	return undone(cause)
 }
 
-// insist runs statements until they have been answered. Meanwhile writes are
-// refused at once, and callers that run out of time leave.
-func (a *attempt) insist(stmts []Stmt) ([][]Row, error) {
+// insist runs statements that close a number until they have been answered.
+// Meanwhile writes are refused at once, and callers that run out of time leave. It
+// gives up when nothing can be written and the group's own error has told enough.
+func (c *committer) insist(stmts []Stmt, cause error) ([][]Row, error) {
 	pause := 10 * time.Millisecond
 	for try := 0; ; try++ {
-		ctx, cancel := context.WithTimeout(a.life, roundTripTime)
-		results, err := a.session.run(ctx, stmts...)
+		ctx, cancel := context.WithTimeout(c.life, roundTripTime)
+		results, err := c.session.run(ctx, stmts...)
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil:
 			return results, nil
-		}
-		if try == 3 {
-			a.setDown(true)
+		case c.tellsEnough(cause, err):
+			if !c.db.writer.embedded {
+				c.unclosed = cause
+			}
+			return nil, failure(err)
+		case try == 3:
+			c.ails(unreachable, err)
 		}
 		select {
-		case <-a.life.Done():
+		case <-c.life.Done():
 			return nil, ErrCommitUnknown
 		case <-time.After(pause):
 			pause = min(2*pause, time.Second)
 		}
 	}
+}
+
+// tellsEnough tells whether nothing has happened for certain, although the number
+// could not be closed: the group's own error says so. Embedded, a group whose last
+// write failed has not happened unless its log is read after a crash; and there the
+// statements that would close it have taken its place, as far as there was room.
+func (c *committer) tellsEnough(cause, closing error) bool {
+	switch verdictOf(closing) {
+	case noRoom:
+		if c.db.writer.embedded {
+			return true
+		}
+	case readOnly, corrupt:
+	default:
+		return false
+	}
+	return answered(cause) && verdictOf(cause) != outcomeUnknown && guardReason(cause) == ""
 }

@@ -2,7 +2,9 @@ package sqldb
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,8 @@ type source struct {
 	engine  *engine
 	metrics *metrics
 	breaker breaker
+	damage  damage
+	log     *slog.Logger
 	// large bounds the statements under way whose answers may be large:
 	// sqld holds at most 32 MB of answers for everybody.
 	large *semaphore.Weighted
@@ -34,12 +38,16 @@ const largeReads = 4
 // it 5.6 MB of the 10 MB that sqld sends.
 const MaxAnswer = 4 << 20
 
-func newSource(name string, e, plain *engine, m *metrics) *source {
-	return &source{name: name, engine: e, plain: plain, metrics: m, large: semaphore.NewWeighted(largeReads)}
+func newSource(name string, e, plain *engine, m *metrics, log *slog.Logger) *source {
+	return &source{name: name, engine: e, plain: plain, metrics: m, log: log,
+		damage: damage{lasting: e.embedded}, large: semaphore.NewWeighted(largeReads)}
 }
 
 // query runs one reading statement.
 func (s *source) query(ctx context.Context, st Stmt) ([]Row, error) {
+	if s.damage.refuses() {
+		return nil, ErrCorrupt
+	}
 	e := s.engine
 	if s.refused.Load() {
 		e = s.plain
@@ -73,7 +81,17 @@ func (s *source) failed(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return failure(fmt.Errorf("%s: %w", s.name, err))
+	if err = failure(fmt.Errorf("%s: %w", s.name, err)); errors.Is(err, ErrCorrupt) {
+		s.isCorrupt(err)
+	}
+	return err
+}
+
+// isCorrupt remembers it, and says so once.
+func (s *source) isCorrupt(err error) {
+	if s.damage.found() {
+		s.log.Error("the database is corrupt; nothing is read or written any more", "database", s.name, "error", err)
+	}
 }
 
 // A breaker leaves a database alone for a while after it has failed.

@@ -88,6 +88,7 @@ var extendedCodes = map[int]verdict{
 	codes.SQLITE_ERROR_SNAPSHOT:  repeatable,
 	codes.SQLITE_IOERR_CORRUPTFS: corrupt,
 	codes.SQLITE_IOERR_DATA:      corrupt, // a checksum is wrong
+	codes.SQLITE_IOERR_SHMSIZE:   noRoom,  // for the log's index
 }
 
 // serverMessages are what sqld says of a statement beside SQLite's own errors. What
@@ -166,6 +167,11 @@ func serverVerdict(text string) (_ verdict, ok bool) {
 }
 
 func verdictOfMessage(message string) verdict {
+	// sqld writes its log of frames first, and says only this when there is no room
+	// for it: nothing has been done then.
+	if strings.HasPrefix(message, "disk I/O error") {
+		return noRoom
+	}
 	// Where there is no text, the server shows the extended code.
 	if rest, ok := strings.CutPrefix(message, "Error code "); ok {
 		number, _, _ := strings.Cut(rest, ":")
@@ -246,3 +252,8 @@ func answered(err error) bool {
 type notCommittedError struct{ error }
 
 func (e *notCommittedError) Unwrap() error { return e.error }
+
+func neverCommitted(err error) bool {
+	_, ok := errors.AsType[*notCommittedError](err)
+	return ok
+}

@@ -53,7 +53,7 @@ func TestWhatAServerSaysHasAVerdict(t *testing.T) {
 		{"SQLite error: database is locked", repeatable, true},
 		{"failed to execute SQL:\nSQLite error: database is locked", repeatable, true},
 		{"failed to execute statement\nSQLite error: database or disk is full", noRoom, true},
-		{"SQLite error: disk I/O error", outcomeUnknown, true},
+		{"SQLite error: disk I/O error", noRoom, true},
 		{"SQLite error: database disk image is malformed", corrupt, true},
 		{"SQLite error: file is not a database", corrupt, true},
 		{"SQLite error: attempt to write a readonly database", readOnly, true},

@@ -1,0 +1,102 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/node/nodetest"
+)
+
+func TestANodeWithAFullDiskSaysSoServesReadsAndRecoversByItself(t *testing.T) {
+	t.Parallel()
+	disk := nodetest.MustMountDisk(t, 8<<20)
+	n := nodetest.MustStartNodeProcess(t, nodetest.ServeConfig{
+		Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: "file:" + filepath.Join(disk.Dir(), "keyval.db")})
+	c := n.Client
+	if _, err := c.Put(t.Context(), api.Key{"small"}, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := disk.Fill(0); err != nil {
+		t.Fatal(err)
+	}
+	large := strings.Repeat("x", 1<<20-2)
+	for range 3 {
+		begun := time.Now()
+		if _, err := c.Put(t.Context(), api.Key{"large"}, large); !errors.Is(err, api.StorageFull) {
+			t.Errorf("a write without room: %v, want %v", err, api.StorageFull)
+		}
+		if took := time.Since(begun); took > 10*time.Second {
+			t.Errorf("it took %v to be refused", took)
+		}
+	}
+	if entry, err := c.Get(t.Context(), api.Key{"small"}); err != nil || string(entry.Value) != "1" {
+		t.Errorf("a read: %s, %v", entry.Value, err)
+	}
+	if status, body := readyz(t, n.URL()); status != http.StatusServiceUnavailable || !strings.Contains(body, "check storage failed: the disk of the database is full") {
+		t.Errorf("/readyz answers %d %s", status, body)
+	}
+	if err := disk.Free(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is ready again", func() bool { return ready(t.Context(), n.URL()) })
+	if _, err := c.Put(t.Context(), api.Key{"large"}, large); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	if strings.Contains(n.Logs(), "cannot be reached") {
+		t.Errorf("the log says that the primary cannot be reached:\n%s", n.Logs())
+	}
+}
+
+func readyz(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/readyz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+func TestOneProcessOwnsAnEmbeddedDatabaseUntilItEndsHoweverItDoes(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "keyval.db")
+	config := nodetest.ServeConfig{Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: "file:" + file}
+	first := nodetest.MustStartNodeProcess(t, config)
+	for _, args := range [][]string{
+		{"serve", "--http-addr", "127.0.0.1:0", "--gossip-addr", "127.0.0.1:0", "--raft-addr", "127.0.0.1:0", "--libsql-url", "file:" + file},
+		{"dev", "--http-addr", "127.0.0.1:0", "--libsql-url", "file:" + file},
+		{"incarnation", "raise", "--libsql-url", "file:" + file},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		code, stderr, err := nodetest.RunToExit(ctx, nodetest.Command{Path: keyval(t), Dir: t.TempDir(), Args: args})
+		cancel()
+		if err != nil || code != 1 || strings.Count(stderr, "\n") != 1 ||
+			!strings.Contains(stderr, fmt.Sprintf("process %d ", first.Process().PID())) || !strings.Contains(stderr, file) {
+			t.Errorf("keyval %s: exit code %d, %v and %q; want 1 and one line with the process %d and the file", args[0], code, err, stderr, first.Process().PID())
+		}
+	}
+	if err := first.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	config.Dir = t.TempDir()
+	second := nodetest.MustStartNodeProcess(t, config)
+	if err := newPlain(t, second.URL()).put(t.Context(), "k", 1); err != nil {
+		t.Error(err)
+	}
+}
