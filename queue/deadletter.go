@@ -224,9 +224,9 @@ func writeGraves(changes []sqldb.Change[grave]) []sqldb.Stmt {
 		deletions.Add(c.Key)
 	}
 	if !requeued {
-		return []sqldb.Stmt{deletions.Array()}
+		return deletions.Arrays()
 	}
-	return []sqldb.Stmt{requeues.Array(), deletions.Array()}
+	return append(requeues.Arrays(), deletions.Arrays()...)
 }
 
 // unearth is the dead letter as the operations before this one have left it.

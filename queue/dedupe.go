@@ -32,7 +32,7 @@ var dedupes = &sqldb.Table[dedupe]{
 		for _, c := range changes {
 			rows.Add(c.Key, c.Row.id, c.Op)
 		}
-		return []sqldb.Stmt{rows.Array()}
+		return rows.Arrays()
 	},
 }
 

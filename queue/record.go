@@ -168,7 +168,7 @@ func writeRecords(changes []sqldb.Change[record]) []sqldb.Stmt {
 		rows *sqldb.Rows
 	}{{moved, moves}, {buried, burials}, {deleted, deletions}} {
 		if w.any {
-			stmts = append(stmts, w.rows.Array())
+			stmts = append(stmts, w.rows.Arrays()...)
 		}
 	}
 	return stmts

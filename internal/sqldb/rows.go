@@ -80,10 +80,32 @@ func (r *Rows) Stmts() []Stmt {
 	return r.stmts
 }
 
-// Array is the one statement, with one argument, that carries all rows: for
-// rows that are many times smaller than an argument may be.
+// Array is the one statement, with one argument, that carries all rows: for rows
+// that are known to fit one.
 func (r *Rows) Array() Stmt {
-	return Stmt{SQL: r.sql, Args: []any{string(append(r.buf, ']'))}}
+	var all []byte
+	for _, st := range r.Arrays() {
+		argument, _ := st.Args[0].(string)
+		if all != nil {
+			all = append(all[:len(all)-1], ',')
+			argument = argument[1:]
+		}
+		all = append(all, argument...)
+	}
+	if all == nil {
+		all = []byte("[]")
+	}
+	return Stmt{SQL: r.sql, Args: []any{string(all)}}
+}
+
+// Arrays are the statements, with one argument each, that carry all rows, in order:
+// for rows without large values.
+func (r *Rows) Arrays() []Stmt {
+	stmts := r.Stmts()
+	for i := range stmts {
+		stmts[i].Args = stmts[i].Args[:1]
+	}
+	return stmts
 }
 
 func (r *Rows) flush() {
