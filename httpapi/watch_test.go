@@ -349,12 +349,12 @@ func TestAStreamEndsWhenItsReaderHasGone(t *testing.T) {
 func TestAWatchThatLooksForAnotherRoutesParameterIsToldWhichRouteThatIs(t *testing.T) {
 	f := mustServeWatch(t)
 	for target, route := range map[string]string{
-		"/watch?prefix=a":                                  "/watch/prefix takes it",
-		"/watch?keys=a&prefixes=a":                         "/watch/prefix takes it",
-		"/watch/poll?prefix=a":                             "/watch/prefix/poll takes it",
-		"/watch/prefix?key=a":                              "/watch takes it",
-		"/watch/prefix/poll?keys=a":                        "/watch/poll takes it",
-		"/watch?keys=a&since=ff" + strings.Repeat("0", 18): "start without a position",
+		"/watch?prefix=a":                          "/watch/prefix takes it",
+		"/watch?keys=a&prefixes=a":                 "/watch/prefix takes it",
+		"/watch/poll?prefix=a":                     "/watch/prefix/poll takes it",
+		"/watch/prefix?key=a":                      "/watch takes it",
+		"/watch/prefix/poll?keys=a":                "/watch/poll takes it",
+		"/watch?keys=a&since=0000ffffffffffff0000": "start without a position",
 	} {
 		r := refusal{code: api.InvalidArgument, says: route}
 		r.check(t, f.do("GET", target, ""))

@@ -18,7 +18,7 @@ type LostError struct {
 }
 
 func (e *LostError) Error() string {
-	return fmt.Sprintf("the change log does not reach back to this position; the oldest is %s", e.Oldest)
+	return fmt.Sprintf("the change log does not reach back to this position; the oldest is %s; start without a position", e.Oldest)
 }
 
 func (e *LostError) Unwrap() error { return kv.ErrPositionLost }
