@@ -161,7 +161,7 @@ func TestAMethodThatIsNotAllowedNamesThoseThatAre(t *testing.T) {
 		{"POST", "/keys/a", "GET, HEAD, PUT, DELETE"},
 		{"POST", "/keys/a%2Fb", "GET, HEAD, PUT, DELETE"},
 		{"GET", "/atomic", "POST"},
-		{"PATCH", "/keys", "GET, DELETE"},
+		{"PATCH", "/keys", "GET, HEAD, DELETE"},
 		{"PATCH", "/keys/count", "GET, HEAD, POST, PUT, DELETE"},
 		{"POST", basePath + "/healthz", "GET, HEAD"},
 	} {
