@@ -2,6 +2,7 @@ package kv
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/buntime/keyval/internal/sqldb"
@@ -53,13 +54,10 @@ WHERE coalesce(e.versionstamp,'')<>j.value->>1 LIMIT 1`
 // those of timesSQL instead of it, suffix is 1 where the key ends in the commit's
 // versionstamp.
 var (
-	upsertSQL = `INSERT INTO kv_entries(key,value,versionstamp,expires_at,encoding)
-SELECT unhex(j.value->>0||` + suffixSQL + `),
-CAST(CASE WHEN j.value->>4 IS NULL THEN coalesce(?2,j.value->>1) ELSE ` + timesSQL + ` END AS BLOB),
-` + sqldb.StampSQL("j.value->>2") + `,s.time+(j.value->>3),0
-FROM keyval_sequence s,json_each(?1) j WHERE true
-ON CONFLICT(key) DO UPDATE SET value=excluded.value,versionstamp=excluded.versionstamp,
-expires_at=excluded.expires_at,encoding=excluded.encoding`
+	upsertSQL = upsertOf(`coalesce(?2,j.value->>1)`)
+	// upsertTimedSQL is for values with times. It has a text of its own, because the
+	// driver reads the whole text of a statement with each call.
+	upsertTimedSQL = upsertOf(timesSQL)
 
 	suffixSQL = `CASE WHEN j.value->>5 THEN '02'||hex(` + sqldb.StampSQL("j.value->>2") + `)||'00' ELSE '' END`
 
@@ -71,6 +69,15 @@ expires_at=excluded.expires_at,encoding=excluded.encoding`
 SELECT ` + sqldb.StampSQL("j.value->>2") + `,unhex(j.value->>0||` + suffixSQL + `),j.value->>1
 FROM keyval_sequence s,json_each(?1) j WHERE ?2 IS NULL`
 )
+
+func upsertOf(valueSQL string) string {
+	return `INSERT INTO kv_entries(key,value,versionstamp,expires_at,encoding)
+SELECT unhex(j.value->>0||` + suffixSQL + `),CAST(` + valueSQL + ` AS BLOB),
+` + sqldb.StampSQL("j.value->>2") + `,s.time+(j.value->>3),0
+FROM keyval_sequence s,json_each(?1) j WHERE true
+ON CONFLICT(key) DO UPDATE SET value=excluded.value,versionstamp=excluded.versionstamp,
+expires_at=excluded.expires_at,encoding=excluded.encoding`
+}
 
 func scanEntry(row sqldb.Row) (entryRow, error) {
 	return entryRow{
@@ -93,7 +100,8 @@ func guardEntries(reads []sqldb.Held[entryRow]) sqldb.Stmt {
 }
 
 func writeEntries(changes []sqldb.Change[entryRow]) []sqldb.Stmt {
-	upserts, removals, log := sqldb.NewRows(upsertSQL), sqldb.NewRows(removeSQL), sqldb.NewRows(logSQL)
+	upserts, timed := sqldb.NewRows(upsertSQL), sqldb.NewRows(upsertTimedSQL)
+	removals, log := sqldb.NewRows(removeSQL), sqldb.NewRows(logSQL)
 	for _, c := range changes {
 		if c.Row == nil {
 			removals.Add([]byte(c.Key))
@@ -104,17 +112,15 @@ func writeEntries(changes []sqldb.Change[entryRow]) []sqldb.Stmt {
 		if c.Row.suffixed {
 			key, suffix = []byte(c.Row.prefix), 1
 		}
-		value, pieces := any(sqldb.Text(c.Row.value)), any(nil)
-		if c.Row.times != nil {
-			pieces = c.Row.times.pieces(c.Row.value)
-			if !sqldb.Text(c.Row.value).Large() {
-				value = nil
-			}
+		if c.Row.times == nil {
+			upserts.Add(key, sqldb.Text(c.Row.value), c.Op, null(c.Row.expireIn), nil, suffix)
+		} else {
+			text, pieces := c.Row.times.cells(c.Row.value)
+			timed.Add(key, text, c.Op, null(c.Row.expireIn), pieces, suffix)
 		}
-		upserts.Add(key, value, c.Op, null(c.Row.expireIn), pieces, suffix)
 		log.Add(key, "s", c.Op, nil, nil, suffix)
 	}
-	return append(append(removals.Stmts(), upserts.Stmts()...), log.Stmts()...)
+	return slices.Concat(removals.Stmts(), upserts.Stmts(), timed.Stmts(), log.Stmts())
 }
 
 // StageSet stages an entry with an ordinary key, as part of an operation of

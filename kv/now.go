@@ -170,12 +170,21 @@ func (t *Times) combine(value []byte, m MutationType, operand Integer) ([]byte, 
 	return value, &Times{[]timePlace{{0, len(value), time}}}, nil
 }
 
-// timesSQL is the value of a row j of upsertSQL that has times: its pieces, which
+// timesSQL is the value of a row j of upsertTimedSQL: its pieces, which
 // json_each gives in order, one after the other. A piece is text, milliseconds to
 // add to the time, those with bounds, or the place and length of text in ?2.
 const timesSQL = `(SELECT group_concat(CASE p.type WHEN 'text' THEN p.value WHEN 'integer' THEN s.time+p.value
 ELSE coalesce(min(max(s.time+(p.value->>0),p.value->>1),p.value->>2),CAST(substr(?2,p.value->>0,p.value->>1) AS TEXT)) END,'')
 FROM json_each(j.value,'$[4]') p)`
+
+// cells are a value's text and pieces in a row of upsertTimedSQL. Text that the
+// pieces have need not travel twice.
+func (t *Times) cells(value sqldb.Text) (text any, pieces sqldb.JSON) {
+	if value.Large() {
+		text = value
+	}
+	return text, t.pieces(value)
+}
 
 // pieces are those of timesSQL. Those of a large value name places in it, because
 // it travels as it is.
