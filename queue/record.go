@@ -1,11 +1,7 @@
 package queue
 
 import (
-	"encoding/hex"
-	"encoding/json"
-
 	"github.com/buntime/keyval/internal/sqldb"
-	"github.com/buntime/keyval/kv"
 )
 
 // A record is a row of kv_queue as operations see it: as it was read, with what
@@ -16,8 +12,8 @@ type record struct {
 	receipt               string // "" if no delivery is running
 	locked                bool   // the delivery's lock has not ended
 	createdAt             int64
-	backoff               []int64  // nil: the default
-	keys                  []kv.Key // fallback keys
+	backoff               []int64 // nil: the default
+	fallsBack             bool    // it has fallback keys
 
 	// At most one of these is set by an operation.
 	added *Enqueue // the row is new
@@ -48,7 +44,7 @@ var messages = &sqldb.Table[record]{
 
 const (
 	recordFetchSQL = `SELECT j.key,q.queue,q.attempts,q.max_attempts,q.receipt,q.locked_until>` + sqldb.NowSQL + `,
-q.created_at,q.backoff_schedule,q.keys_if_undelivered
+q.created_at,q.backoff_schedule,q.keys_if_undelivered IS NOT NULL
 FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_queue q WHERE q.id=j.value`
 
 	// A row is [id, attempts, receipt, locked]; attempts are -1 if there is no such
@@ -87,32 +83,11 @@ func scanRecord(row sqldb.Row) (record, error) {
 		receipt:     row.Text(3),
 		locked:      row.Integer(4) == 1,
 		createdAt:   row.Integer(5),
+		fallsBack:   row.Integer(7) == 1,
 	}
 	var err error
-	if r.backoff, err = decodeBackoff(row.Text(6)); err != nil {
-		return r, err
-	}
-	r.keys, err = decodeKeys(row.Text(7))
+	r.backoff, err = decodeBackoff(row.Text(6))
 	return r, err
-}
-
-func decodeKeys(stored string) ([]kv.Key, error) {
-	if stored == "" {
-		return nil, nil
-	}
-	var encoded []string
-	if err := json.Unmarshal([]byte(stored), &encoded); err != nil {
-		return nil, err
-	}
-	keys := make([]kv.Key, len(encoded))
-	for i, e := range encoded {
-		raw, err := hex.DecodeString(e)
-		if err != nil {
-			return nil, err
-		}
-		keys[i] = kv.Key(raw)
-	}
-	return keys, nil
 }
 
 func guardRecords(reads []sqldb.Held[record]) sqldb.Stmt {

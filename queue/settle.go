@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/buntime/keyval/internal/sqldb"
-	"github.com/buntime/keyval/kv"
 )
 
 // lockExpired is the last error of a message whose receiver let its lock end.
@@ -68,8 +67,8 @@ func (q *Queue) Nack(ctx context.Context, id, receipt string, f Failure) error {
 	}
 	n := nack{id: id, receipt: receipt, failure: f, deadID: deadID}
 	err = q.nack(ctx, &n)
-	if errors.Is(err, errNeedsValue) {
-		if n.value, err = q.value(ctx, id); err != nil {
+	if errors.Is(err, errNeedsFallback) {
+		if n.fallback, err = q.fallback(ctx, id); err != nil {
 			return err
 		}
 		err = q.nack(ctx, &n)
@@ -77,21 +76,17 @@ func (q *Queue) Nack(ctx context.Context, id, receipt string, f Failure) error {
 	return err
 }
 
-// A nack is one failed attempt. Its value is read only once it is known that the
-// message dies and has fallback keys.
+// A nack is one failed attempt. Its fallback is read only once it is known that the
+// message dies and has one.
 type nack struct {
 	id, receipt, deadID string
 	failure             Failure
-	value               []byte
+	fallback            *fallback
 }
 
-// errNeedsValue ends an operation that needs a value which has not been read. A
-// group must not read it by itself: the values of many would pass all bounds.
-var errNeedsValue = errors.New("the value for the fallback keys has not been read")
-
-// nack tries once, and is errNeedsValue if it must be tried with the value.
+// nack tries once, and is errNeedsFallback if it must be tried with the fallback.
 func (q *Queue) nack(ctx context.Context, n *nack) error {
-	s := settlement{id: n.id, receipt: n.receipt, onlyLocked: true, bytes: smallBytes + len(n.value)}
+	s := settlement{id: n.id, receipt: n.receipt, onlyLocked: true, bytes: smallBytes + n.fallback.size()}
 	var delay int64
 	var dead bool
 	err := q.settle(ctx, "queue_nack", &s, func(tx *sqldb.Tx, r *record) (err error) {
@@ -103,7 +98,7 @@ func (q *Queue) nack(ctx context.Context, n *nack) error {
 		if n.failure.Delay != nil {
 			delay = *n.failure.Delay
 		}
-		dead, err = failed.fail(tx, n.id, delay, death{n.deadID, n.failure.text()}, n.value)
+		dead, err = failed.fail(tx, n.id, delay, death{n.deadID, n.failure.text()}, n.fallback)
 		return err
 	})
 	if err != nil || s.name == "" {
@@ -118,15 +113,15 @@ func (q *Queue) nack(ctx context.Context, n *nack) error {
 	return nil
 }
 
-const valueSQL = `SELECT value FROM kv_queue WHERE id=?`
+const fallbackSQL = `SELECT value,keys_if_undelivered FROM kv_queue WHERE id=?`
 
-// value reads a message's value, which never changes; nil if it is gone.
-func (q *Queue) value(ctx context.Context, id string) ([]byte, error) {
-	rows, err := q.db.Primary().QueryLarge(ctx, sqldb.Stmt{SQL: valueSQL, Args: []any{id}})
+// fallback reads a message's; nil if it is gone.
+func (q *Queue) fallback(ctx context.Context, id string) (*fallback, error) {
+	rows, err := q.db.Primary().QueryLarge(ctx, sqldb.Stmt{SQL: fallbackSQL, Args: []any{id}})
 	if err != nil || len(rows) == 0 {
 		return nil, failure(err)
 	}
-	return rows[0].Bytes(0), nil
+	return scanFallback(rows[0], 0)
 }
 
 func (f Failure) text() string {
@@ -150,20 +145,20 @@ func clip(text string) string {
 }
 
 // fail stages a failed attempt and tells whether it was the last one: then the
-// fallback keys, the dead letter and the removal are one transaction. value is for
-// the fallback keys; nil is errNeedsValue if there are any.
-func (r record) fail(tx *sqldb.Tx, id string, delay int64, d death, value []byte) (dead bool, err error) {
+// fallback, the dead letter and the removal are one transaction. f is nil if it has not
+// been read.
+func (r record) fail(tx *sqldb.Tx, id string, delay int64, d death, f *fallback) (dead bool, err error) {
 	if r.attempts < r.maxAttempts {
 		r.receipt, r.locked = "", false
 		r.moved, r.readyIn, r.lockIn, r.failedBy = true, &delay, nil, d.reason
 		messages.Put(tx, id, r)
 		return false, nil
 	}
-	if len(r.keys) > 0 && value == nil {
-		return true, errNeedsValue
-	}
-	for _, key := range r.keys {
-		kv.StageSet(tx, key, value)
+	if r.fallsBack {
+		if f == nil {
+			return true, errNeedsFallback
+		}
+		f.stage(tx)
 	}
 	r.death = &d
 	messages.Put(tx, id, r)

@@ -8,11 +8,12 @@ import (
 )
 
 const (
-	// With the values of those that die and have fallback keys. A batch stops
-	// before they grow large.
-	expiredSQL = `SELECT e.id,CASE WHEN e.load>0 THEN q.value END FROM (
+	// With the fallbacks of those that die and have one. A batch stops before they,
+	// and what they write, grow large.
+	expiredSQL = `SELECT e.id,CASE WHEN e.load>0 THEN q.value END,CASE WHEN e.load>0 THEN q.keys_if_undelivered END FROM (
 SELECT x.id,x.load,sum(x.load) OVER (ORDER BY x.locked_until,x.id)-x.load AS before FROM (
- SELECT q.id,q.locked_until,CASE WHEN q.keys_if_undelivered IS NOT NULL AND q.attempts>=q.max_attempts THEN q.size ELSE 0 END AS load
+ SELECT q.id,q.locked_until,CASE WHEN q.keys_if_undelivered IS NOT NULL AND q.attempts>=q.max_attempts 
+ THEN (1+json_array_length(q.keys_if_undelivered))*q.size+length(q.keys_if_undelivered) ELSE 0 END AS load
  FROM keyval_sequence s CROSS JOIN kv_queue q WHERE q.locked_until<=` + sqldb.NowSQL + ` ORDER BY q.locked_until LIMIT 1000) x) e
 CROSS JOIN kv_queue q WHERE q.id=e.id AND e.before<?`
 
@@ -54,12 +55,16 @@ func (q *Queue) sweepLocks(ctx context.Context, epoch int64) (int, error) {
 	s := sweep{found: make([]ended, len(rows))}
 	refs, bytes := make([]sqldb.Ref, len(rows)), 0
 	for i, row := range rows {
-		s.found[i] = ended{id: row.Text(0), value: row.Bytes(1)}
-		refs[i] = messages.Ref(s.found[i].id)
-		bytes += smallBytes + len(s.found[i].value)
-		if s.found[i].deadID, err = newID(); err != nil {
+		e := &s.found[i]
+		if e.fallback, err = scanFallback(row, 1); err != nil {
 			return 0, err
 		}
+		if e.deadID, err = newID(); err != nil {
+			return 0, err
+		}
+		e.id = row.Text(0)
+		refs[i] = messages.Ref(e.id)
+		bytes += smallBytes + e.fallback.size()
 	}
 	_, err = q.db.Do(ctx, &sqldb.Op{
 		Name:     "queue_sweep",
@@ -91,7 +96,7 @@ type sweep struct {
 // ended is a message whose lock had ended when it was looked for.
 type ended struct {
 	id, deadID string
-	value      []byte // for its fallback keys, if it dies
+	fallback   *fallback // if it dies and has one
 }
 
 // expiry is what became of one of them.
@@ -109,8 +114,8 @@ func (s *sweep) apply(tx *sqldb.Tx) error {
 		if r == nil || r.receipt == "" || r.locked {
 			continue
 		}
-		dead, err := r.fail(tx, e.id, 0, death{e.deadID, lockExpired}, e.value)
-		if errors.Is(err, errNeedsValue) {
+		dead, err := r.fail(tx, e.id, 0, death{e.deadID, lockExpired}, e.fallback)
+		if errors.Is(err, errNeedsFallback) {
 			continue // its last lock has ended only since; the next batch has it
 		}
 		if err != nil {
