@@ -96,11 +96,27 @@ func TestEveryOutcomeOfTheStoreHasItsCodeAndStatus(t *testing.T) {
 	}
 }
 
-func TestABulkDeleteThatRunsOutOfTimeSaysHowFarItCame(t *testing.T) {
+func TestABulkDeleteThatIsCutOffSaysHowFarItCame(t *testing.T) {
 	f := mustServe(t)
-	f.store.failWith(kv.ErrTimeout)
-	r := refusal{code: api.Timeout, says: "after 2000 entries"}
-	r.check(t, f.do("DELETE", "/keys?prefix=a", ""))
+	for _, c := range []struct {
+		err  error
+		code api.Code
+		says string
+	}{
+		{kv.ErrTimeout, api.Timeout, "the operation timeout passed"},
+		{fmt.Errorf("%w: secret", sqldb.ErrStorageFull), api.StorageFull, "make room on it"},
+		{fmt.Errorf("%w: secret", sqldb.ErrCorrupt), api.Unavailable, "the database is corrupt"},
+		{sqldb.ErrCommitUnknown, api.CommitUnknown, "unknown"},
+		{sqldb.ErrOverloaded, api.TooManyRequests, ""},
+	} {
+		f.store.failWith(c.err)
+		got := f.do("DELETE", "/keys?prefix=a", "")
+		r := refusal{code: c.code, says: "after 2000 entries had been deleted, "}
+		r.check(t, got)
+		if !strings.Contains(got.body, c.says) || strings.Contains(got.body, "secret") {
+			t.Errorf("%v: got %s, want that it says %q and nothing secret", c.err, got.body, c.says)
+		}
+	}
 }
 
 func TestAnOperationThatTakesTooLongIsATimeout(t *testing.T) {

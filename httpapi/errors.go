@@ -88,6 +88,9 @@ var conditions = []error{sqldb.ErrStorageFull, sqldb.ErrReadOnly, sqldb.ErrCorru
 
 // sentence is what a caller is told of an error.
 func sentence(err error) string {
+	if progress, ok := errors.AsType[*progressError](err); ok {
+		return progress.Error()
+	}
 	for _, condition := range conditions {
 		if errors.Is(err, condition) {
 			return condition.Error()

@@ -296,25 +296,32 @@ func (c *call) deleteAll(ctx context.Context, req kv.DeleteRequest) error {
 	return nil
 }
 
-// describeProgress says how far a delete came that ran out of time.
+// describeProgress says how far a delete came that is atomic only in batches, whatever
+// ended it.
 func describeProgress(err error, deleted int64, what string) error {
-	if codeOf(err) != api.Timeout {
+	code := codeOf(err)
+	if code == api.Timeout {
+		return &progressError{err, "the operation timeout passed", deleted, what}
+	}
+	if deleted == 0 || code == api.Internal {
 		return err
 	}
-	return &progressError{deleted, what}
+	return &progressError{err, sentence(err), deleted, what}
 }
 
-// progressError is the timeout of an operation that is atomic only in batches.
+// progressError is the error of an operation that is atomic only in batches.
 type progressError struct {
+	error
+	reason  string // a sentence
 	deleted int64
 	what    string
 }
 
 func (e *progressError) Error() string {
-	return fmt.Sprintf("the operation timeout passed after %d %s had been deleted; repeat the request to go on", e.deleted, e.what)
+	return fmt.Sprintf("after %d %s had been deleted, %s; repeat the request to go on", e.deleted, e.what, e.reason)
 }
 
-func (e *progressError) Unwrap() error { return kv.ErrTimeout }
+func (e *progressError) Unwrap() error { return e.error }
 
 func (s *Server) deleteMany(ctx context.Context, c *call) error {
 	_, prefixGiven := c.query.text(prefixParam.name)

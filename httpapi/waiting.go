@@ -9,8 +9,9 @@ import (
 )
 
 // NewWaiting is what a node serves until its database is there: it is alive and not
-// ready, and whatever else is asked of it is to be asked again.
-func NewWaiting(basePath string) http.Handler {
+// ready, and whatever else is asked of it is to be asked again. failing names the check
+// that fails and why, for everybody to read.
+func NewWaiting(basePath string, failing func() (check, why string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(api.HeaderRequestID, requestID(r))
 		route := strings.TrimPrefix(r.URL.Path, basePath)
@@ -20,7 +21,8 @@ func NewWaiting(basePath string) http.Handler {
 		}
 		message := "the node waits for its database; nothing was done"
 		if route == "/readyz" {
-			message = "check database failed: the node waits for it, and its log says why"
+			check, why := failing()
+			message = "check " + check + " failed: " + why
 			w.Header().Set("Cache-Control", "no-store")
 		}
 		w.Header().Set("Retry-After", retryAfterSeconds)

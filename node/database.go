@@ -19,6 +19,8 @@ const (
 	databasePatience = 2 * time.Second
 	// databaseRetry is the longest time between two tries to reach a server.
 	databaseRetry = 2 * time.Second
+	// roomRetry is how often a full disk is tried.
+	roomRetry = 250 * time.Millisecond
 	// databaseTry bounds one try: a server that hangs may be another one by then.
 	databaseTry = 30 * time.Second
 	// databaseComplain is how often the log says what the node still waits for.
@@ -55,13 +57,22 @@ func (n *Node) awaitDatabase(ctx context.Context) (*sqldb.DB, error) {
 	case o := <-opened:
 		return o.db, o.err
 	case <-time.After(databasePatience):
-		openErr = n.open(httpapi.NewWaiting(n.cfg.BasePath))
+		openErr = n.open(httpapi.NewWaiting(n.cfg.BasePath, n.waitsFor))
 	}
 	o := <-opened
 	if openErr != nil && o.db != nil {
 		return nil, errors.Join(openErr, o.db.Close())
 	}
 	return o.db, errors.Join(openErr, o.err)
+}
+
+// waitsFor is the check that fails while the database is opened. It tells strangers
+// nothing of where that is.
+func (n *Node) waitsFor() (check, why string) {
+	if n.noRoom.Load() {
+		return "storage", sqldb.ErrStorageFull.Error()
+	}
+	return "database", "the node waits for it, and its log says why"
 }
 
 // tryDatabase tries to open the database until it is open, or cannot be for a
@@ -71,6 +82,8 @@ func (n *Node) tryDatabase(ctx context.Context) (*sqldb.DB, error) {
 	var said time.Time
 	for {
 		db, err := openBriefly(ctx, n.cfg)
+		full := errors.Is(err, sqldb.ErrStorageFull)
+		n.noRoom.Store(full)
 		switch {
 		case err == nil:
 			if !said.IsZero() {
@@ -79,16 +92,26 @@ func (n *Node) tryDatabase(ctx context.Context) (*sqldb.DB, error) {
 			return db, nil
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		case isEmbedded(n.cfg) || errors.Is(err, ErrBadSetting):
+		case isEmbedded(n.cfg) && !full, errors.Is(err, ErrBadSetting):
 			return nil, err
 		}
 		if time.Since(said) >= databaseComplain {
 			said = time.Now()
-			n.log.Warn("waiting for the database: start it, or correct libsql-url; /readyz fails until it is there", "error", err)
+			n.log.Warn(waitingWarning(full), "error", err)
+		}
+		if full {
+			pause = min(pause, roomRetry)
 		}
 		sleep(ctx, pause)
 		pause = min(2*pause, databaseRetry)
 	}
+}
+
+func waitingWarning(full bool) string {
+	if full {
+		return "waiting for room on the disk of the database; /readyz fails until there is some"
+	}
+	return "waiting for the database: start it, or correct libsql-url; /readyz fails until it is there"
 }
 
 func openBriefly(ctx context.Context, cfg Config) (*sqldb.DB, error) {

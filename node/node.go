@@ -33,6 +33,7 @@ type Node struct {
 
 	db       *sqldb.DB
 	ownsDB   bool
+	noRoom   atomic.Bool // the database cannot be opened for want of room
 	store    *kv.Store
 	queue    *queue.Queue
 	changes  *watch.Hub

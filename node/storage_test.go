@@ -55,6 +55,34 @@ func TestANodeWithAFullDiskSaysSoServesReadsAndRecoversByItself(t *testing.T) {
 	}
 }
 
+func TestANodeThatStartsOnAFullDiskWaitsForRoomAndHasLostNothing(t *testing.T) {
+	t.Parallel()
+	disk := nodetest.MustMountDisk(t, 8<<20)
+	n := nodetest.MustStartNodeProcess(t, nodetest.ServeConfig{
+		Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: "file:" + filepath.Join(disk.Dir(), "keyval.db")})
+	if _, err := n.Client.Put(t.Context(), api.Key{"small"}, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(n.Kill(), disk.Fill(0)); err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan error, 1)
+	go func() { started <- n.Start(t.Context()) }()
+	eventually(t, "it says what it waits for", func() bool {
+		status, _, body := answered(t, "GET", n.URL()+"/readyz")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "check storage failed: the disk of the database is full")
+	})
+	if err := disk.Free(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	if entry, err := n.Client.Get(t.Context(), api.Key{"small"}); err != nil || string(entry.Value) != "1" {
+		t.Errorf("what was answered before: %s, %v", entry.Value, err)
+	}
+}
+
 func readyz(t *testing.T, url string) (status int, body string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/readyz", nil)

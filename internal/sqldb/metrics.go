@@ -58,10 +58,23 @@ func newMetrics() *metrics {
 }
 
 // register shows the metrics of a database that is open.
-func (m *metrics) register(r prometheus.Registerer) {
+func (m *metrics) register(r prometheus.Registerer, others ...prometheus.Collector) {
 	if r != nil {
+		r.MustRegister(others...)
 		r.MustRegister(m.pending, m.operations, m.groupSize, m.groupTime, m.retries, m.lost, m.roundTrips, m.coalesced, m.position, m.lag, m.circuit, m.stale)
 	}
+}
+
+// conditions show what keeps the database from being written, one gauge for each.
+func (db *DB) conditions() []prometheus.Collector {
+	of := func(condition string, holds func() bool) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "keyval_database_condition", Help: "1 while the primary is in a condition that keeps writes from it.",
+			ConstLabels: prometheus.Labels{"condition": condition}},
+			func() float64 { return boolean(holds()) })
+	}
+	is := func(c condition) func() bool { return func() bool { return db.health.condition() == c } }
+	return []prometheus.Collector{of("unreachable", is(unreachable)), of("full", is(full)), of("read_only", is(unwritable)), of("corrupt", db.primary.damage.known)}
 }
 
 func (m *metrics) operation(name string, err error, took time.Duration) {

@@ -109,7 +109,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err := db.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, db.closeEngines())
 	}
-	db.metrics.register(cfg.Registerer) // not before: opening may be tried again
+	db.metrics.register(cfg.Registerer, db.conditions()...) // not before: opening may be tried again
 	return db, nil
 }
 
@@ -222,7 +222,7 @@ func openPrimary(cfg Config) (writer, reader *engine, err error) {
 	}
 	writer.embedded = true
 	writer.db.SetMaxOpenConns(2) // the committer's, and one for migrations
-	if reader, err = openURL(withPragmas(cfg.PrimaryURL, "query_only(1)", "busy_timeout(10000)"), ""); err != nil {
+	if reader, err = openURL(withPragmas(makingNone(cfg.PrimaryURL), "query_only(1)", "busy_timeout(10000)"), ""); err != nil {
 		return nil, nil, err
 	}
 	reader.embedded = true
@@ -239,7 +239,7 @@ func openReader(address, token string) (*engine, error) {
 		return nil, err
 	}
 	if scheme == "file" {
-		return openURL(withPragmas(address, "query_only(1)", "busy_timeout(10000)"), "")
+		return openURL(withPragmas(makingNone(address), "query_only(1)", "busy_timeout(10000)"), "")
 	}
 	e, err := openURL(wsURL(address), token)
 	if err != nil {
@@ -323,6 +323,15 @@ func wsURL(address string) string {
 		return "wss:" + rest
 	}
 	return address
+}
+
+// makingNone has a connection fail where the file is missing: a reader that made an
+// empty one would find nothing in it.
+func makingNone(address string) string {
+	if strings.Contains(address, "mode=") {
+		return address
+	}
+	return withQuery(address, "mode=rw")
 }
 
 func withPragmas(address string, pragmas ...string) string {

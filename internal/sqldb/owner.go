@@ -50,9 +50,10 @@ func takeFile(database string) (*owner, error) {
 			_ = file.Close()
 			continue
 		}
-		// For people; on a full disk it is missing.
-		_ = file.Truncate(0)
-		_, _ = fmt.Fprintln(file, os.Getpid())
+		// For people; on a full disk it may be missing. Written before the old one is
+		// cut off, it takes no room where there was one.
+		n, _ := fmt.Fprintln(file, os.Getpid())
+		_ = file.Truncate(int64(n))
 		return &owner{file}, nil
 	}
 }
