@@ -15,6 +15,10 @@ import (
 // oldest. At 10,000 writes a second, keys for all of them would protect each for
 // 100 seconds only and cost about as much as a second PUT. A client whose
 // RetryPolicy allows one attempt makes none.
+//
+// The answer is kept with the key. One of more than 16 MiB, as a transaction with
+// large reads has, is not: such a write is refused with 413 and nothing of it is
+// done. Read less in one transaction, or use IdempotencyOff.
 type Idempotency int
 
 const (

@@ -50,7 +50,8 @@ func (c *Client) Transaction(ctx context.Context, req api.TransactionRequest, op
 //
 // The commit has an idempotency key, see WithIdempotency. Without one a commit
 // whose answer is lost is returned as an error: do is not run again then, since
-// its writes may be there.
+// its writes may be there. With one, a transaction whose reads come to more than
+// 16 MiB is refused as too large, for its answer would have to be kept.
 func (c *Client) RunTransaction(ctx context.Context, do func(tx *Tx) error) (Commit, error) {
 	delays := backoff{policy: c.retry, start: time.Now()}
 	delays.policy.MaxAttempts = maxTransactionRuns
