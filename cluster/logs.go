@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -118,14 +119,20 @@ func (s raftSink) Accept(_ string, level hclog.Level, msg string, args ...any) {
 		to = slog.LevelError
 	}
 	for i, a := range args {
-		if err, ok := a.(error); ok && errors.Is(err, net.ErrClosed) {
-			return // this node ended the connection itself
+		if err, ok := a.(error); ok && hungUp(err) {
+			return
 		}
 		if f, ok := a.(hclog.Format); ok && len(f) > 0 {
 			args[i] = fmt.Sprintf(fmt.Sprint(f[0]), f[1:]...)
 		}
 	}
 	s.limit.logTo(s.logger, to, "raft "+msg, msg, args...)
+}
+
+// hungUp tells whether one side has ended the connection, this node or a peer that
+// stops. If that was no farewell, raft says next that it cannot reach the peer.
+func hungUp(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)
 }
 
 // memberlistTo is memberlist's logger.

@@ -103,10 +103,10 @@ func sizesIn(ctx context.Context, q sqldb.Querier, keys []Key) ([]int64, error) 
 	return sizes, nil
 }
 
-// fitting tells how many of the first entries fit one answer; at least one.
+// fitting tells how many of the first entries fit one piece; at least one.
 func fitting(sizes []int64) int {
 	total, n := int64(0), 0
-	for n < len(sizes) && (n == 0 || total+sizes[n] <= sqldb.MaxAnswer) {
+	for n < len(sizes) && (n == 0 || total+sizes[n] <= sqldb.MaxPiece) {
 		total += sizes[n]
 		n++
 	}

@@ -80,11 +80,11 @@ func readAndSet(r kv.Range, m kv.Mutation) kv.TransactionRequest {
 func TestAnAnswerOfManyMegabytesIsKeptWhole(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
 		s, db := d.open(t)
-		r := fill(t, s, "large", 7)
-		seven := strings.Repeat(`"`+strings.Repeat("x", 1<<20-2)+`"`, 7)
+		r := fill(t, s, "large", 5)
+		five := strings.Repeat(`"`+strings.Repeat("x", 1<<20-2)+`"`, 5)
 		req := readAndSet(r, set(mustKey(t, "k"), `1`))
 		first, err := s.Transaction(timeout(t), req)
-		if err != nil || !first.OK || len(first.Reads[0]) != 7 {
+		if err != nil || !first.OK || len(first.Reads[0]) != 5 {
 			t.Fatalf("the transaction: %v, %v", first.OK, err)
 		}
 		mustCommit(t, s, set(mustKey(t, "large", 3.0), `"changed"`))
@@ -92,8 +92,8 @@ func TestAnAnswerOfManyMegabytesIsKeptWhole(t *testing.T) {
 		if err != nil || !again.OK || again.Versionstamp != first.Versionstamp {
 			t.Fatalf("the repetition: %v at %s, %v; want that of %s", again.OK, again.Versionstamp, err, first.Versionstamp)
 		}
-		if string(again.Replayed) != string(first.Versionstamp)+seven {
-			t.Errorf("the repetition is answered with %d bytes, want %d as the first time", len(again.Replayed), 20+len(seven))
+		if string(again.Replayed) != string(first.Versionstamp)+five {
+			t.Errorf("the repetition is answered with %d bytes, want %d as the first time", len(again.Replayed), 20+len(five))
 		}
 		if e := mustGet(t, s, mustKey(t, "k")); e.Versionstamp != first.Versionstamp {
 			t.Errorf("the key was set at %s, want once, at %s", e.Versionstamp, first.Versionstamp)

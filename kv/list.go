@@ -29,7 +29,7 @@ func (s *Store) List(ctx context.Context, sel Selector, opts ReadOptions) (Page,
 	var page Page
 	var cut bool
 	err := s.db.Read(ctx, opts.freshness(), func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
-		rows, err := r.QueryLarge(ctx, listStmt(sel))
+		rows, err := r.QueryLarge(ctx, listStmt(sel, sqldb.MaxAnswer))
 		if err != nil {
 			return "", err
 		}
@@ -65,7 +65,7 @@ func (s *Store) listLarge(ctx context.Context, sel Selector) (Page, error) {
 func listIn(ctx context.Context, q sqldb.Querier, sel Selector, b *budget) (Page, error) {
 	whole := Page{}
 	for {
-		results, err := q.Query(ctx, listStmt(sel))
+		results, err := q.Query(ctx, listStmt(sel, sqldb.MaxPiece))
 		if err != nil {
 			return Page{}, err
 		}
@@ -87,14 +87,14 @@ func listIn(ctx context.Context, q sqldb.Querier, sel Selector, b *budget) (Page
 }
 
 // listStmt asks for one row more than the limit, to tell whether there is
-// more.
-func listStmt(sel Selector) sqldb.Stmt {
+// more, and stops after so many bytes.
+func listStmt(sel Selector, bytes int64) sqldb.Stmt {
 	text := listForwardSQL
 	if sel.Reverse {
 		text = listReverseSQL
 	}
 	return sqldb.Stmt{SQL: text, Args: []any{
-		[]byte(sel.Range.Start), []byte(sel.Range.End), int64(sel.Limit) + 1, int64(sqldb.MaxAnswer)}}
+		[]byte(sel.Range.Start), []byte(sel.Range.End), int64(sel.Limit) + 1, bytes}}
 }
 
 // scanPage reads what a list statement selected. cut tells that the statement

@@ -97,3 +97,26 @@ func TestAStreamThatTheServerDoesNotKnowIsBegunAnew(t *testing.T) {
 		t.Errorf("the log says\n%s\nwant that the server answered 400, and that it is no fault", text)
 	}
 }
+
+func TestASnapshotWhoseStreamIsLostIsReadAnew(t *testing.T) {
+	t.Parallel()
+	primary := nodetest.MustStartPrimary(t)
+	db := open(t, sqldb.Config{PrimaryURL: primary.HTTPURL()})
+	mustDo(t, db, add("n", nil))
+	runs := 0
+	err := db.Snapshot(t.Context(), func(q sqldb.Querier) error {
+		if runs++; runs == 1 {
+			if err := primary.Kill(); err != nil {
+				return err
+			}
+			if err := primary.Start(t.Context()); err != nil {
+				return err
+			}
+		}
+		_, err := q.Query(t.Context(), sqldb.Stmt{SQL: "SELECT txn FROM keyval_sequence"})
+		return err
+	})
+	if err != nil || runs != 2 {
+		t.Errorf("got %v after %d runs, want a second run that succeeds", err, runs)
+	}
+}

@@ -135,8 +135,12 @@ func (s *source) QueryLarge(ctx context.Context, st Stmt) ([]Row, error) {
 	return s.query(ctx, st)
 }
 
+// snapshotTries is how often a transaction that only reads is begun. A server may take
+// it away: it has been restarted, or the transaction has been idle for too long.
+const snapshotTries = 3
+
 // Snapshot runs f in one read transaction on the primary, which other writers
-// do not wait for. f must be done within a few seconds.
+// do not wait for. f must be done within a few seconds, and may be run again.
 func (db *DB) Snapshot(ctx context.Context, f func(Querier) error) error {
 	if db.primary.damage.refuses() {
 		return ErrCorrupt
@@ -145,6 +149,16 @@ func (db *DB) Snapshot(ctx context.Context, f func(Querier) error) error {
 		return err
 	}
 	defer db.primary.large.Release(1)
+	for try := 1; ; try++ {
+		err := db.snapshot(ctx, f)
+		if err == nil || verdictOf(err) != repeatable || try == snapshotTries {
+			return err
+		}
+	}
+}
+
+// snapshot runs f in one transaction.
+func (db *DB) snapshot(ctx context.Context, f func(Querier) error) error {
 	e := db.writer
 	if e.embedded {
 		e = db.primary.engine

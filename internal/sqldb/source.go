@@ -38,6 +38,11 @@ const largeReads = 4
 // it 5.6 MB of the 10 MB that sqld sends.
 const MaxAnswer = 4 << 20
 
+// MaxPiece is how many bytes of values a statement should select that is one of many
+// in a transaction. A server forgets a stream that has been idle for 10 s, and it is
+// idle while a slow machine decodes what the last statement has selected.
+const MaxPiece = 1 << 20
+
 func newSource(name string, e, plain *engine, m *metrics, log *slog.Logger) *source {
 	return &source{name: name, engine: e, plain: plain, metrics: m, log: log,
 		damage: damage{lasting: e.embedded}, large: semaphore.NewWeighted(largeReads)}
