@@ -19,8 +19,9 @@ func sentPath(r *http.Request) string {
 		return path
 	}
 	// The absolute form, which proxies are sent: http://host/path.
-	_, rest, _ := strings.Cut(path, "://")
-	if i := strings.IndexByte(rest, '/'); i >= 0 {
+	_, rest, _ := strings.Cut(path, ":")
+	rest, hasHost := strings.CutPrefix(rest, "//")
+	if i := strings.IndexByte(rest, '/'); i == 0 || i > 0 && hasHost {
 		return rest[i:]
 	}
 	return "/"

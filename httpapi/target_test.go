@@ -21,7 +21,9 @@ func TestThePathOfATargetIsReadAsItWasSent(t *testing.T) {
 		"http://host":                       "/",
 		"http://host?/keys":                 "/",
 		"*":                                 "/",
-		"mailto:a":                          "/",
+		"mailto:a/b":                        "/",
+		"x:///a":                            "/a",
+		"x:/a://host/b":                     "/a://host/b",
 		"https://host/keys/\xff\xc3%C3 \"^": "/keys/\xff\xc3%C3 \"^",
 	} {
 		if got := sentPath(&http.Request{RequestURI: target}); got != want {
@@ -34,7 +36,7 @@ func TestThePathOfATargetIsReadAsItWasSent(t *testing.T) {
 // net/http has decoded.
 func FuzzSentPath(f *testing.F) {
 	for _, seed := range []string{
-		"/keys/a%2Fb|c", "/a?b", "//a//", "http://host/a%2Fb?c", "http://host", "x:/y", "*", "/%zz", "/\xff", "http://[::1]/a", "/a#b",
+		"/keys/a%2Fb|c", "/a?b", "//a//", "http://host/a%2Fb?c", "http://host", "x:/y", "x:///y", "x:/y://z/w", "*", "/%zz", "/\xff", "http://[::1]/a", "/a#b",
 	} {
 		f.Add(seed)
 	}
@@ -48,8 +50,8 @@ func FuzzSentPath(f *testing.F) {
 			t.Fatalf("sentPath of %q = %q: %v", r.RequestURI, sentPath(r), err)
 		}
 		want := r.URL.Path
-		if r.URL.Host == "" && !strings.HasPrefix(r.RequestURI, "/") || want == "" {
-			want = "/" // no path, or no host before it
+		if want == "" || want == "*" {
+			want = "/"
 		}
 		if got != want {
 			t.Fatalf("sentPath of %q = %q, want %q", r.RequestURI, got, want)
