@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/buntime/keyval/internal/sqldb"
 )
@@ -42,6 +43,9 @@ func (r *idempotencyRow) pieces() (head []byte, parts [][]byte) {
 	end := min(keptHeadBytes, len(r.answer))
 	if at := bytes.LastIndex(r.answer, []byte(r.placeholder)); at >= 0 {
 		end = max(end, at+len(r.placeholder))
+	}
+	for end < len(r.answer) && !utf8.RuneStart(r.answer[end]) {
+		end-- // the row travels as text, which takes no half character
 	}
 	return r.answer[:end:end], slices.Collect(slices.Chunk(r.answer[end:], keptPartBytes))
 }
