@@ -73,7 +73,9 @@ type waiting struct {
 	returns int
 	// back is poked when it is known not to have happened. Under the committer's
 	// mutex; nil while its caller has time.
-	back   chan struct{}
+	back chan struct{}
+	// gone: its caller was told that the outcome is unknown. Under the same mutex.
+	gone   bool
 	done   chan struct{}
 	commit Commit
 	err    error
@@ -179,6 +181,12 @@ func (c *committer) leave(w *waiting) error {
 			return nil
 		case <-w.back:
 		case <-over.C:
+			c.mu.Lock()
+			w.gone = true
+			c.mu.Unlock()
+			if w.state.CompareAndSwap(queued, dropped) {
+				return w.ctx.Err()
+			}
 			return ErrCommitUnknown
 		}
 	}
@@ -190,7 +198,9 @@ func (c *committer) retract(group []*waiting) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, w := range unfinished(group) {
-		if w.state.CompareAndSwap(sent, queued) && w.back != nil {
+		if w.gone {
+			w.state.CompareAndSwap(sent, dropped) // or it would happen behind its caller's back
+		} else if w.state.CompareAndSwap(sent, queued) && w.back != nil {
 			poke(w.back)
 		}
 	}
