@@ -54,11 +54,7 @@ func (c *call) key() (kv.Key, error) {
 
 // pathValue is a parameter within the route's pattern, decoded.
 func (c *call) pathValue(name string) (string, error) {
-	value := chi.URLParam(c.r, name)
-	if c.r.URL.RawPath == "" {
-		return value, nil // the router has matched the decoded path
-	}
-	value, err := url.PathUnescape(value)
+	value, err := url.PathUnescape(chi.URLParam(c.r, name))
 	if err != nil {
 		return "", invalidArgument("%s has a broken percent escape", name)
 	}
