@@ -3,6 +3,8 @@ package sqldb_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -88,4 +90,26 @@ func TestCloseDoesNotWaitForEverForADatabaseThatHangs(t *testing.T) {
 		t.Errorf("Close took %v", took)
 	}
 	wantErr(t, receive(t, inFlight), sqldb.ErrCommitUnknown)
+}
+
+func TestWhatWasNotSentWhenCloseWaitsNoLongerIsNotInDoubt(t *testing.T) {
+	t.Parallel()
+	url, logs := embeddedURL(t), &lockedText{}
+	db := open(t, sqldb.Config{PrimaryURL: url, Logger: slog.New(slog.NewTextHandler(logs, nil))})
+	impatient(t, db)
+	_, err := db.Do(timeout(t), &sqldb.Op{Name: "leave open", Apply: func(*sqldb.Tx) error {
+		sqldb.LeaveOpen(db, errors.New("SQLite error: database or disk is full"))
+		return errBlock
+	}})
+	wantErr(t, answer{err: err}, errBlock)
+	release := hold(t, url)
+	waiting := start(timeout(t), db, add("n", nil))
+	eventually(t, "the number before is being closed", func() bool { return strings.Contains(logs.String(), "cannot be reached") })
+	sqldb.Hurry(db)
+	a := receive(t, waiting)
+	if wantErr(t, a, sqldb.ErrUnavailable); errors.Is(a.err, sqldb.ErrCommitUnknown) {
+		t.Errorf("the answer is %v, although nothing was sent", a.err)
+	}
+	release()
+	wantValue(t, db, "n", 0)
 }

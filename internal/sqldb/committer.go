@@ -193,7 +193,8 @@ func (c *committer) leave(w *waiting) error {
 	return w.ctx.Err()
 }
 
-// retract notes that what was sent has not happened: callers may leave again.
+// retract notes that nothing of what has no answer is under way: it has not happened,
+// or was put off. Its callers may leave again.
 func (c *committer) retract(group []*waiting) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -32,3 +32,10 @@ func Await(db *DB, operations int) (gathered <-chan struct{}, complete bool) {
 	complete = db.committer.await(operations)
 	return db.committer.gathered, complete
 }
+
+// LeaveOpen leaves the number of the group before to be closed, as if nothing could be
+// written when it failed. It may be called only from Op.Apply.
+func LeaveOpen(db *DB, cause error) { db.committer.unclosed = cause }
+
+// Hurry is what Close does once it has waited for long enough.
+func Hurry(db *DB) { db.committer.stop() }

@@ -47,12 +47,14 @@ func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 	for try := 0; len(group) > 0; try++ {
 		a := &attempt{committer: c, group: group, locked: c.mustLock(group, try), credulous: try == 0 && time.Now().After(c.doubtUntil)}
 		err := a.timed(ctx)
+		if !errors.Is(err, ErrCommitUnknown) {
+			c.retract(group)
+		}
 		switch {
 		case err == nil:
 			c.works(a.wrote)
 			try = -1 // what is left was put off, not refused
 		case errors.Is(err, errRetry):
-			c.retract(group)
 			if a.believes() {
 				c.doubtUntil = time.Now().Add(doubtTime)
 			}

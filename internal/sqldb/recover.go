@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -87,6 +88,9 @@ func (c *committer) settle() error {
 		return nil
 	}
 	_, err := c.closeNumber(c.lastGroup+1, nil, c.unclosed)
+	if errors.Is(err, ErrCommitUnknown) {
+		return ErrUnavailable // the outcome of the group before; this one has not been sent
+	}
 	return err
 }
 

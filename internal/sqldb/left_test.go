@@ -1,0 +1,85 @@
+package sqldb_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+// heldAgain is the table of cells, of which the second reading waits.
+func heldAgain() (_ *sqldb.Table[cell], reached, release chan struct{}) {
+	table, readings := *cells, 0
+	reached, release = make(chan struct{}), make(chan struct{})
+	table.Fetch = func(keys []string) sqldb.Stmt {
+		if readings++; readings == 2 {
+			close(reached)
+			<-release
+		}
+		return cells.Fetch(keys)
+	}
+	return &table, reached, release
+}
+
+// Nothing of an operation is under way while it waits for its group's next transaction.
+func TestWhoLeavesBeforeTheNextTryIsNotInDoubtAndNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		neighbour *sqldb.Op
+		want      error // the neighbour's
+		putOff    bool
+	}{
+		"a neighbour is fenced":       {neighbour: &sqldb.Op{Name: "fenced", Epoch: 99}, want: sqldb.ErrFenced},
+		"a neighbour is refused":      {neighbour: run("INSERT INTO no_such_table VALUES (1)"), want: errAny},
+		"a neighbour finds no room":   {neighbour: run("PRAGMA max_page_count=1", "INSERT INTO cells VALUES('large',1,hex(randomblob(1000000)))"), want: sqldb.ErrStorageFull},
+		"it is put off":               {neighbour: add("m", nil), putOff: true},
+		"another node is faster once": {neighbour: stale(), want: nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
+			table, reached, release := heldAgain()
+			putOff := c.putOff
+			op := &sqldb.Op{Name: "one", Reads: []sqldb.Ref{table.Ref("n")}, Apply: func(tx *sqldb.Tx) error {
+				if putOff {
+					putOff = false
+					return sqldb.ErrNextGroup
+				}
+				table.Put(tx, "n", cell{n: 1})
+				return nil
+			}}
+			begin := blockCommitter(t, db)
+			neighbour := start(timeout(t), db, c.neighbour)
+			waitPending(t, db, 1)
+			ctx, cancel := context.WithCancel(t.Context())
+			leaves := start(ctx, db, op)
+			waitPending(t, db, 2)
+			begin()
+			<-reached
+			cancel()
+			wantErr(t, receive(t, leaves), context.Canceled)
+			close(release)
+			if got := receive(t, neighbour).err; !errors.Is(got, c.want) && (c.want != errAny || got == nil) {
+				t.Errorf("the neighbour's answer is %v, want %v", got, c.want)
+			}
+			wantErr(t, receive(t, start(timeout(t), db, &sqldb.Op{Name: "last"})), nil)
+			wantValue(t, db, "n", 0)
+		})
+	}
+}
+
+// errAny stands for whatever the database says.
+var errAny = errors.New("any error")
+
+// stale is an operation whose guard fails the first time.
+func stale() *sqldb.Op {
+	op, tries := add("m", nil), 0
+	op.Guard = func() []sqldb.Stmt {
+		if tries++; tries == 1 {
+			return []sqldb.Stmt{{SQL: sqldb.StaleSQL}}
+		}
+		return nil
+	}
+	return op
+}
