@@ -141,3 +141,18 @@ func handshake(server, client *tls.Config) error {
 	<-dialed
 	return err
 }
+
+func TestACertificateThatIsReplacedByABadOneIsFoundBeforeTheDatabaseIsWaitedFor(t *testing.T) {
+	p, other := mustMakePair(t), mustMakePair(t)
+	cfg := DefaultConfig()
+	cfg.HTTPAddr, cfg.TLSCert, cfg.TLSKey = "127.0.0.1:0", p.cert, other.key
+	n := newNode(cfg)
+	t.Cleanup(func() {
+		if n.listener != nil {
+			_ = n.listener.Close()
+		}
+	})
+	if err := n.listen(t.Context()); !errors.Is(err, ErrBadSetting) {
+		t.Errorf("got %v, want a bad setting", err)
+	}
+}

@@ -52,18 +52,14 @@ func (n *Node) awaitDatabase(ctx context.Context) (*sqldb.DB, error) {
 		db, err := n.tryDatabase(ctx)
 		opened <- opening{db, err}
 	}()
-	var openErr error
 	select {
 	case o := <-opened:
 		return o.db, o.err
 	case <-time.After(databasePatience):
-		openErr = n.open(httpapi.NewWaiting(n.cfg.BasePath, n.waitsFor))
+		n.open(httpapi.NewWaiting(n.cfg.BasePath, n.waitsFor))
 	}
 	o := <-opened
-	if openErr != nil && o.db != nil {
-		return nil, errors.Join(openErr, o.db.Close())
-	}
-	return o.db, errors.Join(openErr, o.err)
+	return o.db, o.err
 }
 
 // waitsFor is the check that fails while the database is opened. It tells strangers

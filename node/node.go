@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,6 +42,7 @@ type Node struct {
 	joined   atomic.Bool // set once cluster may be rung
 	api      *httpapi.Server
 	listener net.Listener
+	tls      *tls.Config  // nil serves without
 	server   *http.Server // nil until something is served
 	door     doorway
 
@@ -107,7 +109,11 @@ func (n *Node) openWatch(context.Context) error {
 	return nil
 }
 
+// listen takes the address, and looks at what answering on it needs.
 func (n *Node) listen(ctx context.Context) (err error) {
+	if n.tls, err = n.cfg.httpTLS(); err != nil {
+		return err
+	}
 	n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.HTTPAddr)
 	if err == nil {
 		return nil
@@ -124,27 +130,21 @@ func (n *Node) serve(context.Context) (err error) {
 	if n.api, err = httpapi.New(n.apiConfig()); err != nil {
 		return err
 	}
-	if err := n.open(n.api); err != nil {
-		return err
-	}
+	n.open(n.api)
 	n.serving.Go(n.watchCluster)
 	return nil
 }
 
 // open answers requests with handler from now on.
-func (n *Node) open(handler http.Handler) error {
+func (n *Node) open(handler http.Handler) {
 	n.door.lead(handler)
 	if n.server != nil {
-		return nil // it serves already, and meets the new handler
+		return // it serves already, and meets the new handler
 	}
-	tls, err := n.cfg.httpTLS()
-	if err != nil {
-		return err
-	}
-	n.server = httpapi.NewServer(httpapi.ListenConfig{Handler: &n.door, TLS: tls, Logger: n.log})
+	n.server = httpapi.NewServer(httpapi.ListenConfig{Handler: &n.door, TLS: n.tls, Logger: n.log})
 	n.serving.Go(func() {
 		var err error
-		if tls != nil {
+		if n.tls != nil {
 			err = n.server.ServeTLS(n.listener, "", "")
 		} else {
 			err = n.server.Serve(n.listener)
@@ -153,7 +153,6 @@ func (n *Node) open(handler http.Handler) error {
 			n.fail(fmt.Errorf("serve: %w", err))
 		}
 	})
-	return nil
 }
 
 // A doorway is where requests come in before what they lead to is there.
