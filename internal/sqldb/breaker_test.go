@@ -46,3 +46,29 @@ func TestADatabaseThatIsBehindStillServesThoseWhoTakeItAsItIs(t *testing.T) {
 		}
 	})
 }
+
+func TestDamageIsKnownForAWhileAfterItWasMetLastAndForGoodWhereNobodyCanMendIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, file := damage{}, damage{lasting: true}
+		if server.known() || file.known() {
+			t.Error("there is damage before it was found")
+		}
+		for _, d := range []*damage{&server, &file} {
+			if !d.found() || d.found() {
+				t.Error("it is not news once")
+			}
+		}
+		time.Sleep(damageTime - 1)
+		if !server.known() || !file.known() {
+			t.Errorf("it is forgotten before %v", damageTime)
+		}
+		time.Sleep(1)
+		if server.known() || !file.known() {
+			t.Errorf("after %v it is known of a server: %v, of a file: %v; want only of the file", damageTime, server.known(), file.known())
+		}
+		if !server.found() {
+			t.Error("what is found again is not news")
+		}
+	})
+}

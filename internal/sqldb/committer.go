@@ -231,7 +231,7 @@ func (c *committer) admit(w *waiting) error {
 	switch {
 	case c.closed:
 		return ErrUnavailable
-	case c.db.primary.damage.refuses():
+	case c.db.primary.damage.known():
 		return ErrCorrupt
 	case c.health.condition() == unreachable && len(c.pending) > 0:
 		// One waits, so that the committer keeps asking.

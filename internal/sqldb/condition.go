@@ -59,8 +59,9 @@ func (c *committer) ails(with condition, err error) {
 func (c *committer) suffers(err error) {
 	switch {
 	case errors.Is(err, ErrRestored):
-	case errors.Is(err, ErrCorrupt):
+	case verdictOf(err) == corrupt:
 		c.db.primary.isCorrupt(err)
+	case errors.Is(err, ErrCorrupt): // known already
 	case errors.Is(err, ErrReadOnly):
 		c.ails(unwritable, err)
 	default:
@@ -173,15 +174,17 @@ func (db *DB) Writable(context.Context) error {
 	return nil
 }
 
-// A damage is what is known of a database whose file was found corrupt.
+// A damage is what is known of a database whose file was found corrupt. While it is known,
+// nothing is read or written: what a damaged file does not show may be there all the same.
 type damage struct {
 	// lasting: nobody can mend it while it is open, as with an embedded one.
 	lasting bool
 	until   atomic.Int64 // Unix nanoseconds
 }
 
-// damageTime is for how long a server is held for corrupt. It may be mended, and a
-// replica may show a page that is only half there.
+// damageTime is for how long a server is held for corrupt after a statement has met the
+// damage. It may be mended behind our back, and a replica may show a page that is only
+// half there.
 const damageTime = 10 * time.Second
 
 // found notes that the database is corrupt and tells whether that is news.
@@ -195,7 +198,3 @@ func (d *damage) known() bool {
 	until := d.until.Load()
 	return until != 0 && (d.lasting || time.Now().UnixNano() < until)
 }
-
-// refuses tells whether nothing is believed of the database any more: what a damaged
-// file does not show may be there all the same.
-func (d *damage) refuses() bool { return d.lasting && d.until.Load() != 0 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -74,6 +75,39 @@ func TestAWriteThatMeetsACorruptPageFindsTheDatabaseCorrupt(t *testing.T) {
 	}
 	_, err := db.Primary().Query(timeout(t), sqldb.Stmt{SQL: "SELECT n FROM cells WHERE name='missing'"})
 	wantErr(t, answer{err: err}, sqldb.ErrCorrupt)
+}
+
+func TestACorruptServerIsNeitherReadNorWrittenForAWhileAndSaysSo(t *testing.T) {
+	t.Parallel()
+	dir, logs := t.TempDir(), &lockedText{}
+	primary, err := nodetest.StartPrimary(t.Context(), dir)
+	nodetest.Check(t, err)
+	t.Cleanup(func() { _ = primary.Close() })
+	db := open(t, sqldb.Config{PrimaryURL: primary.HTTPURL(), Logger: slog.New(slog.NewTextHandler(logs, nil))})
+	mustDo(t, db, run("CREATE TABLE blobs(b BLOB)", "INSERT INTO blobs VALUES(randomblob(1000000))", "INSERT INTO blobs SELECT randomblob(100) FROM json_each('[1,2,3]')"))
+	nodetest.Check(t, primary.Stop(t.Context()))
+	file := filepath.Join(dir, "dbs", "default", "data")
+	mustExec(t, openRaw(t, file), "PRAGMA wal_checkpoint(TRUNCATE)")
+	mustDamage(t, file)
+	nodetest.Check(t, primary.Start(t.Context()))
+	query := func(sql string) error {
+		_, err := db.Primary().Query(timeout(t), sqldb.Stmt{SQL: sql})
+		return err
+	}
+	for what, do := range map[string]func() error{
+		"what is not there":  func() error { return query("SELECT n FROM cells WHERE name='missing'") },
+		"a write":            func() error { return receive(t, start(timeout(t), db, add("n", nil))).err },
+		"whether it is read": func() error { return db.Ping(timeout(t)) },
+	} {
+		// Again, in case that ten seconds have passed.
+		eventually(t, what+" is refused", func() bool {
+			wantErr(t, answer{err: query("SELECT hex(b) FROM blobs")}, sqldb.ErrCorrupt)
+			return errors.Is(do(), sqldb.ErrCorrupt)
+		})
+	}
+	if !strings.Contains(logs.String(), "nothing is read from it or written to it for ten seconds, then it is tried again") {
+		t.Errorf("the log does not say so:\n%s", logs)
+	}
 }
 
 func TestAFileThatIsNoDatabaseIsNotOpened(t *testing.T) {

@@ -175,7 +175,7 @@ type outcome struct {
 func (a *attempt) timed(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.time())
 	defer cancel()
-	if a.db.primary.damage.refuses() {
+	if a.db.primary.damage.known() {
 		return ErrCorrupt
 	}
 	if err := a.settle(); err != nil {

@@ -128,7 +128,7 @@ func (a *attempt) fetch(ctx context.Context, stmts []Stmt) ([][]Row, error) {
 	// table was read before and the other after another node's commit.
 	results, err := a.session.run(ctx, slices.Concat([]Stmt{{SQL: "BEGIN"}}, stmts, []Stmt{{SQL: "COMMIT"}})...)
 	if err != nil {
-		return nil, err
+		return nil, &readError{err}
 	}
 	return results[1 : len(results)-1], nil
 }

@@ -61,9 +61,6 @@ func positionOf(ctx context.Context, s *source) Position {
 // Ping tells whether reads can be served: the replica's answer is enough.
 func (db *DB) Ping(ctx context.Context) error {
 	_, err := db.primary.query(ctx, Stmt{SQL: positionsSQL})
-	if err == nil && db.primary.damage.known() {
-		err = ErrCorrupt
-	}
 	if err != nil && db.replica != nil {
 		if _, replicaErr := db.replica.query(ctx, Stmt{SQL: positionsSQL}); replicaErr == nil {
 			return nil

@@ -117,7 +117,7 @@ func (db *DB) Primary() Reader { return db.primary }
 // Replica is the replica, or the primary where there is none or it is left
 // alone at the moment.
 func (db *DB) Replica() Reader {
-	if db.replica == nil || db.replica.breaker.open(true) {
+	if db.replica == nil || db.replica.breaker.open(true) || db.replica.damage.known() {
 		return db.primary
 	}
 	return db.replica
@@ -142,7 +142,7 @@ const snapshotTries = 3
 // Snapshot runs f in one read transaction on the primary, which other writers
 // do not wait for. f must be done within a few seconds, and may be run again.
 func (db *DB) Snapshot(ctx context.Context, f func(Querier) error) error {
-	if db.primary.damage.refuses() {
+	if db.primary.damage.known() {
 		return ErrCorrupt
 	}
 	if err := db.primary.large.Acquire(ctx, 1); err != nil {

@@ -50,7 +50,7 @@ func newSource(name string, e, plain *engine, m *metrics, log *slog.Logger) *sou
 
 // query runs one reading statement.
 func (s *source) query(ctx context.Context, st Stmt) ([]Row, error) {
-	if s.damage.refuses() {
+	if s.damage.known() {
 		return nil, ErrCorrupt
 	}
 	e := s.engine
@@ -86,7 +86,7 @@ func (s *source) failed(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	if err = failure(fmt.Errorf("%s: %w", s.name, err)); errors.Is(err, ErrCorrupt) {
+	if err = failure(fmt.Errorf("%s: %w", s.name, &readError{err})); errors.Is(err, ErrCorrupt) {
 		s.isCorrupt(err)
 	}
 	return err
@@ -94,8 +94,12 @@ func (s *source) failed(ctx context.Context, err error) error {
 
 // isCorrupt remembers it, and says so once.
 func (s *source) isCorrupt(err error) {
-	if s.damage.found() {
+	switch {
+	case !s.damage.found():
+	case s.damage.lasting:
 		s.log.Error("the database is corrupt; nothing is read or written any more", "database", s.name, "error", err)
+	default:
+		s.log.Error("the database is corrupt; nothing is read from it or written to it for ten seconds, then it is tried again", "database", s.name, "error", err)
 	}
 }
 

@@ -124,6 +124,12 @@ var httpStatuses = map[int]verdict{
 // verdictOf looks an error of a database up. Embedded, only COMMIT can have an
 // unknown outcome: see notCommittedError.
 func verdictOf(err error) verdict {
+	if e, ok := errors.AsType[*readError](err); ok {
+		if v := verdictOf(e.error); v != noRoom {
+			return v
+		}
+		return outage
+	}
 	if e, ok := errors.AsType[*notCommittedError](err); ok {
 		if v := verdictOf(e.error); v != outcomeUnknown {
 			return v
@@ -252,6 +258,12 @@ func answered(err error) bool {
 type notCommittedError struct{ error }
 
 func (e *notCommittedError) Unwrap() error { return e.error }
+
+// A readError is the error of a statement that only reads: it takes no room, so that what
+// looks like a full disk is one that does not work.
+type readError struct{ error }
+
+func (e *readError) Unwrap() error { return e.error }
 
 func neverCommitted(err error) bool {
 	_, ok := errors.AsType[*notCommittedError](err)
