@@ -7,6 +7,9 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
 )
 
 // A condition is what keeps the primary from taking writes.
@@ -105,6 +108,16 @@ func (c *committer) hasRoom() bool {
 	return time.Since(c.health.refusedAt) >= refusedTime
 }
 
+// lacksRoom tells whether an error is for want of room. Some file systems find that out
+// only when a file is written to the disk: then it is an I/O error like any other.
+func (c *committer) lacksRoom(err error) bool {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == codes.SQLITE_IOERR {
+		room, known := freeBytes(c.db.file)
+		return known && room < roomBeside
+	}
+	return verdictOf(err) == noRoom
+}
+
 // findsNoRoom answers operations that the disk has no room for.
 func (c *committer) findsNoRoom(group []*waiting, err error) {
 	c.health.refusedAt = time.Now()
@@ -139,11 +152,11 @@ func (c *committer) smallestFirst(group []*waiting) bool {
 
 // probing is when the database is to be tried next; nil while that is not called for.
 func (c *committer) probing() <-chan time.Time {
-	switch c.health.condition() {
-	case full, unwritable:
-		return time.After(time.Until(c.health.probeAt))
+	switch with := c.health.condition(); {
+	case with == healthy, with == unreachable && !c.db.writer.embedded:
+		return nil
 	}
-	return nil
+	return time.After(time.Until(c.health.probeAt))
 }
 
 // probe tries to commit nothing, when it is time to.
@@ -158,6 +171,9 @@ func (c *committer) probe(ctx context.Context) {
 	c.commitAll(ctx, []*waiting{{op: &Op{Name: "probe"}, ctx: ctx, done: make(chan struct{})}})
 }
 
+// errNoWrites is for strangers, who are not told of files.
+var errNoWrites error = &unavailableError{"the database takes no writes; the log of the node says why"}
+
 // Writable tells what keeps an embedded database from taking writes, nil if nothing
 // does. A server that takes none still serves reads, as one that is down does from
 // its replica; that is no reason to send requests elsewhere.
@@ -166,6 +182,8 @@ func (db *DB) Writable(context.Context) error {
 		return nil
 	}
 	switch db.health.condition() {
+	case unreachable:
+		return errNoWrites
 	case full:
 		return ErrStorageFull
 	case unwritable:

@@ -1,6 +1,8 @@
 package sqldb_test
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -180,6 +182,86 @@ func TestAnEmbeddedDatabaseTakesWritesAgainAlthoughNobodyWrites(t *testing.T) {
 	eventually(t, "it takes writes", func() bool { return s.db.Writable(t.Context()) == nil })
 	if !strings.Contains(s.logs.String(), "takes writes again") {
 		t.Errorf("the log does not say so:\n%s", s.logs)
+	}
+}
+
+// mustBreak puts a fault into a statement of the committer.
+func mustBreak(t *testing.T, db *sqldb.DB, statement string) (fault *sqldb.Fault) {
+	t.Helper()
+	_, err := db.Do(timeout(t), &sqldb.Op{Name: "break", Apply: func(*sqldb.Tx) error {
+		var sound *sql.DB
+		fault, sound = sqldb.Break(db, statement)
+		t.Cleanup(func() { _ = errors.Join(db.Close(), sound.Close()) })
+		return errBlock
+	}})
+	wantErr(t, answer{err: err}, errBlock)
+	mustDo(t, db, run(createCells)) // connects, which takes room
+	return fault
+}
+
+// mustFailToRead is a true I/O error.
+func mustFailToRead(t *testing.T) error {
+	t.Helper()
+	url := embeddedURL(t)
+	db := openRaw(t, url)
+	mustExec(t, db, "PRAGMA journal_mode=WAL", "CREATE TABLE blobs(b BLOB)", "INSERT INTO blobs VALUES(randomblob(1000000))")
+	if err := os.Truncate(strings.TrimPrefix(url, "file:")+"-wal", 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err := openRaw(t, url).ExecContext(t.Context(), "SELECT hex(b) FROM blobs") // has read nothing yet
+	if err == nil || !strings.Contains(err.Error(), "disk I/O error") {
+		t.Fatalf("got %v, want an I/O error", err)
+	}
+	return err
+}
+
+// Some file systems find that out only when a file is written to the disk.
+func TestADiskThatIsFoundFullOnlyByCommitIsFullAllTheSame(t *testing.T) {
+	t.Parallel()
+	disk := nodetest.MustMountDisk(t, 8<<20)
+	s := newSmallDisk(t, disk, "file:"+filepath.Join(disk.Dir(), "keyval.db"))
+	s.count(t)
+	fault := mustBreak(t, s.db, "COMMIT")
+	s.mustFill(t, 0)
+	fault.Set(mustFailToRead(t))
+	_, err := s.db.Do(context.WithoutCancel(t.Context()), add("n", nil))
+	wantErr(t, answer{err: err}, sqldb.ErrCommitUnknown)
+	for range 3 {
+		_, err := s.db.Do(timeout(t), add("n", nil))
+		wantErr(t, answer{err: err}, sqldb.ErrStorageFull)
+	}
+	wantErr(t, answer{err: s.db.Writable(t.Context())}, sqldb.ErrStorageFull)
+	fault.Set(nil)
+	if err := s.Free(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it takes writes", func() bool { return s.db.Writable(t.Context()) == nil })
+	s.count(t)
+	s.wantAnswered(t, s.db)
+	if logs := s.logs.String(); strings.Contains(logs, "cannot be reached") || strings.Count(logs, "disk of the database is full") != 1 {
+		t.Errorf("the log says\n%s\nwant once that the disk is full, and not that the primary cannot be reached", logs)
+	}
+}
+
+func TestAnEmbeddedDatabaseWhoseDiskFailsIsNotReadyUntilItWorksAlthoughNobodyWrites(t *testing.T) {
+	t.Parallel()
+	for _, statement := range []string{"BEGIN IMMEDIATE", "COMMIT"} {
+		t.Run(statement, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
+			fault := mustBreak(t, db, statement)
+			fault.Set(mustFailToRead(t))
+			written := start(timeout(t), db, add("n", nil))
+			eventually(t, "it is not ready", func() bool { return errors.Is(db.Writable(t.Context()), sqldb.ErrUnavailable) })
+			fault.Set(nil)
+			eventually(t, "it is ready", func() bool { return db.Writable(t.Context()) == nil })
+			want, n := sqldb.ErrUnavailable, int64(0)
+			if statement == "COMMIT" { // its outcome is found out
+				want, n = nil, 1
+			}
+			wantErr(t, receive(t, written), want)
+			wantValue(t, db, "n", n)
+		})
 	}
 }
 

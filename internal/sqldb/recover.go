@@ -89,7 +89,10 @@ func (c *committer) settle() error {
 	}
 	_, err := c.closeNumber(c.lastGroup+1, nil, c.unclosed)
 	if errors.Is(err, ErrCommitUnknown) {
-		return ErrUnavailable // the outcome of the group before; this one has not been sent
+		// That is the group before; this one has not been sent.
+		if err = ErrUnavailable; c.health.condition() == full {
+			err = ErrStorageFull
+		}
 	}
 	return err
 }
@@ -105,7 +108,8 @@ func notDone(cause error) error {
 
 // insist runs statements that close a number until they have been answered.
 // Meanwhile writes are refused at once, and callers that run out of time leave. It
-// gives up when nothing can be written and the group's own error has told enough.
+// gives up when nothing can be written and the group's own error has told enough, and when
+// the disk is full: nobody knows until when, and what was not sent is to be told that.
 func (c *committer) insist(stmts []Stmt, cause error) ([][]Row, error) {
 	pause := 10 * time.Millisecond
 	for try := 0; ; try++ {
@@ -115,6 +119,14 @@ func (c *committer) insist(stmts []Stmt, cause error) ([][]Row, error) {
 		switch {
 		case err == nil:
 			return results, nil
+		case try >= 3 && c.lacksRoom(err):
+			c.health.refusedAt = time.Now()
+			c.ails(full, err)
+			c.unclosed = cause
+			if isDefinite(cause) {
+				return nil, fmt.Errorf("%w: %w", ErrStorageFull, err)
+			}
+			return nil, ErrCommitUnknown
 		case c.tellsEnough(cause, err):
 			if !c.db.writer.embedded {
 				c.unclosed = cause
@@ -146,5 +158,10 @@ func (c *committer) tellsEnough(cause, closing error) bool {
 	default:
 		return false
 	}
+	return isDefinite(cause)
+}
+
+// isDefinite tells whether a group's own error says that nothing has happened.
+func isDefinite(cause error) bool {
 	return answered(cause) && verdictOf(cause) != outcomeUnknown && guardReason(cause) == ""
 }
