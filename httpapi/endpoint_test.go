@@ -67,6 +67,7 @@ func TestEveryOutcomeOfTheStoreHasItsCodeAndStatus(t *testing.T) {
 		{sqldb.ErrUnavailable, api.Unavailable, "1"},
 		{fmt.Errorf("%w: secret detail", sqldb.ErrCorrupt), api.Unavailable, "1"},
 		{fmt.Errorf("%w: secret detail", sqldb.ErrReadOnly), api.Unavailable, "1"},
+		{fmt.Errorf("%w: secret detail", sqldb.ErrMoved), api.Unavailable, "1"},
 		{sqldb.ErrRestored, api.Unavailable, "1"},
 		{sqldb.ErrCommitUnknown, api.CommitUnknown, ""},
 		{errors.Join(sqldb.ErrCommitUnknown, context.DeadlineExceeded), api.CommitUnknown, ""},

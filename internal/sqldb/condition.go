@@ -23,6 +23,8 @@ const (
 	full
 	// unwritable: the database may only be read. Every write is tried.
 	unwritable
+	// moved: the file is not where it was opened. Every write looks again.
+	moved
 )
 
 // probePause is how often a database that takes no writes is tried, so that the
@@ -55,6 +57,8 @@ func (c *committer) ails(with condition, err error) {
 		c.log.Error("the disk of the database is full; what finds no room on it is refused until there is some", "error", err)
 	case unwritable:
 		c.log.Error("the database may only be read; writes are refused until it may be written", "error", err)
+	case moved:
+		c.log.Error("the file of the database was moved or replaced; writes are refused until it is back", "file", c.db.file)
 	}
 }
 
@@ -67,6 +71,8 @@ func (c *committer) suffers(err error) {
 	case errors.Is(err, ErrCorrupt): // known already
 	case errors.Is(err, ErrReadOnly):
 		c.ails(unwritable, err)
+	case errors.Is(err, ErrMoved):
+		c.ails(moved, err)
 	default:
 		c.ails(unreachable, err)
 	}
@@ -188,6 +194,8 @@ func (db *DB) Writable(context.Context) error {
 		return ErrStorageFull
 	case unwritable:
 		return ErrReadOnly
+	case moved:
+		return ErrMoved
 	}
 	return nil
 }

@@ -48,6 +48,10 @@ var (
 	// ErrReadOnly is returned when the database may only be read. Nothing was
 	// written. It wraps ErrUnavailable.
 	ErrReadOnly error = &unavailableError{"the database may only be read; make its file and its folder writable"}
+	// ErrMoved is returned when the file of an embedded database is not
+	// where it was opened, or another one is there. Nothing was written. It
+	// wraps ErrUnavailable.
+	ErrMoved error = &unavailableError{"the file of the database was moved or replaced while it was open; put it back, or stop keyval before you replace it"}
 	// ErrCorrupt is returned when the database's file is damaged. Nothing was
 	// written. It wraps ErrUnavailable.
 	ErrCorrupt error = &unavailableError{"the database is corrupt; stop keyval and restore the database from a backup"}

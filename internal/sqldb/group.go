@@ -175,8 +175,11 @@ type outcome struct {
 func (a *attempt) timed(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.time())
 	defer cancel()
-	if a.db.primary.damage.known() {
+	switch {
+	case a.db.primary.damage.known():
 		return ErrCorrupt
+	case a.db.place.isLeft():
+		return ErrMoved
 	}
 	if err := a.settle(); err != nil {
 		return err

@@ -56,7 +56,7 @@ func (a *attempt) prologue(number int64, ops int) []Stmt {
 		stmts = append(stmts, Stmt{SQL: "BEGIN IMMEDIATE"})
 	}
 	stmts = append(stmts, Stmt{SQL: guardSQL, Args: []any{a.boot, number - 1, string(a.seen())}})
-	if epochs := a.epochs(); epochs != "[]" {
+	if epochs := a.epochs(); epochs != "" {
 		stmts = append(stmts, Stmt{SQL: fenceSQL, Args: []any{epochs}})
 	}
 	return append(stmts,
@@ -83,13 +83,16 @@ FROM keyval_sequence s WHERE boot_id=?1`
 // or from what it has read.
 func (a *attempt) seen() Position { return max(a.newest, a.db.floor.load()) }
 
-// epochs are the leader epochs that the group depends on, as JSON.
+// epochs are the leader epochs that the group depends on, as JSON; "" for none.
 func (a *attempt) epochs() string {
-	epochs := []int64{}
+	var epochs []int64
 	for _, o := range a.applied {
 		if o.op >= 0 && o.waiting.op.Epoch != 0 {
 			epochs = append(epochs, o.waiting.op.Epoch)
 		}
+	}
+	if len(epochs) == 0 {
+		return ""
 	}
 	encoded, _ := json.Marshal(epochs)
 	return string(encoded)

@@ -52,6 +52,7 @@ type DB struct {
 	floor   floor
 	info    Info
 	file    string // that of an embedded database
+	place   place  // that of its file
 	owner   *owner // nil without one
 
 	*committer
@@ -150,8 +151,11 @@ func (db *DB) take(ctx context.Context, s *session, own bool) error {
 		return told(err)
 	}
 	if db.file = text(rows[0][0][0]); own {
-		db.owner, err = takeFile(db.file)
+		if db.owner, err = takeFile(db.file); err != nil {
+			return err
+		}
 	}
+	db.place, err = placeOf(db.file)
 	return err
 }
 

@@ -1,0 +1,30 @@
+package sqldb
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// A place is where the file of an embedded database was when it was opened. The engine
+// goes on with a file that is moved away or replaced, and nobody would find again what it
+// writes. The zero place is that of a server.
+type place struct {
+	name string
+	file os.FileInfo
+}
+
+func placeOf(name string) (place, error) {
+	file, err := os.Stat(name)
+	return place{name, file}, err
+}
+
+// isLeft tells whether the file is not there any more, or another one is. Of a place that
+// cannot be looked at nothing is known.
+func (p place) isLeft() bool {
+	if p.file == nil {
+		return false
+	}
+	there, err := os.Stat(p.name)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(p.file, there)
+}
