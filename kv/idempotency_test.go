@@ -112,6 +112,32 @@ func TestAnAnswerOfManyMegabytesIsKeptWhole(t *testing.T) {
 	})
 }
 
+// The first 64 KiB of an answer travel as text, which has no half characters. Three
+// answers, each a byte longer, cannot all be cut there between characters.
+func TestAKeptAnswerIsCutBetweenCharacters(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		s := d.store(t)
+		for shift := range 3 {
+			answer := strings.Repeat("x", shift) + strings.Repeat("€", 32<<10)
+			req := kv.AtomicRequest{
+				Mutations: []kv.Mutation{set(mustKey(t, "k"), `1`)},
+				Idempotency: &kv.Idempotency{Caller: "me", Key: fmt.Sprint(shift), Request: "r",
+					Answer: func(v kv.Versionstamp, _ kv.AtomicResult) []byte { return []byte(string(v) + answer) }},
+			}
+			first, err := s.Atomic(timeout(t), req)
+			if err != nil || !first.OK {
+				t.Fatalf("the operation: %v, %v", first.OK, err)
+			}
+			again, err := s.Atomic(timeout(t), req)
+			if err != nil || string(again.Replayed) != string(first.Versionstamp)+answer {
+				t.Errorf("shifted by %d, the repetition is answered with %d bytes, %v; want %d as the first time",
+					shift, len(again.Replayed), err, len(first.Versionstamp)+len(answer))
+			}
+		}
+	})
+}
+
 func TestAnAnswerThatCannotBeKeptIsRefusedAndNothingWritten(t *testing.T) {
 	s := database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t)
 	r := fill(t, s, "large", 17)
