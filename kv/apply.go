@@ -40,7 +40,8 @@ type atomicOp struct {
 }
 
 func (a *atomicOp) do(ctx context.Context, op *sqldb.Op) (AtomicResult, error) {
-	op.Name, op.Reads, op.Apply, op.Bytes = "atomic", a.reads(), a.apply, a.req.size()
+	op.Name, op.Apply, op.Bytes = "atomic", a.apply, a.req.size()
+	op.Reads, op.Heads = a.reads()
 	commit, err := a.store.db.Do(ctx, op)
 	switch {
 	case errors.Is(err, errNotCommitted):
@@ -71,24 +72,28 @@ func (a *atomicOp) settle(ctx context.Context, commit sqldb.Commit) (AtomicResul
 	return a.result, nil
 }
 
-// reads are the rows that the operation looks at. A set looks at nothing.
-func (a *atomicOp) reads() []sqldb.Ref {
-	var refs []sqldb.Ref
+// reads are the rows that the operation looks at, and those of which it needs no
+// value: a check and a delete go by the version. A set looks at nothing.
+func (a *atomicOp) reads() (whole, heads []sqldb.Ref) {
 	for _, c := range a.req.Checks {
-		refs = append(refs, entries.Ref(string(c.Key)))
+		heads = append(heads, entries.Ref(string(c.Key)))
 	}
 	for _, m := range a.req.Mutations {
-		if m.Type != MutationSet {
-			refs = append(refs, entries.Ref(string(m.Key)))
+		switch m.Type {
+		case MutationSet:
+		case MutationDelete:
+			heads = append(heads, entries.Ref(string(m.Key)))
+		default:
+			whole = append(whole, entries.Ref(string(m.Key)))
 		}
 	}
 	if a.req.Idempotency != nil {
-		refs = append(refs, a.req.Idempotency.ref())
+		whole = append(whole, a.req.Idempotency.ref())
 	}
 	for _, p := range a.req.Parts {
-		refs = append(refs, p.Reads()...)
+		whole = append(whole, p.Reads()...)
 	}
-	return refs
+	return whole, heads
 }
 
 // size is about how many bytes the operation stages.

@@ -30,6 +30,9 @@ type entryRow struct {
 var entries = &sqldb.Table[entryRow]{
 	Name:  "kv_entries",
 	Fetch: func(keys []string) sqldb.Stmt { return sqldb.Stmt{SQL: fetchSQL, Args: []any{sqldb.HexKeys(keys)}} },
+	FetchHeads: func(keys []string) sqldb.Stmt {
+		return sqldb.Stmt{SQL: fetchHeadsSQL, Args: []any{sqldb.HexKeys(keys)}}
+	},
 	Scan:  scanEntry,
 	Guard: guardEntries,
 	Write: writeEntries,
@@ -41,7 +44,9 @@ const (
 	// aliveThenSQL holds for one that exists at the transaction's time.
 	aliveThenSQL = `(e.expires_at IS NULL OR e.expires_at>s.time)`
 
-	fetchSQL = `SELECT j.key,e.value,e.versionstamp,e.expires_at
+	fetchSQL      = `SELECT j.key,e.value` + fetchTailSQL
+	fetchHeadsSQL = `SELECT j.key,NULL` + fetchTailSQL
+	fetchTailSQL  = `,e.versionstamp,e.expires_at
 FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_entries e
 WHERE e.key=unhex(j.value) AND ` + aliveSQL
 

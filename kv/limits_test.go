@@ -101,6 +101,43 @@ func TestAThousandOfTheLongestKeysFit(t *testing.T) {
 	}
 }
 
+// putLarge has the database make entries of 4 MiB, the largest that a configuration
+// allows: sending them would take longer than the test.
+func putLarge(t *testing.T, db *sqldb.DB, keys ...kv.Key) kv.Versionstamp {
+	t.Helper()
+	var inserts []string
+	for _, key := range keys {
+		inserts = append(inserts, fmt.Sprintf(`INSERT INTO kv_entries(key,value,versionstamp)
+SELECT x'%x',CAST('["'||hex(zeroblob(%d))||'"]' AS BLOB),%s FROM keyval_sequence s`, string(key), 2<<20-2, sqldb.StampSQL("0")))
+	}
+	commit, err := db.Do(timeout(t), execute(inserts...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kv.Versionstamp(commit.Versionstamp())
+}
+
+// sqld answers with 10 MB at most.
+func TestWhatIsCheckedOrDeletedMayBeLargerThanAnAnswer(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		s, db := d.open(t)
+		keys := []kv.Key{mustKey(t, "checked"), mustKey(t, "deleted"), mustKey(t, "deleted", "too")}
+		stamp := putLarge(t, db, keys...)
+		req := kv.AtomicRequest{
+			Checks:    []kv.Check{{Key: keys[0], Versionstamp: stamp}, {Key: mustKey(t, "missing")}},
+			Mutations: []kv.Mutation{{Type: kv.MutationDelete, Key: keys[1]}, {Type: kv.MutationDelete, Key: keys[2]}},
+		}
+		if r, err := s.Atomic(timeout(t), req); err != nil || !r.OK || r.Deleted != 2 {
+			t.Errorf("the operation: %v, deleted %d, %v; want two", r.OK, r.Deleted, err)
+		}
+		if r, err := s.Atomic(timeout(t), kv.AtomicRequest{Checks: []kv.Check{{Key: keys[0], Versionstamp: stamp}, {Key: keys[1], Versionstamp: stamp}}}); err != nil ||
+			r.OK || len(r.Conflicts) != 1 || r.Conflicts[0].Versionstamp != "" {
+			t.Errorf("the checks afterwards: %+v, %v; want a conflict with what was deleted", r, err)
+		}
+	})
+}
+
 func TestNoKeysAreNoEntries(t *testing.T) {
 	t.Parallel()
 	s := database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t)

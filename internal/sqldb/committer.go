@@ -344,7 +344,7 @@ func (c *committer) take() []*waiting {
 	reads, bytes, n := 0, 0, 0
 	for _, w := range c.pending {
 		if len(group) > 0 && (w.op.ReadLocked != nil || w.returns+group[0].returns > 0 || len(group) == maxGroupOps ||
-			reads+len(w.op.Reads) > maxGroupReads || bytes+w.bytes > maxGroupBytes) {
+			reads+w.op.reads() > maxGroupReads || bytes+w.bytes > maxGroupBytes) {
 			break
 		}
 		n++
@@ -353,7 +353,7 @@ func (c *committer) take() []*waiting {
 			continue
 		}
 		group = append(group, w)
-		reads += len(w.op.Reads)
+		reads += w.op.reads()
 		bytes += w.bytes
 	}
 	c.pending = append(c.pending[:0:0], c.pending[n:]...)

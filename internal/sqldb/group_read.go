@@ -11,15 +11,16 @@ import (
 // believed.
 func (a *attempt) read(ctx context.Context) error {
 	a.nameRows()
-	chunks := a.chunks(func(c *cell) bool { return !c.believed })
-	stmts := make([]Stmt, len(chunks))
-	for i, c := range chunks {
-		keys := make([]string, len(c.cells))
-		for j, cell := range c.cells {
-			keys[j] = cell.key
-		}
-		stmts[i] = c.table.fetch(keys)
+	chunks := a.chunks(func(c *cell) bool { return c.whole && !c.believed })
+	heads := a.chunks(func(c *cell) bool { return !c.whole && !c.believed })
+	stmts := make([]Stmt, 0, len(chunks)+len(heads))
+	for _, c := range chunks {
+		stmts = append(stmts, c.table.fetch(c.keys()))
 	}
+	for _, c := range heads {
+		stmts = append(stmts, c.table.fetchHeads(c.keys()))
+	}
+	chunks = append(chunks, heads...)
 	results, err := a.fetch(ctx, stmts)
 	if err != nil {
 		return err
@@ -38,20 +39,28 @@ func (a *attempt) nameRows() {
 	a.reads = map[table][]*cell{}
 	for _, w := range a.group {
 		for _, ref := range w.op.Reads {
-			if c := a.tx.cells[ref]; c != nil {
-				// Two look at it, who may expect different things.
-				c.base, c.now, c.believed = nil, nil, false
-				continue
-			}
-			c := &cell{key: ref.key, read: true}
-			if e := w.op.Expect; a.credulous && e != nil && e.ref == ref {
-				c.base, c.now, c.believed = e.row, e.row, true
-			}
-			a.tx.cells[ref] = c
-			a.use(ref.table)
-			a.reads[ref.table] = append(a.reads[ref.table], c)
+			a.nameRow(w.op, ref).whole = true
+		}
+		for _, ref := range w.op.Heads {
+			a.nameRow(w.op, ref)
 		}
 	}
+}
+
+func (a *attempt) nameRow(op *Op, ref Ref) *cell {
+	if c := a.tx.cells[ref]; c != nil {
+		// Two look at it, who may expect different things.
+		c.base, c.now, c.believed = nil, nil, false
+		return c
+	}
+	c := &cell{key: ref.key}
+	if e := op.Expect; a.credulous && e != nil && e.ref == ref {
+		c.base, c.now, c.believed = e.row, e.row, true
+	}
+	a.tx.cells[ref] = c
+	a.use(ref.table)
+	a.reads[ref.table] = append(a.reads[ref.table], c)
+	return c
 }
 
 // believes tells whether a row was not read because an operation expects it.
@@ -68,6 +77,14 @@ func (a *attempt) believes() bool {
 type chunk struct {
 	table table
 	cells []*cell
+}
+
+func (c *chunk) keys() []string {
+	keys := make([]string, len(c.cells))
+	for i, cell := range c.cells {
+		keys[i] = cell.key
+	}
+	return keys
 }
 
 // chunks cuts the wanted ones of the rows that the group names so that the keys, in

@@ -12,6 +12,9 @@ type Op struct {
 	Name string
 	// Reads are the rows that Apply looks at.
 	Reads []Ref
+	// Heads are rows of which Apply looks only at what Guard compares, such as the
+	// version of an entry: what else they hold is not fetched. See Table.FetchHeads.
+	Heads []Ref
 	// Expect is what the caller believes one of Reads to be, such as a lock that
 	// it was given; nil for nothing. The group takes its word for it, so that
 	// nothing has to be read before the transaction, and finds out by the guard:
@@ -48,8 +51,14 @@ func (op *Op) size() int {
 	for _, ref := range op.Reads {
 		n += 2 * len(ref.key)
 	}
+	for _, ref := range op.Heads {
+		n += 2 * len(ref.key)
+	}
 	return n
 }
+
+// reads is how many rows the operation looks at.
+func (op *Op) reads() int { return len(op.Reads) + len(op.Heads) }
 
 // A Conditional is the part of an operation that SQL computes: it takes the
 // last place in its group. Statements join keyval_sequence as s for the
@@ -117,7 +126,8 @@ type cell struct {
 	key  string
 	base any // as read; nil if missing
 	now  any // as the operations have left it; nil if missing
-	read bool
+	// whole: an operation of the group looks at all of it.
+	whole bool
 	// believed: base is an operation's expectation, nobody has looked.
 	believed bool
 	set      bool // staged by an operation

@@ -19,7 +19,10 @@ type Table[R any] struct {
 	// of the row's key in keys; a missing row is not selected. A row past its
 	// time counts as missing (see NowSQL).
 	Fetch func(keys []string) Stmt
-	// Scan reads what Fetch selected, without the first column.
+	// FetchHeads is Fetch with NULL for what can be large and Guard does not compare.
+	// Nil if there is nothing like that: then Fetch fetches heads, too.
+	FetchHeads func(keys []string) Stmt
+	// Scan reads what Fetch or FetchHeads selected, without the first column.
 	Scan func(Row) (R, error)
 	// Guard is a statement that begins with StaleSQL and fails when one of
 	// these rows is no longer as it was read, by the transaction's time.
@@ -64,7 +67,8 @@ func (t *Table[R]) Ref(key string) Ref { return Ref{table: t, key: key} }
 func (t *Table[R]) Expect(key string, row R) *Expectation { return &Expectation{t.Ref(key), &row} }
 
 // Get returns the row as the operations before this one in the group have
-// left it, nil if there is none. The operation must have named it in Reads.
+// left it, nil if there is none. The operation must have named it in Reads, or in
+// Heads if it looks at nothing more than Guard does.
 func (t *Table[R]) Get(tx *Tx, key string) *R {
 	row, _ := tx.get(t.Ref(key)).(*R)
 	return row
@@ -92,6 +96,7 @@ type Expectation struct {
 type table interface {
 	name() string
 	fetch(keys []string) Stmt
+	fetchHeads(keys []string) Stmt
 	scan(Row) (any, error)
 	guard(cells []*cell) Stmt
 	write(cells []*cell) []Stmt
@@ -99,6 +104,13 @@ type table interface {
 
 func (t *Table[R]) name() string             { return t.Name }
 func (t *Table[R]) fetch(keys []string) Stmt { return t.Fetch(keys) }
+
+func (t *Table[R]) fetchHeads(keys []string) Stmt {
+	if t.FetchHeads == nil {
+		return t.Fetch(keys)
+	}
+	return t.FetchHeads(keys)
+}
 
 func (t *Table[R]) scan(row Row) (any, error) {
 	r, err := t.Scan(row)
