@@ -55,8 +55,9 @@ ci: lint test build ## everything that must pass before a change lands
 bench: tools build ## measure beside Deno KV on this machine, as in docs/performance.md
 	bench/compare.sh
 
-# Selects the tests whose name says Soak. In other runs they are short.
-soak: tools ## long tests under random faults, KEYVAL_SOAK=5m in all
+# Selects the tests whose name says Soak. Some are the long forms of others and skipped
+# in other runs; in some faults happen, for as long as KEYVAL_SOAK says.
+soak: tools ## long tests, those under random faults KEYVAL_SOAK=5m in all
 	KEYVAL_SOAK=$(KEYVAL_SOAK) $(GO_TEST) -count=1 -timeout=2h -v -run=Soak ./...
 
 fuzz: ## every fuzz target in turn, FUZZTIME=20s each

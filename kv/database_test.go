@@ -3,9 +3,13 @@ package kv_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
@@ -35,6 +39,8 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, d database)) {
 	})
 }
 
+func (d database) embedded() bool { return strings.HasPrefix(d.primary, "file:") }
+
 // open opens the database as one more node would.
 func (d database) open(t *testing.T) (*kv.Store, *sqldb.DB) {
 	t.Helper()
@@ -54,6 +60,29 @@ func (d database) store(t *testing.T) *kv.Store {
 	t.Helper()
 	s, _ := d.open(t)
 	return s
+}
+
+// soak skips the long form of a test unless "make soak" runs.
+func soak(t *testing.T) {
+	t.Helper()
+	if os.Getenv("KEYVAL_SOAK") == "" {
+		t.Skip("SKIPPED, it is the long form of another: make soak runs it")
+	}
+}
+
+// check is rapid.Check with fewer runs than its hundred.
+func check(t *testing.T, runs int, property func(*rapid.T)) {
+	t.Helper()
+	ran, failing := 0, false
+	rapid.Check(t, func(rt *rapid.T) {
+		if ran++; ran > runs && !failing {
+			return
+		}
+		finished := false
+		defer func() { failing = failing || !finished }() // rapid goes on, to find a shorter one
+		property(rt)
+		finished = !rt.Failed()
+	})
 }
 
 // mustKey makes a key of parts.

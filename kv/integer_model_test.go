@@ -143,31 +143,33 @@ func (o *integerOp) run(t *testing.T, s *kv.Store, done chan<- *integerOp) {
 	done <- o
 }
 
-// Operations at the same time share groups, so that they see what those before
-// them have staged.
 func TestIntegersKeepTheirFormAsBigIntegersSay(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
-		stores := []*kv.Store{d.store(t), d.store(t)}
-		key := mustKey(t, "counter")
-		runs := 40
-		if !strings.HasPrefix(d.primary, "file:") {
-			runs = 12
+		runs := 20
+		if !d.embedded() {
+			runs = 6
 		}
-		ran, failing := 0, false
-		rapid.Check(t, func(rt *rapid.T) {
-			if ran++; ran > runs && !failing {
-				return
-			}
-			finished := false
-			defer func() { failing = failing || !finished }()
-			mustCommit(t, stores[0], kv.Mutation{Type: kv.MutationDelete, Key: key})
-			var model counter
-			for range rapid.IntRange(1, 6).Draw(rt, "rounds") {
-				runIntegerRound(t, rt, stores, key, &model)
-			}
-			finished = true
-		})
+		runIntegers(t, d, runs)
+	})
+}
+
+func TestSoakIntegersKeepTheirFormAsBigIntegersSay(t *testing.T) {
+	soak(t)
+	onEachDatabase(t, func(t *testing.T, d database) { runIntegers(t, d, 100) })
+}
+
+// Operations at the same time share groups, so that they see what those before
+// them have staged.
+func runIntegers(t *testing.T, d database, runs int) {
+	stores := []*kv.Store{d.store(t), d.store(t)}
+	key := mustKey(t, "counter")
+	check(t, runs, func(rt *rapid.T) {
+		mustCommit(t, stores[0], kv.Mutation{Type: kv.MutationDelete, Key: key})
+		var model counter
+		for range rapid.IntRange(1, 6).Draw(rt, "rounds") {
+			runIntegerRound(t, rt, stores, key, &model)
+		}
 	})
 }
 

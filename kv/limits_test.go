@@ -3,7 +3,6 @@ package kv_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,58 +19,122 @@ func longKey(t *testing.T, i int) kv.Key {
 
 // Reading megabytes is slow under the race detector, so this test does not run
 // beside others: what they wait for would be late.
-func TestAThousandLargeEntriesAreReadWhole(t *testing.T) {
+func TestEntriesThatNoStatementHoldsAreReadWhole(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
-		count := 1000
-		if os.Getenv("KEYVAL_SOAK") == "" {
-			count = 100 // still more than is read at once
-		}
-		s := d.store(t)
-		value := `"` + strings.Repeat("x", 60<<10-2) + `"`
-		var keys []kv.Key
-		for i := 0; i < count; i += 20 {
-			var mutations []kv.Mutation
-			for j := range 20 {
-				keys = append(keys, mustKey(t, "large", float64(i+j)))
-				mutations = append(mutations, set(keys[i+j], value))
-			}
-			mustCommit(t, s, mutations...)
-		}
-		found, _, err := s.Get(timeout(t), keys, kv.ReadOptions{})
-		if err != nil || len(found) != count || len(found[count-1].Value) != len(value) || found[0].Key != keys[0] {
-			t.Errorf("%d entries, %v", len(found), err)
-		}
-		if n, _, err := s.Count(timeout(t), kv.PrefixRange(mustKey(t, "large")), kv.ReadOptions{}); n != int64(count) || err != nil {
-			t.Errorf("count %d, %v; want %d", n, err, count)
-		}
-		for _, reverse := range []bool{false, true} {
-			if reverse {
-				slices.Reverse(keys)
-			}
-			for _, limit := range []int{1000, count - 10} {
-				page := mustList(t, s, kv.Selector{Range: kv.PrefixRange(mustKey(t, "large")), Limit: limit, Reverse: reverse})
-				if want := min(limit, count); len(page.Entries) != want || page.More != (want < count) {
-					t.Fatalf("limit %d, reverse %v: %d entries, more %v", limit, reverse, len(page.Entries), page.More)
-				}
-				for i, e := range page.Entries {
-					if e.Key != keys[i] || len(e.Value) != len(value) {
-						t.Fatalf("reverse %v: entry %d is %s with %d bytes", reverse, i, e.Key, len(e.Value))
-					}
-				}
-			}
+		// So many are a list that stops itself for its size and goes on in pieces.
+		const count = sqldb.MaxAnswer/largeEntry + 4
+		e := setLargeEntries(t, d, count)
+		e.wantGet(t)
+		if d.embedded() {
+			e.wantLists(t)
+		} else {
+			// This one has everything of the others, a server's answers are slow.
+			e.wantList(t, count-1, true)
 		}
 	})
 }
 
-// Embedded there is no such limit. It does not run beside others either.
-func TestAThousandOfTheLongestKeysFit(t *testing.T) {
+// Together they are more than a server's database sends in one answer.
+func TestSoakAThousandLargeEntriesAreReadWhole(t *testing.T) {
+	soak(t)
+	onEachDatabase(t, func(t *testing.T, d database) {
+		e := setLargeEntries(t, d, 1000)
+		e.wantGet(t)
+		e.wantLists(t)
+	})
+}
+
+// largeEntry is how many bytes the value of a large entry has.
+const largeEntry = 60 << 10
+
+// largeEntries are entries of a store, in order.
+type largeEntries struct {
+	store *kv.Store
+	keys  []kv.Key
+}
+
+func setLargeEntries(t *testing.T, d database, count int) largeEntries {
+	e := largeEntries{store: d.store(t)}
+	value := `"` + strings.Repeat("x", largeEntry-2) + `"`
+	var mutations []kv.Mutation
+	for i := range count {
+		e.keys = append(e.keys, mustKey(t, "large", float64(i)))
+		mutations = append(mutations, set(e.keys[i], value))
+		if len(mutations) == 20 || i == count-1 {
+			mustCommit(t, e.store, mutations...)
+			mutations = nil
+		}
+	}
+	return e
+}
+
+func (e largeEntries) wantGet(t *testing.T) {
+	t.Helper()
+	found, _, err := e.store.Get(timeout(t), e.keys, kv.ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.want(t, found, e.keys)
+	if n, _, err := e.store.Count(timeout(t), e.all(t), kv.ReadOptions{}); n != int64(len(e.keys)) || err != nil {
+		t.Errorf("count %d, %v; want %d", n, err, len(e.keys))
+	}
+}
+
+// wantLists lists to the end and not quite so far, in both directions.
+func (e largeEntries) wantLists(t *testing.T) {
+	t.Helper()
+	for _, reverse := range []bool{false, true} {
+		e.wantList(t, 1000, reverse)
+		e.wantList(t, len(e.keys)-1, reverse)
+	}
+}
+
+func (e largeEntries) wantList(t *testing.T, limit int, reverse bool) {
+	t.Helper()
+	page := mustList(t, e.store, kv.Selector{Range: e.all(t), Limit: limit, Reverse: reverse})
+	want := slices.Clone(e.keys)
+	if reverse {
+		slices.Reverse(want)
+	}
+	want = want[:min(limit, len(want))]
+	if page.More != (len(want) < len(e.keys)) {
+		t.Errorf("limit %d, reverse %v: more %v", limit, reverse, page.More)
+	}
+	e.want(t, page.Entries, want)
+}
+
+func (e largeEntries) all(t *testing.T) kv.Range { return kv.PrefixRange(mustKey(t, "large")) }
+
+func (e largeEntries) want(t *testing.T, got []kv.Entry, want []kv.Key) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d entries, want %d", len(got), len(want))
+	}
+	for i, entry := range got {
+		if entry.Key != want[i] || len(entry.Value) != largeEntry {
+			t.Fatalf("entry %d is %s with %d bytes, want %s with %d", i, entry.Key, len(entry.Value), want[i], largeEntry)
+		}
+	}
+}
+
+// In hexadecimal they are more than one argument takes.
+func TestManyOfTheLongestKeysFit(t *testing.T) { longestKeysFit(t, sqldb.MaxArgument/4032+10) }
+
+func TestSoakAThousandOfTheLongestKeysFit(t *testing.T) {
+	soak(t)
+	longestKeysFit(t, 1000)
+}
+
+// longestKeysFit asks for so many at once in every way. Embedded there is no such
+// limit.
+func longestKeysFit(t *testing.T, count int) {
 	s := database{primary: nodetest.MustStartPrimary(t).HTTPURL()}.store(t)
 	var keys []kv.Key
 	var checks []kv.Check
 	var sets, deletes []kv.Mutation
 	var ranges []kv.Range
 	var reads []kv.Read
-	for i := range 1000 {
+	for i := range count {
 		key := longKey(t, i)
 		keys = append(keys, key)
 		checks = append(checks, kv.Check{Key: longKey(t, i+2000)})
@@ -81,7 +144,7 @@ func TestAThousandOfTheLongestKeysFit(t *testing.T) {
 		reads = append(reads, kv.Read{Key: key})
 	}
 	mustCommit(t, s, sets...)
-	if found, _, err := s.Get(timeout(t), keys, kv.ReadOptions{}); err != nil || !found[0].Exists() || !found[999].Exists() {
+	if found, _, err := s.Get(timeout(t), keys, kv.ReadOptions{}); err != nil || !found[0].Exists() || !found[count-1].Exists() {
 		t.Errorf("get: %v", err)
 	}
 	seen, err := s.Transaction(timeout(t), kv.TransactionRequest{Reads: reads})
@@ -92,12 +155,12 @@ func TestAThousandOfTheLongestKeysFit(t *testing.T) {
 		AtomicRequest: kv.AtomicRequest{Mutations: sets[:1]}}); err != nil || !r.OK {
 		t.Errorf("commit on the snapshot: %v, %v", r.OK, err)
 	}
-	if r, err := s.Atomic(timeout(t), kv.AtomicRequest{Checks: checks, Mutations: deletes}); err != nil || !r.OK || r.Deleted != 1000 {
+	if r, err := s.Atomic(timeout(t), kv.AtomicRequest{Checks: checks, Mutations: deletes}); err != nil || !r.OK || r.Deleted != int64(count) {
 		t.Errorf("deletes with checks: %v, deleted %d, %v", r.OK, r.Deleted, err)
 	}
 	mustCommit(t, s, sets...)
-	if r, err := s.Delete(timeout(t), kv.DeleteRequest{Ranges: ranges}); err != nil || r.Deleted != 1000 {
-		t.Errorf("bulk delete: %d, %v; want 1000", r.Deleted, err)
+	if r, err := s.Delete(timeout(t), kv.DeleteRequest{Ranges: ranges}); err != nil || r.Deleted != int64(count) {
+		t.Errorf("bulk delete: %d, %v; want %d", r.Deleted, err, count)
 	}
 }
 

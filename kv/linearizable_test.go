@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -95,6 +94,16 @@ func (r *recorder) record(client int, call int64, in registerInput, out register
 
 func TestRegistersAreLinearisableOverTwoNodesWhoseConnectionsBreak(t *testing.T) {
 	t.Parallel()
+	registersAreLinearisable(t, 200)
+}
+
+func TestSoakRegistersAreLinearisableOverTwoNodesWhoseConnectionsBreak(t *testing.T) {
+	soak(t)
+	registersAreLinearisable(t, 5_000)
+}
+
+// registersAreLinearisable checks a history of about so many operations.
+func registersAreLinearisable(t *testing.T, enough int) {
 	primary := nodetest.MustStartPrimary(t)
 	var nodes []*kv.Store
 	var proxies []*nodetest.FaultProxy
@@ -102,10 +111,6 @@ func TestRegistersAreLinearisableOverTwoNodesWhoseConnectionsBreak(t *testing.T)
 		proxy := nodetest.MustStartFaultProxy(t, primary.Addr())
 		proxies = append(proxies, proxy)
 		nodes = append(nodes, database{primary: proxy.HTTPURL()}.store(t))
-	}
-	enough := 500
-	if os.Getenv("KEYVAL_SOAK") != "" {
-		enough = 20_000
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

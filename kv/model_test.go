@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -341,32 +339,32 @@ func replayLog(t *testing.T, db *sqldb.DB, after kv.Versionstamp) (map[kv.Key]kv
 func TestTwoNodesAndAMapDoTheSame(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
-		one, db := d.open(t)
-		nodes := []*kv.Store{one, d.store(t)}
-		runs, steps := 30, 20 // rapid itself makes 100
-		if !strings.HasPrefix(d.primary, "file:") {
-			runs, steps = 10, 15
+		runs := 15
+		if !d.embedded() {
+			runs = 6
 		}
-		if os.Getenv("KEYVAL_SOAK") != "" {
-			runs, steps = 10_000, 50
+		runModel(t, d, runs, 15)
+	})
+}
+
+func TestSoakTwoNodesAndAMapDoTheSame(t *testing.T) {
+	soak(t)
+	onEachDatabase(t, func(t *testing.T, d database) { runModel(t, d, 100, 50) })
+}
+
+// runModel makes runs of so many steps at most.
+func runModel(t *testing.T, d database, runs, steps int) {
+	one, db := d.open(t)
+	nodes := []*kv.Store{one, d.store(t)}
+	check(t, runs, func(rt *rapid.T) {
+		m := newMachine(t, rt, nodes, db)
+		actions := map[string]func(*rapid.T){"atomic": m.atomic, "bulk delete": m.bulkDelete,
+			"leap": m.leapAhead, "sweep": m.sweep, "transaction": m.transaction}
+		names := append(slices.Sorted(maps.Keys(actions)), "atomic", "atomic")
+		for range rapid.IntRange(1, steps).Draw(rt, "steps") {
+			actions[rapid.SampledFrom(names).Draw(rt, "action")](rt)
+			m.check(rt)
 		}
-		ran, failing := 0, false
-		rapid.Check(t, func(rt *rapid.T) {
-			if ran++; ran > runs && !failing {
-				return
-			}
-			finished := false
-			defer func() { failing = failing || !finished }() // rapid goes on, to find a shorter one
-			m := newMachine(t, rt, nodes, db)
-			actions := map[string]func(*rapid.T){"atomic": m.atomic, "bulk delete": m.bulkDelete,
-				"leap": m.leapAhead, "sweep": m.sweep, "transaction": m.transaction}
-			names := append(slices.Sorted(maps.Keys(actions)), "atomic", "atomic")
-			for range rapid.IntRange(1, steps).Draw(rt, "steps") {
-				actions[rapid.SampledFrom(names).Draw(rt, "action")](rt)
-				m.check(rt)
-			}
-			finished = true
-		})
 	})
 }
 

@@ -128,9 +128,18 @@ func TestAMutationThatDoesNotApplyToATimeIsRefused(t *testing.T) {
 // Whatever mutations follow, the result is that of the same with the time itself.
 func TestTheTimeComputesAsItsNumberDoes(t *testing.T) {
 	t.Parallel()
+	timeComputes(t, 30)
+}
+
+func TestSoakTheTimeComputesAsItsNumberDoes(t *testing.T) {
+	soak(t)
+	timeComputes(t, 100)
+}
+
+func timeComputes(t *testing.T, runs int) {
 	s := database{primary: "file:" + filepath.Join(t.TempDir(), "keyval.db")}.store(t)
 	key, reference := mustKey(t, "at"), mustKey(t, "reference")
-	rapid.Check(t, func(r *rapid.T) {
+	check(t, runs, func(r *rapid.T) {
 		now := mustTime(t, s)
 		operand := rapid.OneOf(rapid.Int64Range(-1<<52, 1<<52), rapid.Int64Range(now-1000, now+1000), rapid.Int64Range(-1000, 1000))
 		mutations := []kv.Mutation{setNow(t, key, `{"$now":true}`)}

@@ -61,7 +61,7 @@ func TestConcurrentSumsOverTwoNodesLoseNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		const workers, each = 16, 25
+		const workers, each = 16, 8
 		done := make(chan error, workers)
 		for w := range workers {
 			go func() {
