@@ -109,7 +109,7 @@ func TestAMessageWhoseLockHasEndedIsReadyOrWaitsToDie(t *testing.T) {
 func TestPagesOfMessagesFollowOneAnother(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
-		const messages = 230
+		const messages = 115
 		batch, want := make([]queue.Enqueue, messages), []string{}
 		for priority := 2; priority >= 0; priority-- {
 			for i := range batch {
@@ -122,7 +122,7 @@ func TestPagesOfMessagesFollowOneAnother(t *testing.T) {
 			batch[i] = queue.Enqueue{Value: fmt.Append(nil, i), Priority: i % 3}
 		}
 		n.enqueue(batch...)
-		for _, limit := range []int{1, 7, 100, 1000} {
+		for _, limit := range []int{1, 7, 50, 1000} {
 			if got := n.browsedValues(queue.Browse{State: queue.Ready, Limit: limit}); got != strings.Join(want, " ") {
 				t.Errorf("by %d: got %s, want %s", limit, got, want)
 			}
@@ -179,14 +179,14 @@ func TestACursorOfMessagesBelongsToItsQueueAndState(t *testing.T) {
 func TestAPageOfLargeMessagesEndsBeforeItsAnswerIsTooLarge(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
-		const size = 600 << 10 // two of them stop a statement
-		for range 7 {
+		const size = 530 << 10 // two of them stop a statement
+		for range 3 {
 			n.enqueue(queue.Enqueue{Value: large(size)})
 		}
 		for _, c := range []struct {
 			bytes int
 			want  []int
-		}{{1, []int{1, 1, 1, 1, 1, 1, 1}}, {size*5 - 1, []int{4, 3}}, {size * 5, []int{5, 2}}, {size * 9, []int{7}}} {
+		}{{1, []int{1, 1, 1}}, {size*3 - 1, []int{2, 1}}, {size * 3, []int{3}}} {
 			got := []int{}
 			for b := (queue.Browse{Limit: 1000, MaxBytes: c.bytes}); ; {
 				page, cursor, err := n.Browse(timeout(t), b)

@@ -8,36 +8,37 @@ import (
 	"testing"
 
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/queue"
 )
 
-// Together their keys are more than a server's database sends in one answer.
+// Together their keys are more than a server's database sends in one answer. Embedded
+// there is no such limit.
 func TestTheFallbackKeysOfManyMessagesHoldUpNeitherReleaseNorSweep(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, d database) {
-		n := d.node(t)
-		const messages = 280
-		all := make([]queue.Enqueue, messages)
-		for i := range all {
-			all[i] = queue.Enqueue{Value: []byte(`1`), MaxAttempts: 1}
+	t.Parallel()
+	n := database{nodetest.MustStartPrimary(t).HTTPURL()}.node(t)
+	const messages = 260
+	all := make([]queue.Enqueue, messages)
+	for i := range all {
+		all[i] = queue.Enqueue{Value: []byte(`1`), MaxAttempts: 1}
+	}
+	n.enqueue(all...)
+	keys := longKeys(t)
+	n.change("UPDATE kv_queue SET keys_if_undelivered=?", encodedKeys(t, keys))
+	taken := n.takeAll(messages)
+	must(t, n.Release(t.Context(), taken))
+	n.wantCounts(queue.Counts{Pending: messages})
+	n.takeAll(messages)
+	n.endLocks()
+	if got := n.sweep(); got != messages {
+		t.Errorf("swept %d messages, want %d", got, messages)
+	}
+	n.wantCounts(queue.Counts{Dead: messages})
+	for _, key := range keys {
+		if got := n.get(key); string(got.Value) != `1` {
+			t.Errorf("a fallback key has %q, want the message's value", got.Value)
 		}
-		n.enqueue(all...)
-		keys := longKeys(t)
-		n.change("UPDATE kv_queue SET keys_if_undelivered=?", encodedKeys(t, keys))
-		taken := n.takeAll(messages)
-		must(t, n.Release(t.Context(), taken))
-		n.wantCounts(queue.Counts{Pending: messages})
-		n.takeAll(messages)
-		n.endLocks()
-		if got := n.sweep(); got != messages {
-			t.Errorf("swept %d messages, want %d", got, messages)
-		}
-		n.wantCounts(queue.Counts{Dead: messages})
-		for _, key := range keys {
-			if got := n.get(key); string(got.Value) != `1` {
-				t.Errorf("a fallback key has %q, want the message's value", got.Value)
-			}
-		}
-	})
+	}
 }
 
 // longKeys are ten keys of about the largest size.

@@ -114,6 +114,7 @@ func TestAListenerHasNoMoreOutThanItsConcurrency(t *testing.T) {
 }
 
 func TestAnEndedLockMakesRoomForAListener(t *testing.T) {
+	t.Parallel()
 	n := embedded(t).node(t, seldom)
 	l := n.listen(queue.Listen{Lock: 500})
 	n.enqueue(queue.Enqueue{Value: []byte(`1`), MaxAttempts: 1}, message(`2`))
@@ -168,31 +169,31 @@ func TestListenersOfOneQueueTakeTurns(t *testing.T) {
 func TestADequeueThatIsAbandonedLosesNoMessage(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
-		const messages = 200
-		for range messages {
-			n.enqueue(queue.Enqueue{Value: []byte(`1`), MaxAttempts: 1})
+		const messages = 100
+		all := make([]queue.Enqueue, messages)
+		for i := range all {
+			all[i] = queue.Enqueue{Value: []byte(`1`), MaxAttempts: 1}
 		}
+		n.enqueue(all...)
 		// Cancel at all moments of the taking.
 		var wg sync.WaitGroup
-		taken := make(chan queue.Message, messages)
+		var mu sync.Mutex
+		var taken []queue.Message
 		for i := range messages {
 			wg.Go(func() {
-				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Duration(i)*100*time.Microsecond, context.Canceled)
+				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Duration(i)*200*time.Microsecond, context.Canceled)
 				defer cancel()
 				found, err := n.Dequeue(ctx, queue.Dequeue{Wait: 1000, Lock: queue.MaxLock})
 				if err != nil && !errors.Is(err, kv.ErrTimeout) {
 					t.Error(err)
 				}
-				for _, m := range found {
-					taken <- m
-				}
+				mu.Lock()
+				defer mu.Unlock()
+				taken = append(taken, found...)
 			})
 		}
 		wg.Wait()
-		for len(taken) > 0 {
-			m := <-taken
-			must(t, n.Ack(timeout(t), m.ID, m.Receipt))
-		}
+		n.ackAll(taken)
 		eventually(t, "what nobody got is ready again", func() bool { return n.stats("default").Processing == 0 })
 		for {
 			rest := n.dequeue(queue.Dequeue{Max: 100, Lock: queue.MaxLock})
@@ -203,8 +204,8 @@ func TestADequeueThatIsAbandonedLosesNoMessage(t *testing.T) {
 				if m.Attempts != 1 {
 					t.Errorf("a message is on attempt %d, want 1", m.Attempts)
 				}
-				must(t, n.Ack(timeout(t), m.ID, m.Receipt))
 			}
+			n.ackAll(rest)
 		}
 		n.wantCounts(queue.Counts{})
 	})
@@ -239,6 +240,7 @@ func TestAClosingQueueAnswersWhoWaitsAndKeepsNothing(t *testing.T) {
 }
 
 func TestAThousandIdleListenersCostOneQueryInAWhile(t *testing.T) {
+	t.Parallel()
 	registry := prometheus.NewRegistry()
 	d := embedded(t)
 	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: d.url, Registerer: registry})

@@ -1,7 +1,6 @@
 package queue_test
 
 import (
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,10 +12,6 @@ import (
 
 // TestMain fails the package if a test leaves a goroutine behind.
 func TestMain(m *testing.M) {
-	// Enough for every run; more with -rapid.checks.
-	if err := flag.Set("rapid.checks", "30"); err != nil {
-		panic(err)
-	}
 	code := m.Run()
 	// The driver opens a second sql.DB for file: URLs, which nobody can close.
 	opener := goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener")

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"testing"
@@ -11,10 +12,17 @@ import (
 	"github.com/buntime/keyval/queue"
 )
 
-// TestTheQueueBehavesAsItsModel drives random operations through two nodes and
-// compares with a model in which every message is exactly one of delayed,
-// pending, processing, dead or done.
-func TestTheQueueBehavesAsItsModel(t *testing.T) {
+func TestTheQueueBehavesAsItsModel(t *testing.T) { runModel(t, 12) }
+
+func TestSoakTheQueueBehavesAsItsModel(t *testing.T) {
+	soak(t)
+	runModel(t, 300)
+}
+
+// runModel drives random operations through two nodes and compares with a model in
+// which every message is exactly one of delayed, pending, processing, dead or done.
+func runModel(t *testing.T, runs int) {
+	must(t, flag.Set("rapid.checks", fmt.Sprint(runs)))
 	d := embedded(t)
 	nodes := []*node{d.node(t, seldom), d.node(t, seldom)}
 	run := 0

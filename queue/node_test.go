@@ -2,7 +2,9 @@ package queue_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,9 +17,11 @@ import (
 // A database that tests open, more than once to stand for several nodes.
 type database struct{ url string }
 
-// onEachDatabase runs a test on an embedded database and on a real sqld.
+// onEachDatabase runs a test on an embedded database and on a real sqld, beside other
+// tests.
 func onEachDatabase(t *testing.T, test func(t *testing.T, d database)) {
 	t.Helper()
+	t.Parallel()
 	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()
 		test(t, embedded(t))
@@ -30,6 +34,14 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, d database)) {
 
 func embedded(t testing.TB) database {
 	return database{"file:" + filepath.Join(t.TempDir(), "keyval.db")}
+}
+
+// soak skips the long form of a test unless "make soak" runs.
+func soak(t *testing.T) {
+	t.Helper()
+	if os.Getenv("KEYVAL_SOAK") == "" {
+		t.Skip("SKIPPED, it is the long form of another: make soak runs it")
+	}
 }
 
 // A node is one node's queue and store on a database.
@@ -117,6 +129,20 @@ func (n *node) none(name string) {
 	if messages := n.dequeue(queue.Dequeue{Queue: name}); len(messages) != 0 {
 		n.t.Fatalf("got message %s, want none", messages[0].Value)
 	}
+}
+
+// ackAll acks messages at the same time.
+func (n *node) ackAll(messages []queue.Message) {
+	n.t.Helper()
+	var all sync.WaitGroup
+	for _, m := range messages {
+		all.Go(func() {
+			if err := n.Ack(timeout(n.t), m.ID, m.Receipt); err != nil {
+				n.t.Errorf("ack: %v", err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func (n *node) stats(name string) queue.Counts {

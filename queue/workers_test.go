@@ -3,8 +3,6 @@ package queue_test
 import (
 	"context"
 	"errors"
-	"os"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -14,20 +12,6 @@ import (
 	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/queue"
 )
-
-// workload is how many messages the tests with many workers handle:
-// $KEYVAL_TEST_MESSAGES, by default few enough for a loaded machine.
-func workload(t *testing.T) int {
-	text := os.Getenv("KEYVAL_TEST_MESSAGES")
-	if text == "" {
-		return 400
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("KEYVAL_TEST_MESSAGES: %v", err)
-	}
-	return n
-}
 
 // A ledger notes what workers have done with each message.
 type ledger struct {
@@ -56,10 +40,16 @@ func (l *ledger) done() int {
 	return len(l.acked)
 }
 
-func TestWorkersOfTwoNodesAckEachMessageOnce(t *testing.T) {
+func TestWorkersOfTwoNodesAckEachMessageOnce(t *testing.T) { workersAckOnce(t, 120) }
+
+func TestSoakWorkersOfTwoNodesAckEachMessageOnce(t *testing.T) {
+	soak(t)
+	workersAckOnce(t, 2000)
+}
+
+func workersAckOnce(t *testing.T, messages int) {
 	onEachDatabase(t, func(t *testing.T, d database) {
 		nodes := []*node{d.node(t), d.node(t)}
-		messages := workload(t)
 		book := newLedger()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -105,14 +95,22 @@ func (n *node) work(ctx context.Context, book *ledger, messages int) {
 	}
 }
 
-func TestNothingIsLostOrStaysLockedWhenWorkersDie(t *testing.T) {
+func TestNothingIsLostOrStaysLockedWhenWorkersDie(t *testing.T) { workersDie(t, 60) }
+
+func TestSoakNothingIsLostOrStaysLockedWhenWorkersDie(t *testing.T) {
+	soak(t)
+	workersDie(t, 1000)
+}
+
+func workersDie(t *testing.T, messages int) {
 	onEachDatabase(t, func(t *testing.T, d database) {
 		survivor, doomed := d.node(t), d.node(t)
-		messages := workload(t) / 4
-		for range messages {
+		all := make([]queue.Enqueue, messages)
+		for i := range all {
 			// However often it is taken by one of those who die.
-			survivor.enqueue(queue.Enqueue{Value: []byte(`1`), MaxAttempts: 1000})
+			all[i] = queue.Enqueue{Value: []byte(`1`), MaxAttempts: 1000}
 		}
+		survivor.enqueue(all...)
 		// These take and die with what they have; their node dies as well.
 		book := newLedger()
 		var dying sync.WaitGroup
@@ -143,11 +141,18 @@ func TestNothingIsLostOrStaysLockedWhenWorkersDie(t *testing.T) {
 	})
 }
 
-func TestNothingIsLostWhenAnswersAre(t *testing.T) {
+func TestNothingIsLostWhenAnswersAre(t *testing.T) { answersAreLost(t, 40) }
+
+func TestSoakNothingIsLostWhenAnswersAre(t *testing.T) {
+	soak(t)
+	answersAreLost(t, 400)
+}
+
+func answersAreLost(t *testing.T, messages int) {
+	t.Parallel()
 	primary := nodetest.MustStartPrimary(t)
 	proxy := nodetest.MustStartFaultProxy(t, primary.Addr())
 	n := database{"http://" + proxy.Addr()}.node(t)
-	messages := workload(t) / 10
 	book := newLedger()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -252,6 +257,7 @@ func (n *node) workThrough(ctx context.Context, book *ledger, messages int) {
 }
 
 func TestMessagesOfALostAnswerAreFoundAgain(t *testing.T) {
+	t.Parallel()
 	primary := nodetest.MustStartPrimary(t)
 	proxy := nodetest.MustStartFaultProxy(t, primary.Addr())
 	n := database{"http://" + proxy.Addr()}.node(t)
