@@ -222,11 +222,7 @@ func (n *node) workOff() (acked int) {
 		if err != nil || len(taken) == 0 {
 			return acked
 		}
-		for _, m := range taken {
-			if err := n.Ack(timeout(n.t), m.ID, m.Receipt); err != nil {
-				n.t.Errorf("ack: %v", err)
-			}
-			acked++
-		}
+		n.ackAll(taken)
+		acked += len(taken)
 	}
 }

@@ -40,7 +40,7 @@ func (l *ledger) done() int {
 	return len(l.acked)
 }
 
-func TestWorkersOfTwoNodesAckEachMessageOnce(t *testing.T) { workersAckOnce(t, 120) }
+func TestWorkersOfTwoNodesAckEachMessageOnce(t *testing.T) { workersAckOnce(t, 80) }
 
 func TestSoakWorkersOfTwoNodesAckEachMessageOnce(t *testing.T) {
 	soak(t)
