@@ -177,7 +177,7 @@ func TestASessionHoldsAcrossNodes(t *testing.T) {
 	config.LibsqlURL, config.LibsqlReplicaURL = sqld.Primary.HTTPURL(), sqld.Replica.HTTPURL()
 	c := nodetest.MustStartCluster(t, config, 3)
 	var position api.Versionstamp
-	for n := range int64(repetitions(t, 100, 5000)) {
+	for n := range int64(repetitions(t, 30, 5000)) {
 		writer, reader := rand.N(len(c.Nodes)), rand.N(len(c.Nodes))
 		s := c.Nodes[writer].Client.SessionAt(position)
 		if _, err := s.Put(t.Context(), api.Key{"session"}, n); err != nil {

@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"encoding/csv"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -26,6 +27,11 @@ var built struct {
 }
 
 func TestMain(m *testing.M) {
+	// Most of the tests wait, for timeouts and elections of processes of their own.
+	// What the command line says comes later and counts.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	dir, err := os.MkdirTemp("", "keyval-system-*")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -55,7 +61,7 @@ func soaking(t testing.TB) (time.Duration, bool) {
 	t.Helper()
 	text := os.Getenv("KEYVAL_SOAK")
 	if text == "" {
-		return 20 * time.Second, false
+		return 8 * time.Second, false
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {

@@ -32,6 +32,7 @@ type store interface {
 type traffic struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
+	pause  time.Duration // between two requests of one worker
 
 	requests atomic.Int64
 	mu       sync.Mutex       // covers what follows
@@ -47,7 +48,8 @@ type failure struct {
 
 // pace is the time between two requests of one worker: enough for requests to
 // meet every moment of a fault, and not so much that the machine is busy with
-// nothing else.
+// nothing else. A short run's workers take three times as long: all together they
+// still make a request every few milliseconds.
 const pace = 10 * time.Millisecond
 
 // startTraffic begins a load of so many workers on each store: half of them
@@ -55,7 +57,10 @@ const pace = 10 * time.Millisecond
 func startTraffic(t *testing.T, workers int, stores ...store) *traffic {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &traffic{cancel: cancel, last: map[string]int64{}, sent: map[string]int64{}}
+	w := &traffic{
+		cancel: cancel, pause: pace * time.Duration(repetitions(t, 3, 1)),
+		last: map[string]int64{}, sent: map[string]int64{},
+	}
 	t.Cleanup(w.stop)
 	for i, s := range stores {
 		for j := range workers {
@@ -101,7 +106,7 @@ func (w *traffic) read(ctx context.Context, s store) {
 
 // each makes requests at the pace until ctx ends.
 func (w *traffic) each(ctx context.Context, request func(n int64) error) {
-	tick := time.NewTicker(pace)
+	tick := time.NewTicker(w.pause)
 	defer tick.Stop()
 	for n := int64(1); ; n++ {
 		select {

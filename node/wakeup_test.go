@@ -20,7 +20,7 @@ func TestWhatOneNodeCommitsWakesTheOthers(t *testing.T) {
 	config.LibsqlURL, config.LibsqlReplicaURL = sqld.Primary.HTTPURL(), sqld.Replica.HTTPURL()
 	c := nodetest.MustStartCluster(t, config, 2)
 	writer, other := c.Nodes[0].Client, c.Nodes[1].Client
-	times := repetitions(t, 100, 2000)
+	times := repetitions(t, 20, 2000)
 
 	t.Run("watch", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
