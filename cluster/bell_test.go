@@ -11,6 +11,7 @@ import (
 )
 
 func TestMergeIsAMaximumAndAUnion(t *testing.T) {
+	t.Parallel()
 	low, high := strings.Repeat("0", 20), strings.Repeat("f", 20)
 	a := Doorbell{Position: low, Queues: []string{"x", "y"}}
 	b := Doorbell{Position: high, Queues: []string{"y", "z"}}
@@ -30,6 +31,7 @@ func TestMergeIsAMaximumAndAUnion(t *testing.T) {
 }
 
 func TestAMergedDoorbellFitsIntoAPacketAndIsUnderstood(t *testing.T) {
+	t.Parallel()
 	var d Doorbell
 	for i := range 1000 {
 		name := fmt.Sprintf("%s%d", strings.Repeat("q", rand.IntN(60)), i)
@@ -49,6 +51,7 @@ func TestAMergedDoorbellFitsIntoAPacketAndIsUnderstood(t *testing.T) {
 }
 
 func TestTheRateOfPacketsDoesNotGrowBeyondSixteenMembers(t *testing.T) {
+	t.Parallel()
 	for members, want := range map[int]time.Duration{1: 5, 2: 5, 17: 5, 18: 10, 30: 10, 33: 10, 34: 15} {
 		b := newBells(Config{}.withDefaults(), &stats{}, func() int { return members })
 		if got := b.pause(); got != want*time.Millisecond {

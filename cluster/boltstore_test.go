@@ -25,6 +25,7 @@ func openBolt(t *testing.T, path string) (*boltStore, func()) {
 }
 
 func TestTheLogIsThereAfterReopening(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "raft.db")
 	s, shut := openBolt(t, path)
 	var logs []*raft.Log
@@ -56,6 +57,7 @@ func TestTheLogIsThereAfterReopening(t *testing.T) {
 }
 
 func TestDeleteRangeDeletesBothEndsAndNothingElse(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name               string
 		from, to           uint64
@@ -103,6 +105,7 @@ func TestDeleteRangeDeletesBothEndsAndNothingElse(t *testing.T) {
 }
 
 func TestAMissingStableKeyIsWhatRaftExpects(t *testing.T) {
+	t.Parallel()
 	s, shut := openBolt(t, filepath.Join(t.TempDir(), "raft.db"))
 	defer shut()
 	if _, err := s.GetUint64([]byte("CurrentTerm")); err == nil || err.Error() != "not found" {

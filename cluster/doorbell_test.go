@@ -14,6 +14,7 @@ import (
 func position(n int) string { return fmt.Sprintf("0001%012x0000", n) }
 
 func TestADoorbellReachesTheOthersAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	slowBeat := func(cfg *cluster.Config) { cfg.Timings.Beat = time.Hour }
 	a, b, c := w.three(slowBeat)
@@ -29,6 +30,7 @@ func TestADoorbellReachesTheOthersAtOnce(t *testing.T) {
 }
 
 func TestDoorbellsSurviveLossRepetitionAndReordering(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three()
 	nodes := []*node{a, b, c}
@@ -53,6 +55,7 @@ func TestDoorbellsSurviveLossRepetitionAndReordering(t *testing.T) {
 }
 
 func TestManyRingsAreFewPackets(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	slow := func(cfg *cluster.Config) { cfg.Timings.Beat, cfg.Timings.Coalesce = time.Hour, 100*time.Millisecond }
 	a, b, c := w.three(slow)
@@ -72,6 +75,7 @@ func TestManyRingsAreFewPackets(t *testing.T) {
 }
 
 func TestManyMembersPassDoorbellsOn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	wide := func(cfg *cluster.Config) { cfg.Timings.DirectLimit, cfg.Timings.Beat = 1, time.Hour }
 	var nodes []*node
@@ -98,6 +102,7 @@ func TestManyMembersPassDoorbellsOn(t *testing.T) {
 }
 
 func TestANodeThatJoinsHearsTheNewestPosition(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := w.mustStart("a")
 	a.Ring(cluster.Doorbell{Position: position(5)})
@@ -106,6 +111,7 @@ func TestANodeThatJoinsHearsTheNewestPosition(t *testing.T) {
 }
 
 func TestTooManyQueuesBecomeAllQueues(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, _ := w.three()
 	var queues []string
@@ -121,6 +127,7 @@ func TestTooManyQueuesBecomeAllQueues(t *testing.T) {
 }
 
 func TestMalformedDoorbellsAreNotSent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, _ := w.three()
 	a.Ring(cluster.Doorbell{Position: "zzz", Queues: []string{"", strings.Repeat("x", 65), "good"}})

@@ -16,6 +16,7 @@ func persistent(t *testing.T) func(*cluster.Config) {
 }
 
 func TestNodesThatStartAtOnceFoundOneCluster(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	// Nobody knows a seed's address before all listen, so names are resolved late.
 	names := []string{"a", "b", "c", "d"}
@@ -37,6 +38,7 @@ func TestNodesThatStartAtOnceFoundOneCluster(t *testing.T) {
 }
 
 func TestFoundingWaitsForTheDatabase(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.db.setDown(true)
 	a := w.mustStart("a")
@@ -46,6 +48,7 @@ func TestFoundingWaitsForTheDatabase(t *testing.T) {
 }
 
 func TestACrashedEphemeralClusterIsFoundedAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three()
 	old := w.leader(a, b, c)
@@ -71,6 +74,7 @@ func TestACrashedEphemeralClusterIsFoundedAgain(t *testing.T) {
 }
 
 func TestAMinorityJoinsTheNextFoundingWhenTheNetworkHeals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b := w.mustStart("a"), w.mustStart("b")
 	w.waitVoters(2, a, b)
@@ -90,6 +94,7 @@ func TestAMinorityJoinsTheNextFoundingWhenTheNetworkHeals(t *testing.T) {
 }
 
 func TestTheLastEphemeralNodeReleasesTheFounding(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := w.mustStart("a")
 	w.leader(a)
@@ -99,6 +104,7 @@ func TestTheLastEphemeralNodeReleasesTheFounding(t *testing.T) {
 }
 
 func TestAPersistentNodeComesBackAsItself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	disk := persistent(t)
 	a := w.mustStart("a", disk)
@@ -121,6 +127,7 @@ func TestAPersistentNodeComesBackAsItself(t *testing.T) {
 }
 
 func TestAPersistentClusterElectsAfterAllAddressesChanged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	disks := map[string]func(*cluster.Config){"a": persistent(t), "b": persistent(t), "c": persistent(t)}
 	a, b, c := w.mustStart("a", disks["a"]), w.mustStart("b", disks["b"]), w.mustStart("c", disks["c"])
@@ -149,6 +156,7 @@ func TestAPersistentClusterElectsAfterAllAddressesChanged(t *testing.T) {
 }
 
 func TestOneDataDirectoryServesOneProcess(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	disk := persistent(t)
 	a := w.mustStart("a", disk)
@@ -162,6 +170,7 @@ func TestOneDataDirectoryServesOneProcess(t *testing.T) {
 }
 
 func TestALostQuorumIsRecoveredByCommand(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	disks := map[string]func(*cluster.Config){"a": persistent(t), "b": persistent(t), "c": persistent(t)}
 	a, b, c := w.mustStart("a", disks["a"]), w.mustStart("b", disks["b"]), w.mustStart("c", disks["c"])
@@ -210,6 +219,7 @@ func TestALostQuorumIsRecoveredByCommand(t *testing.T) {
 }
 
 func TestANodeWithALostDataDirectoryDoesNotFoundAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	disks := map[string]func(*cluster.Config){"a": persistent(t), "b": persistent(t)}
 	a, b := w.mustStart("a", disks["a"]), w.mustStart("b", disks["b"])

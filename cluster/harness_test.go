@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/buntime/keyval/cluster"
 	"github.com/buntime/keyval/internal/faultnet"
 )
@@ -171,8 +169,6 @@ type node struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	// Registered first, so checked last.
-	t.Cleanup(func() { noLeaks(t) })
 	w := &world{t: t, db: &database{}, net: faultnet.New(1), seeds: &seeds{addrs: map[string]string{}}, nodes: map[string]*node{}}
 	t.Cleanup(func() {
 		for _, n := range w.nodes {
@@ -185,22 +181,6 @@ func newWorld(t *testing.T) *world {
 		}
 	})
 	return w
-}
-
-// noLeaks fails the test if goroutines are left behind. Those that are ending have
-// their time.
-func noLeaks(t *testing.T) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; {
-		err := goleak.Find()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Error(err)
-			return
-		}
-	}
 }
 
 // config is that of a node which joins all nodes started before it.

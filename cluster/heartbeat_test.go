@@ -32,6 +32,7 @@ func (c countingConn) Write(p []byte) (int, error) {
 }
 
 func TestALeaderSendsThreeHeartbeatsInATimeout(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	writes := map[string]*atomic.Int64{"a": {}, "b": {}, "c": {}}
 	quiet := func(cfg *cluster.Config) {
@@ -53,6 +54,7 @@ func TestALeaderSendsThreeHeartbeatsInATimeout(t *testing.T) {
 }
 
 func TestOnlyWhoLeadsStretchesRaftsTimeout(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three()
 	nodes := []*node{a, b, c}

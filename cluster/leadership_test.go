@@ -8,6 +8,7 @@ import (
 )
 
 func TestANodeAloneLeadsUnderAnEpoch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := w.mustStart("a")
 	w.leader(a)
@@ -23,6 +24,7 @@ func TestANodeAloneLeadsUnderAnEpoch(t *testing.T) {
 }
 
 func TestAKilledLeaderIsReplacedUnderAHigherEpoch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three()
 	old := w.leader(a, b, c)
@@ -36,6 +38,7 @@ func TestAKilledLeaderIsReplacedUnderAHigherEpoch(t *testing.T) {
 }
 
 func TestALeaderThatClosesHandsOverWithoutAnElectionTimeout(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	// An election without a hand-over begins a heartbeat timeout after the last
 	// heartbeat, at the earliest: too late for this test.
@@ -57,6 +60,7 @@ func TestALeaderThatClosesHandsOverWithoutAnElectionTimeout(t *testing.T) {
 }
 
 func TestTheSecondOfTwoNodesLeadsAloneWhenTheFirstCloses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b := w.mustStart("a"), w.mustStart("b")
 	w.waitVoters(2, a, b)
@@ -68,6 +72,7 @@ func TestTheSecondOfTwoNodesLeadsAloneWhenTheFirstCloses(t *testing.T) {
 }
 
 func TestALeaderCutOffFromTheMajorityStepsDown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three()
 	old := w.leader(a, b, c)
@@ -88,6 +93,7 @@ func TestALeaderCutOffFromTheMajorityStepsDown(t *testing.T) {
 }
 
 func TestAFencedLeaderTakesANewEpoch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := w.mustStart("a")
 	w.leader(a)
@@ -106,6 +112,7 @@ func TestAFencedLeaderTakesANewEpoch(t *testing.T) {
 }
 
 func TestTheJobWaitsForTheDatabase(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three()
 	old := w.leader(a, b, c)

@@ -11,6 +11,7 @@ import (
 )
 
 func TestARepeatedComplaintIsLoggedOnceAndCounted(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		logger := slog.New(slog.NewTextHandler(&out, nil))
@@ -31,6 +32,7 @@ func TestARepeatedComplaintIsLoggedOnceAndCounted(t *testing.T) {
 }
 
 func TestAFloodOfDifferentComplaintsUsesBoundedMemory(t *testing.T) {
+	t.Parallel()
 	limit := newLimiter(time.Hour)
 	for i := range 10 * maxComplaints {
 		limit.allow(fmt.Sprint(i))
@@ -41,6 +43,7 @@ func TestAFloodOfDifferentComplaintsUsesBoundedMemory(t *testing.T) {
 }
 
 func TestLibraryLinesBelowWarningAreDropped(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	m := memberlistTo(logger, newLimiter(time.Hour))

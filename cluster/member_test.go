@@ -25,6 +25,7 @@ func gossipNode(t *testing.T, name string, m meta) *memberlist.Node {
 }
 
 func TestAMemberThatIsSilentForTwoRoundsIsSuspected(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDirectory(testConfig())
 		n := gossipNode(t, "other.1", meta{})
@@ -51,6 +52,7 @@ func TestAMemberThatIsSilentForTwoRoundsIsSuspected(t *testing.T) {
 }
 
 func TestALeaveThatWasAnnouncedIsNoDeath(t *testing.T) {
+	t.Parallel()
 	d := newDirectory(testConfig())
 	d.NotifyJoin(gossipNode(t, "other.1", meta{}))
 	d.NotifyUpdate(gossipNode(t, "other.1", meta{Leaving: true}))
@@ -61,6 +63,7 @@ func TestALeaveThatWasAnnouncedIsNoDeath(t *testing.T) {
 }
 
 func TestWhoLeftIsForgottenAndTheDeadAreBounded(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDirectory(testConfig())
 		d.NotifyLeave(gossipNode(t, "gone.1", meta{Leaving: true}))
@@ -82,6 +85,7 @@ func TestWhoLeftIsForgottenAndTheDeadAreBounded(t *testing.T) {
 }
 
 func TestOnlyTheLatestDeadWithoutALivingStartAreCalled(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDirectory(testConfig())
 		d.NotifyJoin(gossipNode(t, "back.2", meta{}))
@@ -109,6 +113,7 @@ func TestOnlyTheLatestDeadWithoutALivingStartAreCalled(t *testing.T) {
 }
 
 func TestTheLivingStartOfANodeSpeaksForIt(t *testing.T) {
+	t.Parallel()
 	d := newDirectory(testConfig())
 	d.NotifyJoin(gossipNode(t, "other.new", meta{StartedMs: 2, RaftAddr: "new"}))
 	d.NotifyLeave(gossipNode(t, "other.old", meta{StartedMs: 1, RaftAddr: "old"}))
@@ -122,6 +127,7 @@ func TestTheLivingStartOfANodeSpeaksForIt(t *testing.T) {
 }
 
 func TestMetadataFitsIntoGossip(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig()
 	cfg.HTTPAddr, cfg.Version = strings.Repeat("h", 60)+":8080", strings.Repeat("v", 64)
 	m := cfg.meta("2b1f8c6e-0000-4000-8000-000000000000", "[fd00:1234:5678:9abc:def0:1234:5678:9abc]:65535")

@@ -14,6 +14,7 @@ import (
 )
 
 func TestMembersShowWhatTheClusterRouteNeeds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three()
 	w.until("all members as they are", func() bool {
@@ -36,6 +37,7 @@ func TestMembersShowWhatTheClusterRouteNeeds(t *testing.T) {
 }
 
 func TestAtMostFiveMembersVote(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var nodes []*node
 	for i := range 7 {
@@ -60,6 +62,7 @@ func TestAtMostFiveMembersVote(t *testing.T) {
 }
 
 func TestARestartedEphemeralVoterReplacesItself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three()
 	leader := w.leader(a, b, c)
@@ -72,6 +75,7 @@ func TestARestartedEphemeralVoterReplacesItself(t *testing.T) {
 }
 
 func TestARestartOnTheSamePortsDoesNotVoteForItsPredecessor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three()
 	leader := w.leader(a, b, c)
@@ -85,6 +89,7 @@ func TestARestartOnTheSamePortsDoesNotVoteForItsPredecessor(t *testing.T) {
 }
 
 func TestNodesThatDeclaredEachOtherDeadMeetAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three()
 	all := []*node{a, b, c}
@@ -104,6 +109,7 @@ func TestNodesThatDeclaredEachOtherDeadMeetAgain(t *testing.T) {
 }
 
 func TestSeedNamesAreLookedUpAgainUntilTheyLeadSomewhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := w.mustStart("a")
 	lookups := make(chan string, 100)
@@ -119,6 +125,7 @@ func TestSeedNamesAreLookedUpAgainUntilTheyLeadSomewhere(t *testing.T) {
 }
 
 func TestMetricsTellTheStateOfTheCluster(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reg := prometheus.NewRegistry()
 	a := w.mustStart("a", func(cfg *cluster.Config) { cfg.Registerer = reg })
@@ -181,6 +188,7 @@ func gauges(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 }
 
 func TestCloseIsSafeAtAnyTimeAndTwice(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, prepare := range map[string]func(*cluster.Cluster) error{
 		"new":       func(*cluster.Cluster) error { return nil },
@@ -210,6 +218,7 @@ func TestCloseIsSafeAtAnyTimeAndTwice(t *testing.T) {
 }
 
 func TestCloseDoesNotWaitForADatabaseThatIsDown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.db.setDown(true)
 	a := w.mustStart("a")

@@ -10,6 +10,7 @@ import (
 )
 
 func TestRandomPartitionsNeverGiveOneEpochToTwoJobs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	const seed = 20
 	rnd := rand.New(rand.NewPCG(seed, seed))

@@ -70,6 +70,7 @@ func (a *authority) mutual() *tls.Config {
 }
 
 func TestRaftSpeaksMutualTLS(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ours := newAuthority(t)
 	secure := func(cfg *cluster.Config) { cfg.RaftTLS = ours.mutual() }

@@ -20,6 +20,7 @@ func patiently(cfg *cluster.Config) {
 }
 
 func TestStrangersAreKeptOutWithAClearLine(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		ours func(*cluster.Config)
@@ -52,6 +53,7 @@ func TestStrangersAreKeptOutWithAClearLine(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			a := w.mustStart("a", c.ours)
 			w.leader(a)
@@ -74,6 +76,7 @@ func TestStrangersAreKeptOutWithAClearLine(t *testing.T) {
 }
 
 func TestGossipKeysCanBeRotatedOneNodeAfterTheOther(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	keys := func(keys ...[]byte) func(*cluster.Config) {
 		return func(cfg *cluster.Config) { cfg.GossipKeys = keys }
@@ -85,6 +88,7 @@ func TestGossipKeysCanBeRotatedOneNodeAfterTheOther(t *testing.T) {
 }
 
 func TestGarbageChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three(func(cfg *cluster.Config) { cfg.Timings.LogEvery = time.Hour })
 	unharmed := func() bool {
@@ -139,6 +143,7 @@ func throwGarbage(t *testing.T, gossip, raft string) {
 }
 
 func TestAnotherDatabaseEndsTheNodeThatJoins(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := w.mustStart("a")
 	w.leader(a)
@@ -160,6 +165,7 @@ func TestAnotherDatabaseEndsTheNodeThatJoins(t *testing.T) {
 }
 
 func TestAMemberWithAnotherDatabaseIsFoundAmongGoodSeeds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	odd := w.mustStart("odd", func(cfg *cluster.Config) {
 		cfg.DatabaseID = "another-database"
@@ -178,6 +184,7 @@ func TestAMemberWithAnotherDatabaseIsFoundAmongGoodSeeds(t *testing.T) {
 }
 
 func TestADuplicateNodeIDIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b := w.mustStart("a", persistent(t)), w.mustStart("b", persistent(t))
 	w.waitVoters(2, a, b)
@@ -197,6 +204,7 @@ func TestADuplicateNodeIDIsRefused(t *testing.T) {
 }
 
 func TestADuplicateThatCouldNotJoinAtFirstIsRefusedWhenItDoes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b := w.mustStart("a", persistent(t)), w.mustStart("b", persistent(t))
 	w.waitVoters(2, a, b)
@@ -223,6 +231,7 @@ func TestADuplicateThatCouldNotJoinAtFirstIsRefusedWhenItDoes(t *testing.T) {
 }
 
 func TestAStrangerThatJoinsEndsNobodyElse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.net.Partition([]string{"far"})
 	far := w.mustStart("far")
@@ -247,6 +256,7 @@ func TestAStrangerThatJoinsEndsNobodyElse(t *testing.T) {
 }
 
 func TestANodeThatRestartsQuicklyIsNoDuplicateOfItself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	disk := persistent(t)
 	a, b := w.mustStart("a", persistent(t)), w.mustStart("b", disk)
@@ -260,6 +270,7 @@ func TestANodeThatRestartsQuicklyIsNoDuplicateOfItself(t *testing.T) {
 }
 
 func TestBadAddressesAreNamedInOneLine(t *testing.T) {
+	t.Parallel()
 	newWorld(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

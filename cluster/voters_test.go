@@ -7,6 +7,7 @@ import (
 )
 
 func TestPlanVoters(t *testing.T) {
+	t.Parallel()
 	now := time.Unix(1_000_000, 0)
 	rules := DefaultTimings()
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
