@@ -329,6 +329,7 @@ func pass(ctx context.Context, d time.Duration) {
 }
 
 func TestWatchersSeeEveryOperationOnceInOrderAndWhole(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		checkedRun(t, d, func(ctx context.Context, _ []*node, _ recordings) error {
 			pass(ctx, time.Second)
@@ -338,10 +339,24 @@ func TestWatchersSeeEveryOperationOnceInOrderAndWhole(t *testing.T) {
 }
 
 func TestWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
+	t.Parallel()
+	compactedRun(t, 4)
+}
+
+func TestSoakWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
+	t.Parallel()
+	soaking(t)
+	compactedRun(t, 40)
+}
+
+// compactedRun removes so many times what the watchers have seen, and they come back
+// behind it.
+func compactedRun(t *testing.T, times int) {
+	t.Helper()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		checkedRun(t, d, func(ctx context.Context, nodes []*node, all recordings) error {
 			removed := int64(0)
-			for range 10 {
+			for range times {
 				n, err := watch.Compact(ctx, nodes[1].db, 0, time.Hour, 1_000_000)
 				if err != nil {
 					return err
@@ -367,9 +382,21 @@ func TestWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
 
 func TestWatchersMissNothingWhileTheReplicaIsAway(t *testing.T) {
 	t.Parallel()
+	replicaAwayRun(t, 1)
+}
+
+func TestSoakWatchersMissNothingWhileTheReplicaIsAway(t *testing.T) {
+	t.Parallel()
+	soaking(t)
+	replicaAwayRun(t, 10)
+}
+
+// replicaAwayRun kills and stops the replica so many times.
+func replicaAwayRun(t *testing.T, times int) {
+	t.Helper()
 	d, pair := sqld(t)
 	checkedRun(t, d, func(ctx context.Context, nodes []*node, _ recordings) error {
-		for range 2 {
+		for range times {
 			pass(ctx, 500*time.Millisecond)
 			if err := pair.Replica.Kill(); err != nil {
 				return err
@@ -393,6 +420,7 @@ func TestWatchersMissNothingWhileTheReplicaIsAway(t *testing.T) {
 
 // The checker must find what it is there to find.
 func TestTheCheckerFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	a, b := key(t, "a"), key(t, "b")
 	one, two := "1", "2"
 	h := &history{operations: map[kv.Versionstamp]map[kv.Key]*string{

@@ -46,6 +46,7 @@ func write(t *testing.T, s *kv.Store, from, n int) kv.Versionstamp {
 }
 
 func TestTheRowLimitWinsOverTheAge(t *testing.T) {
+	t.Parallel()
 	compactionDatabases(t, func(t *testing.T, db *sqldb.DB, s *kv.Store) {
 		var last kv.Versionstamp
 		for i := range 5 {
@@ -75,6 +76,7 @@ func TestTheRowLimitWinsOverTheAge(t *testing.T) {
 }
 
 func TestRowsAreRemovedWhenTheyAreOldEnough(t *testing.T) {
+	t.Parallel()
 	compactionDatabases(t, func(t *testing.T, db *sqldb.DB, s *kv.Store) {
 		first := write(t, s, 0, 3)
 		compact := func(retention time.Duration) int64 {
@@ -103,6 +105,7 @@ func TestRowsAreRemovedWhenTheyAreOldEnough(t *testing.T) {
 }
 
 func TestACompactionThatFindsNothingNewWritesNothing(t *testing.T) {
+	t.Parallel()
 	compactionDatabases(t, func(t *testing.T, db *sqldb.DB, s *kv.Store) {
 		write(t, s, 0, 3)
 		var before sqldb.Position
@@ -120,6 +123,7 @@ func TestACompactionThatFindsNothingNewWritesNothing(t *testing.T) {
 }
 
 func TestALeaderWhoseEpochIsOverCompactsNothing(t *testing.T) {
+	t.Parallel()
 	compactionDatabases(t, func(t *testing.T, db *sqldb.DB, s *kv.Store) {
 		write(t, s, 0, 3)
 		if _, err := watch.Compact(context.Background(), db, 7, 0, 0); err == nil {

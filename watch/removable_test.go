@@ -7,6 +7,7 @@ import (
 )
 
 func TestWhatOneStepOfCompactionRemoves(t *testing.T) {
+	t.Parallel()
 	// operations makes versionstamps: "a3 b1" are three rows of a and one of b.
 	operations := func(text string) []string {
 		var all []string

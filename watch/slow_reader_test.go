@@ -30,6 +30,7 @@ func metric(t *testing.T, g prometheus.Gatherer, name string) float64 {
 }
 
 func TestASlowReaderCostsBoundedMemoryAndMissesNothing(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
 		registry := prometheus.NewRegistry()
@@ -45,7 +46,7 @@ func TestASlowReaderCostsBoundedMemoryAndMissesNothing(t *testing.T) {
 		}
 		slow, quick := open(), open()
 		large := `"` + strings.Repeat("x", 50_000) + `"`
-		const writes = 100 // 5 MB, of which a buffer holds 1 MiB
+		const writes = 60 // 3 MB, of which a buffer holds 1 MiB and no more than 2 MiB may wait
 		var written []kv.Versionstamp
 		for i := range writes {
 			written = append(written, n.commit(t, set(key(t, "p", i), large)))
@@ -79,6 +80,7 @@ func TestASlowReaderCostsBoundedMemoryAndMissesNothing(t *testing.T) {
 }
 
 func TestAnOperationLargerThanAnAnswerOfTheDatabaseIsOneEvent(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
 		since := n.commit(t)
@@ -119,6 +121,7 @@ func TestAnOperationLargerThanAnAnswerOfTheDatabaseIsOneEvent(t *testing.T) {
 }
 
 func TestTheTailerAsksTheDatabaseOnlyForWatchers(t *testing.T) {
+	t.Parallel()
 	n := embedded(t).node(t)
 	registry := prometheus.NewRegistry()
 	hub := watch.New(watch.Config{DB: n.db, Store: n.store, Registerer: registry})
@@ -142,6 +145,7 @@ func TestTheTailerAsksTheDatabaseOnlyForWatchers(t *testing.T) {
 }
 
 func TestAnIdleTailerAsksOnceASecondForAllItsWatchers(t *testing.T) {
+	t.Parallel()
 	n := embedded(t).node(t)
 	registry := prometheus.NewRegistry()
 	hub := watch.New(watch.Config{DB: n.db, Store: n.store, Registerer: registry})

@@ -12,6 +12,7 @@ import (
 )
 
 func TestAStreamOfKeysStartsWithAllOfThem(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
 		a, b := key(t, "a"), key(t, "b")
@@ -37,6 +38,7 @@ func TestAStreamOfKeysStartsWithAllOfThem(t *testing.T) {
 }
 
 func TestAStreamOfAPrefixSeesWhatIsAtAndBelowIt(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
 		n.commit(t, set(key(t, "a"), "1"), set(key(t, "a", 1), "2"), set(key(t, "ab"), "3"))
@@ -52,6 +54,7 @@ func TestAStreamOfAPrefixSeesWhatIsAtAndBelowIt(t *testing.T) {
 }
 
 func TestTheEmptyPrefixIsEverything(t *testing.T) {
+	t.Parallel()
 	n := embedded(t).node(t)
 	n.commit(t, set(key(t, "a"), "1"))
 	s := n.open(t, watch.Request{Keys: []kv.Key{""}, Prefixes: true, Initial: true, Limit: 100})
@@ -65,12 +68,14 @@ func TestTheEmptyPrefixIsEverything(t *testing.T) {
 }
 
 func TestAPrefixWithoutEntriesStartsWithNothing(t *testing.T) {
+	t.Parallel()
 	n := embedded(t).node(t)
 	s := n.open(t, watch.Request{Keys: []kv.Key{key(t, "none")}, Prefixes: true, Initial: true, Limit: 100})
 	quiet(t, s, n)
 }
 
 func TestWithoutTheInitialStateAStreamStartsAfterWhatTheNodeHasCommitted(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
 		a := key(t, "a")
@@ -87,6 +92,7 @@ func TestWithoutTheInitialStateAStreamStartsAfterWhatTheNodeHasCommitted(t *test
 }
 
 func TestWhatAnotherNodeCommitsIsSeenWithoutAHint(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n, other := d.node(t), d.node(t)
 		s := n.open(t, watch.Request{Keys: []kv.Key{key(t, "a")}})
@@ -98,6 +104,7 @@ func TestWhatAnotherNodeCommitsIsSeenWithoutAHint(t *testing.T) {
 }
 
 func TestAHintMakesAnotherNodesCommitSeen(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		// By itself it would look an hour later.
 		n, other := d.node(t, func(c *watch.Config) { c.Interval = time.Hour }), d.node(t)
@@ -112,6 +119,7 @@ func TestAHintMakesAnotherNodesCommitSeen(t *testing.T) {
 }
 
 func TestAHintOfWhatDoesNotExistDoesNoHarm(t *testing.T) {
+	t.Parallel()
 	n := embedded(t).node(t)
 	s := n.open(t, watch.Request{Keys: []kv.Key{key(t, "a")}})
 	n.hub.Hint("00ff00000000000f0000")
@@ -122,6 +130,7 @@ func TestAHintOfWhatDoesNotExistDoesNoHarm(t *testing.T) {
 }
 
 func TestDeletionsAndExpiriesAreSeenLikeWrites(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
 		a, b, c := key(t, "p", "a"), key(t, "p", "b"), key(t, "p", "c")
@@ -154,6 +163,7 @@ func TestDeletionsAndExpiriesAreSeenLikeWrites(t *testing.T) {
 }
 
 func TestAStreamIsResumedAfterAPosition(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
 		a, b := key(t, "a"), key(t, "b")
@@ -178,6 +188,7 @@ func TestAStreamIsResumedAfterAPosition(t *testing.T) {
 }
 
 func TestAStreamThatWasAwayForLongReadsTheLog(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
 		since := n.commit(t, set(key(t, "a"), "0"))
@@ -208,6 +219,7 @@ func TestAStreamThatWasAwayForLongReadsTheLog(t *testing.T) {
 }
 
 func TestAPositionFromTheFutureIsRefused(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
 		at := n.commit(t, set(key(t, "a"), "1"))
@@ -220,6 +232,7 @@ func TestAPositionFromTheFutureIsRefused(t *testing.T) {
 }
 
 func TestAPositionThatOnlyThePrimaryHasIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n, other := d.node(t), d.node(t)
 		n.open(t, watch.Request{Keys: []kv.Key{key(t, "b")}}) // so that the tailer has a position
@@ -234,6 +247,7 @@ func TestAPositionThatOnlyThePrimaryHasIsWaitedFor(t *testing.T) {
 }
 
 func TestAnEventIsSharedByAllStreamsThatSeeTheSame(t *testing.T) {
+	t.Parallel()
 	n := embedded(t).node(t)
 	a, b := key(t, "p", "a"), key(t, "p", "b")
 	one := n.open(t, watch.Request{Keys: []kv.Key{a, b}})
@@ -249,6 +263,7 @@ func TestAnEventIsSharedByAllStreamsThatSeeTheSame(t *testing.T) {
 }
 
 func TestAClosedHubEndsItsStreams(t *testing.T) {
+	t.Parallel()
 	n := embedded(t).node(t)
 	s := n.open(t, watch.Request{Keys: []kv.Key{key(t, "a")}})
 	background(t, n.hub.Close)

@@ -60,6 +60,21 @@ func watchTransactions(t *testing.T, target string) (address string, g *gauge) {
 
 func TestANodeHasOneWriteTransactionInFlightHoweverManyWrite(t *testing.T) {
 	t.Parallel()
+	writersInFlight(t, 96)
+}
+
+func TestSoakANodeHasOneWriteTransactionInFlightHoweverManyWrite(t *testing.T) {
+	t.Parallel()
+	if !soaking() {
+		t.Skip("SKIPPED, it is long: set KEYVAL_SOAK")
+	}
+	writersInFlight(t, 2048)
+}
+
+// writersInFlight lets so many write at once in all the ways that there are, and
+// counts the transactions.
+func writersInFlight(t *testing.T, clients int) {
+	t.Helper()
 	primary := nodetest.MustStartPrimary(t)
 	address, transactions := watchTransactions(t, primary.HTTPURL())
 	direct := open(t, sqldb.Config{PrimaryURL: primary.HTTPURL()})
@@ -78,7 +93,7 @@ func TestANodeHasOneWriteTransactionInFlightHoweverManyWrite(t *testing.T) {
 			}
 		}
 	})
-	for w := range 256 {
+	for w := range clients {
 		writers.Go(func() {
 			for i := range 4 {
 				op := add(fmt.Sprint(w), nil)
@@ -445,7 +460,7 @@ func TestTablesAreReadInOneSnapshotAlsoWhenNothingCommits(t *testing.T) {
 		}
 		return same
 	}}
-	for range 300 {
+	for range 100 {
 		_, err := db.Do(timeout(t), look)
 		wantErr(t, answer{err: err}, same)
 	}
