@@ -8,6 +8,7 @@ import (
 )
 
 func TestAnAtomicOperationIsAllOrNothing(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, f *fixture) {
 		done := f.must("POST", "/atomic", `{"checks":[{"key":["a"],"versionstamp":null}],"mutations":[
 			{"type":"set","key":["a"],"value":{"b": 1}},
@@ -33,6 +34,7 @@ func TestAnAtomicOperationIsAllOrNothing(t *testing.T) {
 }
 
 func TestTheTimeIsPutIntoAtomicSetsOnly(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	f.must("POST", "/atomic", `{"mutations":[{"type":"set","key":["a"],"value":{"at": {"$now":true}}}]}`)
 	f.must("PUT", "/keys/b", `{"at":{"$now":true}}`)
@@ -47,12 +49,14 @@ func TestTheTimeIsPutIntoAtomicSetsOnly(t *testing.T) {
 }
 
 func TestAKeyCanEndInItsCommit(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	stamp := f.must("POST", "/atomic", `{"mutations":[{"type":"set","key":["log",{"__type":"commitVersionstamp"}],"value":1}]}`).versionstamp()
 	f.must("GET", "/keys/log/~s:"+stamp, "")
 }
 
 func TestATransactionDecidesOnASnapshot(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, f *fixture) {
 		a := f.must("PUT", "/keys/acc/a", "10").versionstamp()
 		first := f.must("POST", "/transaction", `{"reads":[{"key":["acc","a"]},{"key":["acc","b"]},{"prefix":["acc"]}]}`)
@@ -75,6 +79,7 @@ func TestATransactionDecidesOnASnapshot(t *testing.T) {
 }
 
 func TestARepeatedRequestIsAnsweredAsTheFirstTime(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, f *fixture) {
 		f.must("PUT", "/keys/old/1", "1")
 		f.must("PUT", "/keys/old/2", "1")

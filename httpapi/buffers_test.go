@@ -9,6 +9,7 @@ import (
 )
 
 func TestLargeAnswersInFlightAreBounded(t *testing.T) {
+	t.Parallel()
 	s := mustServer(t)
 	var calls []*call
 	for range maxInFlightBytes / maxAnswerBytes {

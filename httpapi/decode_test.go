@@ -143,6 +143,7 @@ func (s *Server) find(t testing.TB, method, pattern string) *route {
 }
 
 func TestAnErrorNamesTheMemberAsAPersonWould(t *testing.T) {
+	t.Parallel()
 	s := mustServer(t)
 	for body, want := range map[string]string{
 		`{"x":1}`: "unknown member x",
@@ -161,6 +162,7 @@ func TestAnErrorNamesTheMemberAsAPersonWould(t *testing.T) {
 }
 
 func TestABodyIsReadOnlyUpToItsLimit(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		announced int64
 		size      int
@@ -176,6 +178,7 @@ func TestABodyIsReadOnlyUpToItsLimit(t *testing.T) {
 }
 
 func TestReadingABodyDoesNotBelieveWhatIsAnnounced(t *testing.T) {
+	t.Parallel()
 	body, err := readBody(strings.NewReader("x"), 4<<20, 4<<20)
 	if err != nil {
 		t.Fatal(err)
@@ -186,6 +189,7 @@ func TestReadingABodyDoesNotBelieveWhatIsAnnounced(t *testing.T) {
 }
 
 func TestEveryRouteIsDescribed(t *testing.T) {
+	t.Parallel()
 	s := mustServer(t)
 	seen := map[string]bool{}
 	for _, r := range s.table {

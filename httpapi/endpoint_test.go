@@ -43,6 +43,7 @@ func (r *record) String() string {
 }
 
 func TestEveryOutcomeOfTheStoreHasItsCodeAndStatus(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	for _, c := range []struct {
 		err        error
@@ -98,6 +99,7 @@ func TestEveryOutcomeOfTheStoreHasItsCodeAndStatus(t *testing.T) {
 }
 
 func TestABulkDeleteThatIsCutOffSaysHowFarItCame(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	for _, c := range []struct {
 		err  error
@@ -121,6 +123,7 @@ func TestABulkDeleteThatIsCutOffSaysHowFarItCame(t *testing.T) {
 }
 
 func TestAnOperationThatTakesTooLongIsATimeout(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t, func(c *httpapi.Config) { c.OperationTimeout = 20 * time.Millisecond })
 	f.store.failBy(func(ctx context.Context) error {
 		<-ctx.Done()
@@ -131,6 +134,7 @@ func TestAnOperationThatTakesTooLongIsATimeout(t *testing.T) {
 }
 
 func TestAPanicIsAnErrorWithItsStackInTheLog(t *testing.T) {
+	t.Parallel()
 	var log record
 	f := mustServe(t, func(c *httpapi.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	f.store.failBy(func(context.Context) error { panic("secret state") })
@@ -150,6 +154,7 @@ func TestAPanicIsAnErrorWithItsStackInTheLog(t *testing.T) {
 }
 
 func TestARequestIDIsTheCallersIfItIsFitForALog(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	for _, c := range []struct {
 		given string
@@ -173,6 +178,7 @@ func TestARequestIDIsTheCallersIfItIsFitForALog(t *testing.T) {
 }
 
 func TestAMethodThatIsNotAllowedNamesThoseThatAre(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	for _, c := range []struct{ method, target, allow string }{
 		{"POST", "/keys/a", "GET, HEAD, PUT, DELETE"},
@@ -190,6 +196,7 @@ func TestAMethodThatIsNotAllowedNamesThoseThatAre(t *testing.T) {
 }
 
 func TestABodyThatIsAnnouncedTooLargeIsRefusedBeforeItIsSent(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	conn, err := net.Dial("tcp", f.Listener.Addr().String())
 	if err != nil {
@@ -211,6 +218,7 @@ func TestABodyThatIsAnnouncedTooLargeIsRefusedBeforeItIsSent(t *testing.T) {
 }
 
 func TestABodyThatEndsEarlyWritesNothing(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	conn, err := net.Dial("tcp", f.Listener.Addr().String())
 	if err != nil {
@@ -234,6 +242,7 @@ func TestABodyThatEndsEarlyWritesNothing(t *testing.T) {
 }
 
 func TestABrokenEscapeInAPathIsRefused(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	conn, err := net.Dial("tcp", f.Listener.Addr().String())
 	if err != nil {
@@ -252,6 +261,7 @@ func TestABrokenEscapeInAPathIsRefused(t *testing.T) {
 }
 
 func TestHTTP2WorksWithoutTLS(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
@@ -268,6 +278,7 @@ func TestHTTP2WorksWithoutTLS(t *testing.T) {
 }
 
 func TestOnlyTheNamedOriginsMayCall(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t, func(c *httpapi.Config) { c.CORSOrigins = []string{"https://app.example"} })
 	for origin, want := range map[string]string{"https://app.example": "https://app.example", "https://evil.example": ""} {
 		preflight := f.do("OPTIONS", "/keys/a", "", "Origin: "+origin,
@@ -289,6 +300,7 @@ func TestOnlyTheNamedOriginsMayCall(t *testing.T) {
 }
 
 func TestReadinessNamesTheCheckThatFails(t *testing.T) {
+	t.Parallel()
 	failing := errors.New("no route to host")
 	var reason error
 	f := mustServe(t, func(c *httpapi.Config) {
@@ -313,6 +325,7 @@ func TestReadinessNamesTheCheckThatFails(t *testing.T) {
 }
 
 func TestTheClusterIsShown(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t, func(c *httpapi.Config) {
 		c.Node = api.ClusterNode{ID: "n1", Version: "v9", HTTPAddr: "127.0.0.1:1", StartedAt: 5}
 		c.Cluster = twoNodes{}
@@ -338,6 +351,7 @@ func (twoNodes) Leader() (*api.ClusterLeader, uint64) {
 }
 
 func TestMetricsCountByRouteAndOutcomeInBothForms(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t, func(c *httpapi.Config) {
 		c.Snapshots = map[string]func(context.Context) (any, error){
 			"storage": func(context.Context) (any, error) { return api.StorageMetrics{Entries: 1}, nil },
@@ -368,6 +382,7 @@ func TestMetricsCountByRouteAndOutcomeInBothForms(t *testing.T) {
 }
 
 func TestASpanIsNamedByItsRouteAndContinuesTheCallersTrace(t *testing.T) {
+	t.Parallel()
 	spans := tracetest.NewSpanRecorder()
 	f := mustServe(t, func(c *httpapi.Config) {
 		c.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
@@ -387,6 +402,7 @@ func TestASpanIsNamedByItsRouteAndContinuesTheCallersTrace(t *testing.T) {
 }
 
 func TestAConfigurationThatCannotWorkIsNamed(t *testing.T) {
+	t.Parallel()
 	good := httpapi.Config{Store: &faultyStore{}, OperationTimeout: time.Second, MaxValueBytes: 1}
 	for field, spoil := range map[string]func(*httpapi.Config){
 		"Store":            func(c *httpapi.Config) { c.Store = nil },

@@ -32,21 +32,29 @@ type fixture struct {
 // configuration.
 func mustServe(t *testing.T, configure ...func(*httpapi.Config)) *fixture {
 	t.Helper()
-	return mustServeOn(t, sqldb.Config{PrimaryURL: "file:" + filepath.Join(t.TempDir(), "keyval.db")}, configure...)
+	return mustServeOn(t, mustOpen(t, embedded(t)), configure...)
+}
+
+func embedded(t *testing.T) sqldb.Config {
+	return sqldb.Config{PrimaryURL: "file:" + filepath.Join(t.TempDir(), "keyval.db")}
 }
 
 // onEachDatabase runs a test on an embedded database and on a real sqld primary
 // with a replica.
 func onEachDatabase(t *testing.T, test func(t *testing.T, f *fixture)) {
 	t.Helper()
-	t.Run("embedded", func(t *testing.T) { test(t, mustServe(t)) })
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		test(t, mustServe(t))
+	})
 	t.Run("sqld", func(t *testing.T) {
+		t.Parallel()
 		pair := nodetest.MustStartSqldPair(t)
-		test(t, mustServeOn(t, sqldb.Config{PrimaryURL: pair.Primary.HTTPURL(), ReplicaURL: pair.Replica.HTTPURL()}))
+		test(t, mustServeOn(t, mustOpen(t, sqldb.Config{PrimaryURL: pair.Primary.HTTPURL(), ReplicaURL: pair.Replica.HTTPURL()})))
 	})
 }
 
-func mustServeOn(t *testing.T, database sqldb.Config, configure ...func(*httpapi.Config)) *fixture {
+func mustOpen(t *testing.T, database sqldb.Config) *sqldb.DB {
 	t.Helper()
 	db, err := sqldb.Open(t.Context(), database)
 	if err != nil {
@@ -57,6 +65,11 @@ func mustServeOn(t *testing.T, database sqldb.Config, configure ...func(*httpapi
 			t.Error(err)
 		}
 	})
+	return db
+}
+
+func mustServeOn(t *testing.T, db *sqldb.DB, configure ...func(*httpapi.Config)) *fixture {
+	t.Helper()
 	store := &faultyStore{Store: kv.New(db, kv.Config{})}
 	cfg := httpapi.Config{
 		Store:            store,

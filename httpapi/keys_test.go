@@ -11,6 +11,7 @@ import (
 )
 
 func TestAWrittenEntryIsReadBack(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, f *fixture) {
 		put := f.must("PUT", "/keys/users/42", `{"name": "Ann", "n":1.0, "n":2}`)
 		stamp := put.versionstamp()
@@ -34,6 +35,7 @@ func TestAWrittenEntryIsReadBack(t *testing.T) {
 // Each part of a path is split off before it is decoded, and nothing on the way
 // cleans the path up.
 func TestAPathIsTakenAsItWasSent(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	for _, c := range []struct{ path, key string }{
 		{"a%2Fb", `["a/b"]`},
@@ -85,6 +87,7 @@ func TestAPathIsTakenAsItWasSent(t *testing.T) {
 }
 
 func TestCountAndPaginateAreRoutesOfGETOnly(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	f.must("PUT", "/keys/count", `"a key"`)
 	f.must("PUT", "/keys/paginate", `"a key"`)
@@ -103,6 +106,7 @@ func TestCountAndPaginateAreRoutesOfGETOnly(t *testing.T) {
 }
 
 func TestHEADTellsWhatGETWouldWithoutTheBody(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	f.must("PUT", "/keys/a", `"value"`)
 	get, head := f.must("GET", "/keys/a", ""), f.must("HEAD", "/keys/a", "")
@@ -120,6 +124,7 @@ func TestHEADTellsWhatGETWouldWithoutTheBody(t *testing.T) {
 }
 
 func TestAnEntryThatIsKnownIsNotSentAgain(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	stamp := f.must("PUT", "/keys/a", "1").versionstamp()
 	other := "00000000000000000001"
@@ -146,6 +151,7 @@ func TestAnEntryThatIsKnownIsNotSentAgain(t *testing.T) {
 }
 
 func TestAConditionThatHoldsWrites(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	first := f.must("PUT", "/keys/a", "1", "If-None-Match: *").versionstamp()
 	second := f.must("PUT", "/keys/a", "2", `If-Match: "`+first+`"`).versionstamp()
@@ -159,6 +165,7 @@ func TestAConditionThatHoldsWrites(t *testing.T) {
 }
 
 func TestDeletingAKeyFollowsTheDialectUnlessTold(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	for _, c := range []struct {
 		target, body string
@@ -195,6 +202,7 @@ func TestDeletingAKeyFollowsTheDialectUnlessTold(t *testing.T) {
 }
 
 func TestDeleteBatchIsTheBodyFormOfDelete(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	for _, key := range []string{"a", "a/b", "c"} {
 		f.must("PUT", "/keys/"+key, "1")
@@ -205,6 +213,7 @@ func TestDeleteBatchIsTheBodyFormOfDelete(t *testing.T) {
 }
 
 func TestListsAndPages(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, f *fixture) {
 		for i := range 5 {
 			f.must("PUT", fmt.Sprintf("/keys/a/%d", i), fmt.Sprint(i))
@@ -282,6 +291,7 @@ func walk(t *testing.T, f *fixture, ask func(cursor string) reply, want string) 
 }
 
 func TestAnAnswerOverTheBudgetIsRefusedOrPaged(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	for i := range 3 {
 		f.must("PUT", fmt.Sprintf("/keys/a/%d", i), fmt.Sprint(i))
@@ -296,6 +306,7 @@ func TestAnAnswerOverTheBudgetIsRefusedOrPaged(t *testing.T) {
 }
 
 func TestABatchIsInRequestOrderWithNullsForMissingKeys(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	stamp := f.must("PUT", "/keys/a", "null").versionstamp()
 	got := f.must("POST", "/keys/batch", `{"keys":[["b"],["a"],["b"]]}`).body
@@ -307,6 +318,7 @@ func TestABatchIsInRequestOrderWithNullsForMissingKeys(t *testing.T) {
 }
 
 func TestABatchOfTheSameLargeEntryStaysWithinTheBudget(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	f.must("PUT", "/keys/a", `"`+strings.Repeat("x", 1<<20-2)+`"`)
 	got := f.do("POST", "/keys/batch", `{"keys":`+listOf(70, `["a"]`)+`}`)
@@ -315,6 +327,7 @@ func TestABatchOfTheSameLargeEntryStaysWithinTheBudget(t *testing.T) {
 }
 
 func TestConsistencyIsWhatTheRequestTheDialectOrTheSettingSays(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	position := f.must("PUT", "/keys/a", "1").versionstamp()
 	for _, c := range []struct {
@@ -343,6 +356,7 @@ func TestConsistencyIsWhatTheRequestTheDialectOrTheSettingSays(t *testing.T) {
 }
 
 func TestEveryReadAndWriteTellsItsPosition(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	last := ""
 	for _, c := range []struct{ method, target, body string }{
@@ -367,6 +381,7 @@ func TestEveryReadAndWriteTellsItsPosition(t *testing.T) {
 }
 
 func TestExpiryIsShownAndCleared(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	for _, name := range []string{"expireIn", "expiresIn"} {
 		f.must("PUT", "/keys/a?"+name+"=60000", "1")

@@ -37,6 +37,7 @@ func decodeAtomicBody(s *Server, body []byte) error {
 }
 
 func TestAMessageQuotesNothingOfABody(t *testing.T) {
+	t.Parallel()
 	s := mustServer(t)
 	for body, decode := range secretBodies {
 		refused := 0

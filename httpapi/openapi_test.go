@@ -5,15 +5,28 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
 )
 
-func mustValidator(t *testing.T, document []byte) validator.Validator {
+// validators are those of the documents that were served, which are few: to make one
+// takes a second.
+var validators struct {
+	mu   sync.Mutex
+	made map[string]validator.Validator
+}
+
+func mustValidator(t *testing.T, document string) validator.Validator {
 	t.Helper()
-	doc, err := libopenapi.NewDocument(document)
+	validators.mu.Lock()
+	defer validators.mu.Unlock()
+	if v := validators.made[document]; v != nil {
+		return v
+	}
+	doc, err := libopenapi.NewDocument([]byte(document))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,12 +34,17 @@ func mustValidator(t *testing.T, document []byte) validator.Validator {
 	for _, err := range errs {
 		t.Fatal(err)
 	}
+	if validators.made == nil {
+		validators.made = map[string]validator.Validator{}
+	}
+	validators.made[document] = v
 	return v
 }
 
 func TestTheDocumentIsValidOpenAPI31(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
-	v := mustValidator(t, []byte(f.must("GET", "/openapi.json", "").body))
+	v := mustValidator(t, f.must("GET", "/openapi.json", "").body)
 	if ok, errs := v.ValidateDocument(); !ok {
 		for _, err := range errs {
 			t.Errorf("%s: %s", err.Message, err.Reason)
@@ -38,8 +56,9 @@ func TestTheDocumentIsValidOpenAPI31(t *testing.T) {
 }
 
 func TestRequestsAndAnswersAreAsTheDocumentSays(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
-	v := mustValidator(t, []byte(f.must("GET", "/openapi.json", "").body))
+	v := mustValidator(t, f.must("GET", "/openapi.json", "").body)
 	f.must("PUT", "/keys/a", `{"x":1}`)
 	f.must("PUT", "/keys/b?expireIn=60000", `"text"`)
 	f.must("PUT", "/keys/n", `1`)

@@ -23,6 +23,7 @@ var fromElsewhere = [][]string{
 }
 
 func TestAPageOfAnotherOriginChangesAndTakesNothing(t *testing.T) {
+	t.Parallel()
 	for name, configure := range map[string]func(*httpapi.Config){
 		"by default":          func(*httpapi.Config) {},
 		"with another friend": func(c *httpapi.Config) { c.CORSOrigins = []string{"https://other.example", friend} },
@@ -57,6 +58,7 @@ func TestAPageOfAnotherOriginChangesAndTakesNothing(t *testing.T) {
 }
 
 func TestAPageOfTheSameOriginAndOneThatIsAllowedMayWrite(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		allowed []string
 		headers []string
@@ -84,6 +86,7 @@ func TestAPageOfTheSameOriginAndOneThatIsAllowedMayWrite(t *testing.T) {
 }
 
 func TestAPreflightNamesWhatAnAllowedPageMayDo(t *testing.T) {
+	t.Parallel()
 	f := mustServeEverything(t, func(c *httpapi.Config) { c.CORSOrigins = []string{friend, "https://other.example"} })
 	const asked = "Access-Control-Request-Headers: content-type,idempotency-key,if-match,if-none-match,keyval-min-versionstamp,last-event-id,x-request-id"
 	got := f.do("OPTIONS", "/keys/a", "", "Origin: "+friend, "Access-Control-Request-Method: PUT", asked)
@@ -114,6 +117,7 @@ func TestAPreflightNamesWhatAnAllowedPageMayDo(t *testing.T) {
 }
 
 func TestANodeOnLoopbackKnowsItsNames(t *testing.T) {
+	t.Parallel()
 	f := mustServeEverything(t, func(c *httpapi.Config) {
 		c.Loopback, c.AllowedHosts = true, []string{"KV.example", "192.0.2.1", "2001:db8::1"}
 	})
@@ -157,6 +161,7 @@ func TestANodeOnLoopbackKnowsItsNames(t *testing.T) {
 }
 
 func TestANodeOnOtherAddressesTakesEveryHost(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	req, err := http.NewRequest("GET", f.URL+"/keys?limit=1", nil)
 	if err != nil {

@@ -90,10 +90,12 @@ var originalQueueRequests = []originalRequest{
 }
 
 func TestTheOriginalClientsRequestsWorkUnchanged(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, f *fixture) { f.wantOriginal(originalRequests) })
 }
 
 func TestTheOriginalClientsQueueRequestsWorkUnchanged(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	f.wantOriginal(originalQueueRequests)
 }
@@ -121,6 +123,7 @@ func blank(body string) string {
 }
 
 func TestTheOriginalClientReadsItsMetrics(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	f.must("PUT", basePath+"/keys/a", "1")
 	var metrics struct {

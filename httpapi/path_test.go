@@ -170,6 +170,7 @@ func (k *spelledKey) spell(t *rapid.T, c byte, first bool) {
 }
 
 func TestTheKeyThatAPathNamesIsTheKeyThatIsUsed(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	ways := waysTo(t, f)
 	rapid.Check(t, func(t *rapid.T) {
@@ -194,6 +195,7 @@ func TestTheKeyThatAPathNamesIsTheKeyThatIsUsed(t *testing.T) {
 }
 
 func TestAPathWithARawByteNeverNamesAnotherKey(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	all := `["d","a","b|c"]`
 	for name, send := range waysTo(t, f) {
@@ -213,6 +215,7 @@ func TestAPathWithARawByteNeverNamesAnotherKey(t *testing.T) {
 }
 
 func TestAnIdempotencyKeyKnowsAPathFromAnother(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	send := overHTTP1(f.Listener.Addr().String(), "")
 	first, err := send("PUT", "/keys/d/a%2Fb|c", "1", "Idempotency-Key: one")
@@ -230,6 +233,7 @@ func TestAnIdempotencyKeyKnowsAPathFromAnother(t *testing.T) {
 }
 
 func TestSpellingsOfPaths(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	f.must("POST", "/atomic", `{"mutations":[
 		{"type":"set","key":["count"],"value":"the key"},
@@ -275,6 +279,7 @@ func TestSpellingsOfPaths(t *testing.T) {
 }
 
 func TestLogsAndSpansHaveThePathAsItWasSentAndNoQuery(t *testing.T) {
+	t.Parallel()
 	var log record
 	spans := tracetest.NewSpanRecorder()
 	f := mustServe(t, func(c *httpapi.Config) {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestAConditionIsAListOverAllItsLines(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, f *fixture) {
 		const other = `"00000000000000000001"`
 		for _, c := range []struct {
@@ -48,6 +49,7 @@ func TestAConditionIsAListOverAllItsLines(t *testing.T) {
 }
 
 func TestAReadHonoursBothConditions(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	stamp := f.must("PUT", "/keys/a", "1").versionstamp()
 	for _, c := range []struct {
@@ -71,6 +73,7 @@ func TestAReadHonoursBothConditions(t *testing.T) {
 // Whoever sends a condition relies on it: where it would be ignored, the request is
 // refused.
 func TestAConditionThatARouteDoesNotHonourIsRefused(t *testing.T) {
+	t.Parallel()
 	f := mustServeEverything(t)
 	for _, r := range f.routes(t) {
 		if r.template == "/keys/{key}" {
@@ -87,6 +90,7 @@ func TestAConditionThatARouteDoesNotHonourIsRefused(t *testing.T) {
 }
 
 func TestConditionsOfTimeAreIgnored(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	f.must("PUT", "/keys/a", "1")
 	for _, header := range []string{"If-Modified-Since", "If-Unmodified-Since", "If-Range"} {
@@ -95,6 +99,7 @@ func TestConditionsOfTimeAreIgnored(t *testing.T) {
 }
 
 func TestARepetitionWithAnotherConditionIsAnotherRequest(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	stamp := f.must("PUT", "/keys/a", "1").versionstamp()
 	match := `If-Match: "` + stamp + `"`
@@ -109,6 +114,7 @@ func TestARepetitionWithAnotherConditionIsAnotherRequest(t *testing.T) {
 }
 
 func TestAReplayedAnswerIsTheFirstOne(t *testing.T) {
+	t.Parallel()
 	f := mustServeEverything(t)
 	for _, name := range []string{"a", "b", "c"} {
 		f.must("PUT", "/keys/tree/"+name, "1")

@@ -28,6 +28,7 @@ func (f *fixture) browse(query string) api.QueuedMessages {
 var timesPattern = regexp.MustCompile(`\b[0-9]{13}\b`)
 
 func TestMessagesAreLookedAtWithoutBeingTaken(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	f.must("POST", "/queue/enqueue", `{"value":1,"options":{"queue":"jobs","priority":5}}`)
 	f.must("POST", "/queue/enqueue", `{"value":{"b":1.0,"a":12345678901234567890},"options":{"queue":"jobs"}}`)
@@ -64,6 +65,7 @@ func TestMessagesAreLookedAtWithoutBeingTaken(t *testing.T) {
 }
 
 func TestAQueueIsPurgedThroughTheAPI(t *testing.T) {
+	t.Parallel()
 	for _, base := range []string{"", basePath} {
 		f, _ := mustServeQueues(t)
 		purge := func(target string, want int) {
@@ -98,6 +100,7 @@ func TestAQueueIsPurgedThroughTheAPI(t *testing.T) {
 }
 
 func TestBadRequestsForMessagesAreRefused(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	f.must("POST", "/queue/enqueue", `{"value":1}`)
 	f.must("POST", "/queue/enqueue", `{"value":2}`)
@@ -133,8 +136,9 @@ func TestBadRequestsForMessagesAreRefused(t *testing.T) {
 }
 
 func TestRequestsForMessagesAreAsTheDocumentSays(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
-	v := mustValidator(t, []byte(f.must("GET", "/openapi.json", "").body))
+	v := mustValidator(t, f.must("GET", "/openapi.json", "").body)
 	f.must("POST", "/queue/enqueue", `{"value":1}`)
 	f.must("POST", "/queue/enqueue", `{"value":2}`)
 	f.take("")
@@ -159,6 +163,7 @@ func (timedOutPurge) PurgeMessages(context.Context, string, queue.State) (int, e
 }
 
 func TestAPurgeThatRunsOutOfTimeSaysHowFarItCame(t *testing.T) {
+	t.Parallel()
 	_, q := mustServeQueues(t)
 	f := mustServe(t, func(c *httpapi.Config) { c.Queue = timedOutPurge{q} })
 	for target, what := range map[string]string{"/queue/messages": "messages", "/queue/dlq": "dead letters"} {

@@ -8,38 +8,25 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/httpapi/api"
-	"github.com/buntime/keyval/internal/sqldb"
-	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
 
 // mustServeQueues serves the API over a real store and queue.
 func mustServeQueues(t *testing.T) (*fixture, *queue.Queue) {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: "file:" + filepath.Join(t.TempDir(), "keyval.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := mustOpen(t, embedded(t))
 	q, err := queue.New(queue.Config{DB: db})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		q.Close()
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return mustServe(t, func(c *httpapi.Config) {
-		c.Store, c.Queue = kv.New(db, kv.Config{}), q
-	}), q
+	t.Cleanup(q.Close)
+	return mustServeOn(t, db, func(c *httpapi.Config) { c.Queue = q }), q
 }
 
 // decode reads an answer.
@@ -70,6 +57,7 @@ func (f *fixture) wantCounts(want api.QueueCounts) {
 }
 
 func TestAMessageGoesThroughTheAPI(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	for _, base := range []string{"", basePath} {
 		enqueued := decode[api.EnqueueResult](t, f.must("POST", base+"/queue/enqueue", `{"value": {"n": 1.0}, "options": {"queue": "jobs"}}`))
@@ -105,6 +93,7 @@ func TestAMessageGoesThroughTheAPI(t *testing.T) {
 }
 
 func TestAnEnqueueStandsOrFallsWithItsOperation(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	body := `{"checks":[{"key":["a"],"versionstamp":null}],"mutations":[{"type":"set","key":["a"],"value":1}],
 "enqueue":[{"value":1},{"value":2,"options":{"delay":3600000}}]}`
@@ -132,6 +121,7 @@ func TestAnEnqueueStandsOrFallsWithItsOperation(t *testing.T) {
 }
 
 func TestAnIdempotencyKeyEnqueuesOnce(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	for _, route := range []struct{ path, body string }{
 		{"/queue/enqueue", `{"value":1}`},
@@ -148,6 +138,7 @@ func TestAnIdempotencyKeyEnqueuesOnce(t *testing.T) {
 }
 
 func TestADedupeIDAnswersAsTheFirstTime(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	const body = `{"value":1,"options":{"dedupeId":"order-1"}}`
 	first, second := f.must("POST", "/queue/enqueue", body), f.must("POST", "/queue/enqueue", body)
@@ -159,6 +150,7 @@ func TestADedupeIDAnswersAsTheFirstTime(t *testing.T) {
 }
 
 func TestADeadLetterCanBeReadRequeuedAndDeleted(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	f.must("POST", "/queue/enqueue", `{"value":"v","options":{"backoffSchedule":[],"priority":3,"keys":[["failed",1]]}}`)
 	m := f.take("")
@@ -190,6 +182,7 @@ func TestADeadLetterCanBeReadRequeuedAndDeleted(t *testing.T) {
 }
 
 func TestBadInputToQueuesIsRefusedAndChangesNothing(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	f.must("POST", "/queue/enqueue", `{"value":1}`)
 	m := f.take("")
@@ -315,6 +308,7 @@ func (l *listening) next() api.Message {
 }
 
 func TestAListenerGetsTheNextMessageWhenItsPlaceIsFree(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	l := f.listen("?concurrency=2")
 	for i := range 4 {
@@ -334,6 +328,7 @@ func TestAListenerGetsTheNextMessageWhenItsPlaceIsFree(t *testing.T) {
 }
 
 func TestADrainedStreamEndsCleanlyAndItsWrittenMessageStaysLocked(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	l := f.listen("")
 	f.must("POST", "/queue/enqueue", `{"value":1}`)
@@ -347,6 +342,7 @@ func TestADrainedStreamEndsCleanlyAndItsWrittenMessageStaysLocked(t *testing.T) 
 }
 
 func TestAMessageWhoseReaderHasGoneIsGivenBackAtOnce(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	l := f.listen("")
 	l.cancel()
@@ -358,6 +354,7 @@ func TestAMessageWhoseReaderHasGoneIsGivenBackAtOnce(t *testing.T) {
 }
 
 func TestAMessageIsGivenBackWhenItsDequeueWasAbandoned(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.URL, "http://"))
 	if err != nil {
@@ -383,6 +380,7 @@ func TestAMessageIsGivenBackWhenItsDequeueWasAbandoned(t *testing.T) {
 }
 
 func TestMetricsShowTheQueues(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	f.must("POST", "/queue/enqueue", `{"value":1}`)
 	if r := f.must("GET", "/metrics", ""); !strings.Contains(r.body, `"queue":{"pending":1,"delayed":0,"processing":0,"dlq":0,"total":1}`) {
@@ -391,8 +389,9 @@ func TestMetricsShowTheQueues(t *testing.T) {
 }
 
 func TestQueuesAreAsTheDocumentSays(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
-	v := mustValidator(t, []byte(f.must("GET", "/openapi.json", "").body))
+	v := mustValidator(t, f.must("GET", "/openapi.json", "").body)
 	if ok, errs := v.ValidateDocument(); !ok {
 		t.Fatalf("the document is not valid: %v", errs)
 	}
@@ -449,6 +448,7 @@ func (f *fixture) wantNoDeadLetter(id string) {
 // The original's client turns 404 into null; an id that no message can have is one
 // that no message has.
 func TestAnIDThatIsNoneIsOfNothingThatIsThere(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	f.must("POST", "/queue/enqueue", `{"value":1}`)
 	for _, id := range []string{

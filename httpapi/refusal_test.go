@@ -222,6 +222,7 @@ var refusals = []refusal{
 }
 
 func TestARequestThatCannotSucceedIsRefusedAndWritesNothing(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, f *fixture) {
 		f.must("PUT", "/keys/kept", `"text"`)
 		f.must("PUT", "/keys/n", `9007199254740991`)
@@ -255,6 +256,7 @@ func (r *refusal) check(t *testing.T, got reply) {
 }
 
 func TestAForeignCursorIsRefused(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	for i := range 3 {
 		f.must("PUT", fmt.Sprintf("/keys/a/%d", i), "1")
@@ -271,6 +273,7 @@ func TestAForeignCursorIsRefused(t *testing.T) {
 }
 
 func TestAMutationThatCannotApplyIsNamedWithoutItsKey(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	f.must("PUT", "/keys/s3cret", "true")
 	got := f.do("POST", "/atomic", `{"mutations":[{"type":"set","key":["a"],"value":1},{"type":"sum","key":["s3cret"],"value":1}]}`)

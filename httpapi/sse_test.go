@@ -46,6 +46,7 @@ func mustGet(t *testing.T, server *httptest.Server) *http.Response {
 }
 
 func TestEventsAreLinesThatEndInAnEmptyOne(t *testing.T) {
+	t.Parallel()
 	_, server := mustServeRoute(t, func(_ context.Context, c *call) error {
 		s := c.stream()
 		return errors.Join(
@@ -103,6 +104,7 @@ func (p *originalParser) chunk(text string) {
 }
 
 func TestTheOriginalClientReadsALargeEventThatArrivesInChunks(t *testing.T) {
+	t.Parallel()
 	data := `"` + strings.Repeat("x", 200_000) + `"`
 	text := string(appendEvent(nil, "change", "00010000000000020000", []byte(data)))
 	for _, size := range []int{1448, 4096, 65536} {
@@ -119,6 +121,7 @@ func TestTheOriginalClientReadsALargeEventThatArrivesInChunks(t *testing.T) {
 }
 
 func TestASmallEventIsOneWrite(t *testing.T) {
+	t.Parallel()
 	release := make(chan struct{})
 	_, server := mustServeRoute(t, func(_ context.Context, c *call) error {
 		err := c.stream().event("change", "7", []byte(`[]`))
@@ -145,6 +148,7 @@ func TestASmallEventIsOneWrite(t *testing.T) {
 }
 
 func TestAnEventOfTwoLinesIsABug(t *testing.T) {
+	t.Parallel()
 	defer func() {
 		if recover() == nil {
 			t.Error("it was sent")
@@ -191,6 +195,7 @@ func TestAStreamOutlivesTheTimeoutsOfRequestsAndEndsWithTheNode(t *testing.T) {
 }
 
 func TestAStreamEndsWhenItsReaderHasGone(t *testing.T) {
+	t.Parallel()
 	ended := make(chan error, 1)
 	_, server := mustServeRoute(t, func(ctx context.Context, c *call) error {
 		err := c.stream().event("ping", "", nil)
@@ -211,6 +216,7 @@ func TestAStreamEndsWhenItsReaderHasGone(t *testing.T) {
 }
 
 func TestAnErrorBeforeAStreamStartsIsAnswered(t *testing.T) {
+	t.Parallel()
 	_, server := mustServeRoute(t, func(context.Context, *call) error { return invalidArgument("no") })
 	if got := mustGet(t, server).StatusCode; got != 400 {
 		t.Errorf("got %d, want 400", got)
@@ -218,6 +224,7 @@ func TestAnErrorBeforeAStreamStartsIsAnswered(t *testing.T) {
 }
 
 func TestAPanicInAStreamBreaksTheConnection(t *testing.T) {
+	t.Parallel()
 	_, server := mustServeRoute(t, func(_ context.Context, c *call) error {
 		if err := c.stream().event("ping", "", nil); err != nil {
 			return err
@@ -230,6 +237,7 @@ func TestAPanicInAStreamBreaksTheConnection(t *testing.T) {
 }
 
 func TestALongPollThatTheDrainEndsIsUnavailable(t *testing.T) {
+	t.Parallel()
 	started := make(chan struct{})
 	s, server := mustServeRoute(t, func(ctx context.Context, _ *call) error {
 		close(started)

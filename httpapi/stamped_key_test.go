@@ -6,6 +6,7 @@ import (
 )
 
 func TestACommitVersionstampCanBeTheWholeKey(t *testing.T) {
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, f *fixture) {
 		for _, route := range []string{"/atomic", "/transaction"} {
 			stamp := f.must("POST", route, `{"mutations":[{"type":"set","key":[{"__type":"commitVersionstamp"}],"value":"v"}]}`).versionstamp()

@@ -2,13 +2,11 @@ package httpapi_test
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/buntime/keyval/httpapi"
-	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 	"github.com/buntime/keyval/watch"
@@ -17,10 +15,7 @@ import (
 // mustServeEverything serves all routes on an embedded database.
 func mustServeEverything(t *testing.T, configure ...func(*httpapi.Config)) *fixture {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: "file:" + filepath.Join(t.TempDir(), "keyval.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := mustOpen(t, embedded(t))
 	q, err := queue.New(queue.Config{DB: db})
 	if err != nil {
 		t.Fatal(err)
@@ -30,12 +25,9 @@ func mustServeEverything(t *testing.T, configure ...func(*httpapi.Config)) *fixt
 	t.Cleanup(func() {
 		hub.Close()
 		q.Close()
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	everything := func(c *httpapi.Config) { c.Store, c.Queue, c.Watch = store, q, hub }
-	return mustServe(t, append([]func(*httpapi.Config){everything}, configure...)...)
+	return mustServeOn(t, db, append([]func(*httpapi.Config){everything}, configure...)...)
 }
 
 // A tableRow is a route as the document describes it.
@@ -74,6 +66,7 @@ func (f *fixture) routes(t *testing.T) []tableRow {
 }
 
 func TestHeadIsServedWhereverGetNeitherStreamsNorTakes(t *testing.T) {
+	t.Parallel()
 	f := mustServeEverything(t)
 	f.must("PUT", "/keys/a", `{"x":1}`)
 	queries := map[string]string{
@@ -106,6 +99,7 @@ func TestHeadIsServedWhereverGetNeitherStreamsNorTakes(t *testing.T) {
 }
 
 func TestHeadOfCountIsAboutTheCount(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	f.must("PUT", "/keys/~s:count", `"a key that is named like a route"`)
 	if got := f.must("HEAD", "/keys/count", ""); got.header.Get("Content-Length") != "12" || got.header.Get("ETag") != "" {
@@ -117,6 +111,7 @@ func TestHeadOfCountIsAboutTheCount(t *testing.T) {
 }
 
 func TestAReadInABodyTakesItsConsistencyFromTheQueryToo(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	for target, body := range map[string]string{
 		"/keys/list": `{}`, "/keys/paginate": `{}`, "/keys/count": `{}`, "/keys/batch": `{"keys":[["a"]]}`,
@@ -141,6 +136,7 @@ func TestAReadInABodyTakesItsConsistencyFromTheQueryToo(t *testing.T) {
 }
 
 func TestNullForAnOptionalMemberIsTheAbsentMember(t *testing.T) {
+	t.Parallel()
 	f := mustServeEverything(t)
 	f.must("PUT", "/keys/a", "1")
 	for _, c := range []struct{ method, target, body string }{
@@ -170,6 +166,7 @@ func TestNullForAnOptionalMemberIsTheAbsentMember(t *testing.T) {
 }
 
 func TestABodyWithTheIdentityEncodingIsTaken(t *testing.T) {
+	t.Parallel()
 	f := mustServe(t)
 	f.must("PUT", "/keys/a", "1", "Content-Encoding: Identity")
 	f.must("GET", "/keys/a", "", "Content-Encoding: gzip") // there is no body

@@ -9,6 +9,7 @@ import (
 )
 
 func TestThePathOfATargetIsReadAsItWasSent(t *testing.T) {
+	t.Parallel()
 	for target, want := range map[string]string{
 		"/keys/a%2Fb|c":                     "/keys/a%2Fb|c",
 		"/keys/a?prefix=/b?c":               "/keys/a",

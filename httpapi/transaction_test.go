@@ -7,6 +7,7 @@ import (
 )
 
 func TestALostSnapshotIsAnAnswerOfItsOwn(t *testing.T) {
+	t.Parallel()
 	got := appendTransaction(nil, &kv.TransactionRequest{}, &kv.TransactionResult{SnapshotTooOld: true}, nil)
 	if want := `{"ok":false,"error":"snapshot_too_old"}`; string(got) != want {
 		t.Errorf("got %s, want %s", got, want)

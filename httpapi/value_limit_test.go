@@ -6,6 +6,7 @@ import (
 )
 
 func TestTheLimitOfAValueCountsNoWhiteSpaceOnAnyRoute(t *testing.T) {
+	t.Parallel()
 	f, _ := mustServeQueues(t)
 	item := `{"name":"` + strings.Repeat("x", 25) + `","n":[1,2]}`
 	compact := "[" + strings.Repeat(item+",", 600_000/(len(item)+1)) + "1]"

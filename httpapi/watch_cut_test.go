@@ -17,6 +17,7 @@ import (
 // A stream is cut at any byte; its client goes on after the last event that it
 // has got whole. Each change must come once, in order, and the last one at the end.
 func TestAStreamThatIsCutAtAnyByteGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	proxy := nodetest.MustStartFaultProxy(t, f.Listener.Addr().String())
 	seed := rand.Uint64()

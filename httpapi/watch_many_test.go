@@ -59,7 +59,7 @@ func TestServeWatch(t *testing.T) {
 func startWatchServer(t *testing.T) (address string, pid int) {
 	t.Helper()
 	command := exec.Command(os.Args[0], "-test.run=^TestServeWatch$")
-	command.Env = append(os.Environ(), serveWatchIn+"="+t.TempDir())
+	command.Env = append(os.Environ(), serveWatchIn+"="+t.TempDir(), "GOGC=100") // as in production, whatever the tests have
 	command.Stderr = os.Stderr
 	input, err := command.StdinPipe()
 	if err != nil {

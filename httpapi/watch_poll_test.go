@@ -37,6 +37,7 @@ func names(t *testing.T, entries []api.Entry) string {
 }
 
 func TestAPollOfKeysAnswersWithWhatTheClientDoesNotKnow(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	a := f.put("a", "1")
 	first := f.pollKeys("keys=a,b,a")
@@ -65,6 +66,7 @@ func TestAPollOfKeysAnswersWithWhatTheClientDoesNotKnow(t *testing.T) {
 }
 
 func TestAPollOfKeysAnswersWithWhatChangedAfterAPosition(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	f.put("a", "1")
 	since := f.put("b", "1")
@@ -76,6 +78,7 @@ func TestAPollOfKeysAnswersWithWhatChangedAfterAPosition(t *testing.T) {
 }
 
 func TestAPollThatWaitsAnswersAsSoonAsSomethingChanges(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	for name, query := range map[string]string{
 		"keys":                 "/watch/poll?wait=60000&keys=a&versionstamps=%s",
@@ -105,6 +108,7 @@ func TestAPollThatWaitsAnswersAsSoonAsSomethingChanges(t *testing.T) {
 }
 
 func TestAPollThatWaitsInVainAnswersWithNothing(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	a := f.put("a", "1")
 	got := f.pollKeys("wait=30&keys=a&versionstamps=" + a)
@@ -118,6 +122,7 @@ func TestAPollThatWaitsInVainAnswersWithNothing(t *testing.T) {
 }
 
 func TestAPollOfAPrefixGoesOnWhereTheLastOneWas(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	f.put("p/1", "1")
 	f.put("p/2", "1")
@@ -138,6 +143,7 @@ func TestAPollOfAPrefixGoesOnWhereTheLastOneWas(t *testing.T) {
 }
 
 func TestAPollOfAPrefixTakesWhatTheOriginalServerGave(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	same := f.put("p/1", "1")
 	f.put("p/2", "1")

@@ -12,6 +12,7 @@ import (
 // A reader whose buffers are full must cost others nothing, and find everything
 // when it goes on.
 func TestAClientThatStopsReadingDisturbsNobodyAndGoesOn(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	stuck, err := net.Dial("tcp", f.Listener.Addr().String())
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,19 +27,11 @@ type watchFixture struct {
 
 func mustServeWatch(t *testing.T) *watchFixture {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: "file:" + filepath.Join(t.TempDir(), "keyval.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := mustOpen(t, embedded(t))
 	store := kv.New(db, kv.Config{})
 	hub := watch.New(watch.Config{DB: db, Store: store})
-	t.Cleanup(func() {
-		hub.Close()
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	f := mustServe(t, func(c *httpapi.Config) { c.Store, c.Watch = store, hub })
+	t.Cleanup(hub.Close)
+	f := mustServeOn(t, db, func(c *httpapi.Config) { c.Store, c.Watch = store, hub })
 	return &watchFixture{fixture: f, db: db, store: store, hub: hub}
 }
 
@@ -134,6 +125,7 @@ func entryJSON(key, value, versionstamp string) string {
 }
 
 func TestAStreamTellsTheStateAndThenEachOperation(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	a := f.put("a/1", `{"n":1}`)
 	for _, base := range []string{"", basePath} {
@@ -161,6 +153,7 @@ func TestAStreamTellsTheStateAndThenEachOperation(t *testing.T) {
 }
 
 func TestAPrefixStreamSendsAnOperationInOneEvent(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	s := f.stream("/watch/prefix?prefixes=a,b&initial=false")
 	v := f.must("POST", "/atomic", `{"mutations":[{"type":"set","key":["b",1],"value":1},{"type":"set","key":["a"],"value":2},{"type":"set","key":["c"],"value":3}]}`).versionstamp()
@@ -171,6 +164,7 @@ func TestAPrefixStreamSendsAnOperationInOneEvent(t *testing.T) {
 }
 
 func TestLimitBoundsOnlyTheInitialEntries(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	for i := range 5 {
 		f.put(fmt.Sprintf("p/%d", i), "0")
@@ -186,6 +180,7 @@ func TestLimitBoundsOnlyTheInitialEntries(t *testing.T) {
 }
 
 func TestAStreamResumesAfterLastEventIDOrSince(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	first := f.put("a", "1")
 	second := f.put("a", "2")
@@ -199,6 +194,7 @@ func TestAStreamResumesAfterLastEventIDOrSince(t *testing.T) {
 }
 
 func TestALargeEventHasItsNameInItsLastChunk(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	s := f.stream("/watch?keys=a&initial=false")
 	large := `"` + strings.Repeat("x", 500_000) + `"`
@@ -209,6 +205,7 @@ func TestALargeEventHasItsNameInItsLastChunk(t *testing.T) {
 }
 
 func TestALostPositionIs410WithTheOldestOne(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	first := f.put("a", "1")
 	f.put("a", "2")
@@ -229,6 +226,7 @@ func TestALostPositionIs410WithTheOldestOne(t *testing.T) {
 }
 
 func TestARestoredDatabaseResetsStreamsAndRefusesTheirPositions(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	since := f.put("a", "1")
 	s := f.stream("/watch?keys=a&initial=false")
@@ -249,6 +247,7 @@ func TestARestoredDatabaseResetsStreamsAndRefusesTheirPositions(t *testing.T) {
 }
 
 func TestADrainEndsStreamsCleanly(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	s := f.stream("/watch?keys=a")
 	s.next()
@@ -259,6 +258,7 @@ func TestADrainEndsStreamsCleanly(t *testing.T) {
 }
 
 func TestWhatIsNoWatch(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	future := "0000ffffffffffff0000"
 	for target, want := range map[string]struct {
@@ -306,6 +306,7 @@ func TestWhatIsNoWatch(t *testing.T) {
 }
 
 func TestAStreamOverHTTP2IsTheSame(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
@@ -333,6 +334,7 @@ func TestAStreamOverHTTP2IsTheSame(t *testing.T) {
 }
 
 func TestAStreamEndsWhenItsReaderHasGone(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	s := f.stream("/watch?keys=a")
 	s.next()
@@ -347,6 +349,7 @@ func TestAStreamEndsWhenItsReaderHasGone(t *testing.T) {
 }
 
 func TestAWatchThatLooksForAnotherRoutesParameterIsToldWhichRouteThatIs(t *testing.T) {
+	t.Parallel()
 	f := mustServeWatch(t)
 	for target, route := range map[string]string{
 		"/watch?prefix=a":                          "/watch/prefix takes it",
