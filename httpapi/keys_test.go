@@ -317,8 +317,8 @@ func TestABatchIsInRequestOrderWithNullsForMissingKeys(t *testing.T) {
 	}
 }
 
+// Megabytes are slow under the race detector, so this test does not run beside others.
 func TestABatchOfTheSameLargeEntryStaysWithinTheBudget(t *testing.T) {
-	t.Parallel()
 	f := mustServe(t)
 	f.must("PUT", "/keys/a", `"`+strings.Repeat("x", 1<<20-2)+`"`)
 	got := f.do("POST", "/keys/batch", `{"keys":`+listOf(70, `["a"]`)+`}`)
