@@ -218,7 +218,7 @@ func TestAPurgeAndWorkersShareTheMessages(t *testing.T) {
 // workOff takes and acks until nothing is left.
 func (n *node) workOff() (acked int) {
 	for {
-		taken, err := n.Dequeue(timeout(n.t), queue.Dequeue{Max: 20})
+		taken, err := n.Dequeue(timeout(n.t), queue.Dequeue{Max: 20, Lock: queue.MaxLock})
 		if err != nil || len(taken) == 0 {
 			return acked
 		}
