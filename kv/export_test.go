@@ -2,6 +2,13 @@ package kv
 
 import "github.com/buntime/keyval/internal/sqldb"
 
+// ReadAhead has every transaction of a store read before it takes the lock, as large
+// ones do.
+func ReadAhead(s *Store) *Store {
+	s.maxLockedBytes = -1
+	return s
+}
+
 // Statements are the package's reading and conditional statements, by what they
 // are for, with arguments: for the test of their plans.
 func Statements() map[string]sqldb.Stmt {

@@ -355,7 +355,7 @@ func TestSoakTwoNodesAndAMapDoTheSame(t *testing.T) {
 // runModel makes runs of so many steps at most.
 func runModel(t *testing.T, d database, runs, steps int) {
 	one, db := d.open(t)
-	nodes := []*kv.Store{one, d.store(t)}
+	nodes := []*kv.Store{one, kv.ReadAhead(d.store(t))}
 	check(t, runs, func(rt *rapid.T) {
 		m := newMachine(t, rt, nodes, db)
 		actions := map[string]func(*rapid.T){"atomic": m.atomic, "bulk delete": m.bulkDelete,

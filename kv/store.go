@@ -21,6 +21,8 @@ type Store struct {
 	db      *sqldb.DB
 	entries *sqldb.Coalescer[entryRow]
 	cfg     Config
+	// maxLockedBytes is that constant; tests lower it.
+	maxLockedBytes int64
 }
 
 // New makes a Store on an open database.
@@ -28,7 +30,7 @@ func New(db *sqldb.DB, cfg Config) *Store {
 	if cfg.MaxValueBytes == 0 {
 		cfg.MaxValueBytes = 1 << 20
 	}
-	return &Store{db: db, cfg: cfg, entries: sqldb.NewCoalescer(db, fetchEntries)}
+	return &Store{db: db, cfg: cfg, entries: sqldb.NewCoalescer(db, fetchEntries), maxLockedBytes: maxLockedBytes}
 }
 
 // freshness translates a read's options for the database.

@@ -26,6 +26,8 @@ type transaction struct {
 	req    TransactionRequest
 	ranges []string
 	answer TransactionResult
+	// ahead is what a commit has read before it takes the lock; nil for nothing.
+	ahead *readAhead
 }
 
 func (t *transaction) onlyReads() bool {
@@ -46,10 +48,21 @@ func coveredRanges(reads []Read) []string {
 	return rangesJSON(keys, ranges)
 }
 
-// read answers a transaction that only reads. Entries that have expired and
-// still stand in what it covers are removed first: a commit on its snapshot
-// can then tell that whatever it finds expired has expired afterwards.
+// read answers a transaction that only reads.
 func (t *transaction) read(ctx context.Context) (TransactionResult, error) {
+	position, reads, err := t.readSnapshot(ctx, newBudget)
+	if err != nil {
+		return TransactionResult{}, failure(err)
+	}
+	t.answer.OK, t.answer.Versionstamp, t.answer.Reads = true, position, reads
+	t.store.db.Answered(sqldb.Position(position))
+	return t.answer, nil
+}
+
+// readSnapshot answers the reads in a snapshot of its own. Entries that have expired
+// and still stand in what they cover are removed first: a commit on the snapshot can
+// then tell that whatever it finds expired has expired afterwards.
+func (t *transaction) readSnapshot(ctx context.Context, budget func() *budget) (position Versionstamp, reads [][]Entry, err error) {
 	for {
 		expired := false
 		err := t.store.db.Snapshot(ctx, func(q sqldb.Querier) error {
@@ -57,22 +70,17 @@ func (t *transaction) read(ctx context.Context) (TransactionResult, error) {
 			if expired, err = t.expired(ctx, q); expired || err != nil {
 				return err
 			}
-			if t.answer.Versionstamp, err = snapshotPosition(ctx, q); err != nil {
+			if position, err = snapshotPosition(ctx, q); err != nil {
 				return err
 			}
-			t.answer.Reads, err = readAll(ctx, q, t.req.Reads, newBudget())
+			reads, err = readAll(ctx, q, t.req.Reads, budget())
 			return err
 		})
-		if err != nil {
-			return TransactionResult{}, failure(err)
-		}
-		if !expired {
-			t.answer.OK = true
-			t.store.db.Answered(sqldb.Position(t.answer.Versionstamp))
-			return t.answer, nil
+		if err != nil || !expired {
+			return position, reads, err
 		}
 		if _, err := t.store.db.Do(ctx, sweepOp(0)); err != nil {
-			return TransactionResult{}, failure(err)
+			return "", nil, err
 		}
 	}
 }
@@ -88,6 +96,12 @@ func (t *transaction) commit(ctx context.Context) (TransactionResult, error) {
 		t.req.Idempotency = &kept
 	}
 	result, err := t.do(ctx, &sqldb.Op{ReadLocked: t.readLocked, Guard: t.guard})
+	if errors.Is(err, errReadAhead) {
+		if err := t.readAhead(ctx); err != nil {
+			return TransactionResult{}, failure(err)
+		}
+		return t.commit(ctx)
+	}
 	if err != nil {
 		return TransactionResult{}, err
 	}
@@ -103,13 +117,16 @@ func (t *transaction) commit(ctx context.Context) (TransactionResult, error) {
 func (t *transaction) readLocked(ctx context.Context, q sqldb.Querier) error {
 	t.answer, t.found, t.tooOld, t.unread = TransactionResult{}, nil, false, nil
 	if t.req.Snapshot != "" {
-		if err := t.detect(ctx, q); err != nil || t.answer.SnapshotTooOld || len(t.found) > 0 {
+		var err error
+		t.found, t.tooOld, err = t.changes(ctx, q, t.req.Snapshot)
+		t.answer.SnapshotTooOld = t.tooOld
+		if err != nil || t.tooOld || len(t.found) > 0 {
 			return err
 		}
 	}
 	var err error
-	t.answer.Reads, err = readAll(ctx, q, t.req.Reads, t.budget())
-	if errors.Is(err, ErrTooLarge) {
+	t.answer.Reads, err = t.readNow(ctx, q)
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, errReadAhead) {
 		// A repetition is answered with what was read the first time.
 		t.unread, err = err, nil
 	}
@@ -142,34 +159,34 @@ func (t *transaction) guard() []sqldb.Stmt {
 	return []sqldb.Stmt{{SQL: expiredSinceSQL, Args: []any{first}}}
 }
 
-// detect finds what has changed or expired after the request's snapshot.
-func (t *transaction) detect(ctx context.Context, q sqldb.Querier) error {
+// changes finds what has changed or expired after a snapshot in what the transaction
+// covers, unless the snapshot is too old for that.
+func (t *transaction) changes(ctx context.Context, q sqldb.Querier, snapshot Versionstamp) (found []Check, tooOld bool, err error) {
 	stmts := []sqldb.Stmt{{SQL: positionSQL}}
 	for _, ranges := range t.ranges {
-		stmts = append(stmts, sqldb.Stmt{SQL: conflictsSQL, Args: []any{ranges, string(t.req.Snapshot)}})
+		stmts = append(stmts, sqldb.Stmt{SQL: conflictsSQL, Args: []any{ranges, string(snapshot)}})
 	}
 	results, err := q.Query(ctx, stmts...)
 	if err != nil {
-		return err
+		return nil, false, err
 	}
 	position := results[0][0]
 	switch {
-	case string(t.req.Snapshot) > position.Text(0):
-		return fmt.Errorf("%w: the snapshot is newer than the database: it is of another one, or from before a restore; read again", ErrInvalidArgument)
-	case string(t.req.Snapshot) < position.Text(1):
-		t.tooOld, t.answer.SnapshotTooOld = true, true
-		return nil
+	case string(snapshot) > position.Text(0):
+		return nil, false, fmt.Errorf("%w: the snapshot is newer than the database: it is of another one, or from before a restore; read again", ErrInvalidArgument)
+	case string(snapshot) < position.Text(1):
+		return nil, true, nil
 	}
 	seen := map[Key]bool{}
 	for _, rows := range results[1:] {
 		for _, row := range rows {
 			if key := Key(row.Bytes(0)); !seen[key] {
 				seen[key] = true
-				t.found = append(t.found, Check{Key: key, Versionstamp: Versionstamp(row.Text(1))})
+				found = append(found, Check{Key: key, Versionstamp: Versionstamp(row.Text(1))})
 			}
 		}
 	}
-	return nil
+	return found, false, nil
 }
 
 // Conflicts are named up to a bound: a client needs to know that there are
