@@ -201,6 +201,22 @@ func TestWhatIsCheckedOrDeletedMayBeLargerThanAnAnswer(t *testing.T) {
 	})
 }
 
+// Only sqld bounds its answers. What is told quotes no SQL.
+func TestAnOperationThatNeedsMoreThanAnAnswerIsToldToDoLess(t *testing.T) {
+	t.Parallel()
+	s, db := database{primary: nodetest.MustStartPrimary(t).HTTPURL()}.open(t)
+	var req kv.AtomicRequest
+	for i := range 3 {
+		key := mustKey(t, float64(i))
+		putLarge(t, db, key)
+		req.Mutations = append(req.Mutations, kv.Mutation{Type: kv.MutationAppend, Key: key, Value: []byte(`[1]`)})
+	}
+	if _, err := s.Atomic(timeout(t), req); !errors.Is(err, kv.ErrTooLarge) || !strings.Contains(err.Error(), "change fewer entries") ||
+		strings.Contains(err.Error(), "SELECT") {
+		t.Errorf("%v, want too large and what to do", err)
+	}
+}
+
 func TestNoKeysAreNoEntries(t *testing.T) {
 	t.Parallel()
 	s := database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t)

@@ -47,6 +47,8 @@ func failure(err error) error {
 	switch {
 	case errors.Is(err, sqldb.ErrFuture):
 		return fmt.Errorf("%w: the position is newer than the database: it is of another one, or from before a restore; read without it", ErrInvalidArgument)
+	case errors.Is(err, sqldb.ErrTooLarge):
+		return fmt.Errorf("%w: what the operation needs of stored values, or writes, is more than the database takes at once; change fewer entries in one operation", ErrTooLarge)
 	case errors.Is(err, context.DeadlineExceeded):
 		return ErrTimeout
 	}
