@@ -63,7 +63,7 @@ func TestDamageIsKnownForAWhileAfterItWasMetLastAndForGoodWhereNobodyCanMendIt(t
 		if !server.known() || !file.known() {
 			t.Errorf("it is forgotten before %v", damageTime)
 		}
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
 		if server.known() || !file.known() {
 			t.Errorf("after %v it is known of a server: %v, of a file: %v; want only of the file", damageTime, server.known(), file.known())
 		}
