@@ -20,7 +20,7 @@ func TestATransactionReadsTheStateJustBeforeItsMutations(t *testing.T) {
 		nodes := []*kv.Store{kv.ReadAhead(d.store(t)), kv.ReadAhead(d.store(t)), d.store(t)}
 		key := mustKey(t, "counter", "n")
 		mustCommit(t, nodes[0], set(key, `0`))
-		const each = 10
+		const each = 4
 		var all sync.WaitGroup
 		var seen sync.Map
 		for _, s := range nodes {
