@@ -233,6 +233,16 @@ func (w *world) start(name string, change ...func(*cluster.Config)) (*node, erro
 	return n, n.Start(w.t.Context())
 }
 
+// end is why the node's membership ended; nil if that does not happen.
+func (n *node) end() error {
+	select {
+	case err := <-n.Failed():
+		return err
+	case <-time.After(time.Minute):
+		return nil
+	}
+}
+
 // three starts nodes a, b and c and waits until all are voters.
 func (w *world) three(change ...func(*cluster.Config)) (a, b, c *node) {
 	w.t.Helper()
