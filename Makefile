@@ -15,8 +15,8 @@ GOLANGCI_LINT := go tool -modfile=.ci/lint.mod golangci-lint
 # packages have compiled, sync.Map's for example, the linker takes any copy, and one
 # without the detector makes it see races where there are none. Vetting, which go
 # test would repeat for every dependency, is lint's.
-# The detector would wait for a second at the end of each package, and the tests make so
-# much garbage that to collect it half as often saves a tenth of the time.
+# The detector would wait for a second at the end of each package; and garbage, of which
+# the tests make much, is collected half as often.
 GO_TEST := GORACE=atexit_sleep_ms=10 GOGC=200 go test -race -vet=off '-gcflags=modernc.org/sqlite/lib=-race=false'
 
 # How long "make fuzz" spends on each target and "make soak" on all of them.
@@ -35,9 +35,10 @@ run: build ## build, then serve from ./keyval.db on 127.0.0.1:8080
 
 # A test that needs a quiet machine or a fixed order is not trusted, so the race
 # detector is always on and the order always random. The timeout is that of one
-# package, on a machine with other things to do.
+# package, on a machine with other things to do. Most packages wait more than they
+# compute, so two run for each core.
 test: tools ## all tests, those of the README's examples and of deploy/ included
-	$(GO_TEST) -shuffle=on -timeout=30m ./...
+	$(GO_TEST) -p=$$((2 * $$(nproc))) -shuffle=on -timeout=30m ./...
 	go test -C .ci/deploy -vet=off -shuffle=on ./...
 
 # Without cgo, so that the build cache serves this and "make build" alike.
