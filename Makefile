@@ -15,9 +15,10 @@ GOLANGCI_LINT := go tool -modfile=.ci/lint.mod golangci-lint
 # packages have compiled, sync.Map's for example, the linker takes any copy, and one
 # without the detector makes it see races where there are none. Vetting, which go
 # test would repeat for every dependency, is lint's.
-# The detector would wait for a second at the end of each package; and garbage, of which
-# the tests make much, is collected half as often.
-GO_TEST := GORACE=atexit_sleep_ms=10 GOGC=200 go test -race -vet=off '-gcflags=modernc.org/sqlite/lib=-race=false'
+# The detector would wait for a second at the end of each package; garbage, of which
+# the tests make much, is collected half as often; and what only a debugger needs is not
+# linked.
+GO_TEST := GORACE=atexit_sleep_ms=10 GOGC=200 go test -race -vet=off -ldflags='-s -w' '-gcflags=modernc.org/sqlite/lib=-race=false'
 
 # How long "make fuzz" spends on each target and "make soak" on all of them.
 FUZZTIME    ?= 20s

@@ -5,8 +5,12 @@ import "context"
 // HalfNode is as much of a node as a leader's jobs need.
 type HalfNode struct{ n *Node }
 
-// NewHalfNode opens the database of cfg.
-func NewHalfNode(ctx context.Context, cfg Config) (HalfNode, error) {
+// NewHalfNode opens the database of cfg. It listens nowhere, so it cannot say meanwhile
+// that it waits.
+func NewHalfNode(ctx context.Context, cfg Config) (h HalfNode, err error) {
+	if cfg.Database, err = OpenDatabase(ctx, cfg); err != nil {
+		return HalfNode{}, err
+	}
 	n := newNode(cfg)
 	if err := n.openDatabase(ctx); err != nil {
 		return HalfNode{}, err
