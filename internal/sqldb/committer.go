@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,7 @@ type committer struct {
 	mu      sync.Mutex // covers what follows
 	pending []*waiting
 	bytes   int
-	closed  bool
+	refusal error         // what is answered to all that is not sent yet, nil for none
 	wake    chan struct{} // has room for one
 	// awaited is how many operations gather waits for, 0 if it does not;
 	// gathered, which has room for one, tells it that they are there.
@@ -116,14 +117,7 @@ const closeGrace = 2 * roundTripTime
 // the database does not answer for so long, the group's callers are told that
 // the outcome is unknown.
 func (c *committer) close() {
-	c.mu.Lock()
-	c.closed = true
-	refused := c.pending
-	c.pending, c.bytes = nil, 0
-	c.mu.Unlock()
-	for _, w := range refused {
-		w.finish(Commit{Op: -1}, ErrUnavailable)
-	}
+	c.refuseUnsent(ErrUnavailable)
 	close(c.quit)
 	select {
 	case <-c.done:
@@ -132,6 +126,23 @@ func (c *committer) close() {
 	c.stop()
 	<-c.done
 	c.session.drop()
+}
+
+// refuseUnsent answers all that waits, and whatever else comes, with err from now on; nil
+// ends that.
+func (c *committer) refuseUnsent(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if errors.Is(c.refusal, ErrUnavailable) {
+		return // it is closed
+	}
+	if c.refusal = err; err == nil {
+		return
+	}
+	for _, w := range c.pending {
+		w.finish(Commit{Op: -1}, err)
+	}
+	c.pending, c.bytes = nil, 0
 }
 
 // Do commits one operation and returns its place in commit order. The commit
@@ -212,7 +223,7 @@ func (c *committer) retract(group []*waiting) {
 func (c *committer) putBack(w *waiting, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if w.returns++; c.closed || w.returns > maxTries {
+	if w.returns++; c.refusal != nil || w.returns > maxTries {
 		w.finish(Commit{Op: -1}, unavailable(err))
 		return
 	}
@@ -229,8 +240,8 @@ func (c *committer) admit(w *waiting) error {
 		limit, bytes = 2*limit, 2*bytes
 	}
 	switch {
-	case c.closed:
-		return ErrUnavailable
+	case c.refusal != nil:
+		return c.refusal
 	case c.db.primary.damage.known():
 		return ErrCorrupt
 	case c.health.condition() == unreachable && len(c.pending) > 0:

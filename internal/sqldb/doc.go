@@ -15,8 +15,8 @@
 //   - Versionstamps increase in commit order over all nodes; the
 //     transaction's time never goes back.
 //   - When the answer to a commit is lost, what happened is found out before
-//     anything else is written. Only a caller whose time is up before that,
-//     or whose database has no room to find it out, is told ErrCommitUnknown.
+//     anything else is written. Only a caller whose time is up before that
+//     is told ErrCommitUnknown.
 //
 // What it does not guarantee: that operations of different callers commit in
 // the order in which they were handed over. Those that are computed here

@@ -15,8 +15,7 @@ var (
 	// committer is closed. Nothing was written.
 	ErrUnavailable = errors.New("the database is unavailable")
 	// ErrCommitUnknown is returned when an operation was sent and its
-	// caller's time was up before the outcome could be learnt, or the
-	// disk was full.
+	// caller's time was up before the outcome could be learnt.
 	ErrCommitUnknown = errors.New("the outcome of the commit is unknown")
 	// ErrFenced is returned to an operation of a leader whose epoch is over.
 	// Nothing was written.

@@ -89,10 +89,7 @@ func (c *committer) settle() error {
 	}
 	_, err := c.closeNumber(c.lastGroup+1, nil, c.unclosed)
 	if errors.Is(err, ErrCommitUnknown) {
-		// That is the group before; this one has not been sent.
-		if err = ErrUnavailable; c.health.condition() == full {
-			err = ErrStorageFull
-		}
+		err = ErrUnavailable // that is the group before; this one has not been sent
 	}
 	return err
 }
@@ -108,9 +105,9 @@ func notDone(cause error) error {
 
 // insist runs statements that close a number until they have been answered.
 // Meanwhile writes are refused at once, and callers that run out of time leave. It
-// gives up when nothing can be written and the group's own error has told enough, and when
-// the disk is full: nobody knows until when, and what was not sent is to be told that.
+// gives up when nothing can be written and the group's own error has told enough.
 func (c *committer) insist(stmts []Stmt, cause error) ([][]Row, error) {
+	defer c.refuseUnsent(nil)
 	pause := 10 * time.Millisecond
 	for try := 0; ; try++ {
 		ctx, cancel := context.WithTimeout(c.life, roundTripTime)
@@ -119,19 +116,19 @@ func (c *committer) insist(stmts []Stmt, cause error) ([][]Row, error) {
 		switch {
 		case err == nil:
 			return results, nil
-		case try >= 3 && c.lacksRoom(err):
-			c.health.refusedAt = time.Now()
-			c.ails(full, err)
-			c.unclosed = cause
-			if isDefinite(cause) {
-				return nil, fmt.Errorf("%w: %w", ErrStorageFull, err)
-			}
-			return nil, ErrCommitUnknown
 		case c.tellsEnough(cause, err):
 			if !c.db.writer.embedded {
 				c.unclosed = cause
 			}
 			return nil, failure(err)
+		case try >= 3 && c.db.writer.embedded && c.lacksRoom(err):
+			c.health.refusedAt = time.Now()
+			c.ails(full, err)
+			if isDefinite(cause) {
+				c.unclosed = cause
+				return nil, fmt.Errorf("%w: %w", ErrStorageFull, err)
+			}
+			c.refuseUnsent(ErrStorageFull)
 		case try == 3:
 			c.ails(unreachable, err)
 		}
@@ -145,20 +142,13 @@ func (c *committer) insist(stmts []Stmt, cause error) ([][]Row, error) {
 }
 
 // tellsEnough tells whether nothing has happened for certain, although the number
-// could not be closed: the group's own error says so. Embedded, a group whose last
-// write failed has not happened unless its log is read after a crash; and there the
-// statements that would close it have taken its place, as far as there was room.
+// could not be closed: the group's own error says so.
 func (c *committer) tellsEnough(cause, closing error) bool {
 	switch verdictOf(closing) {
-	case noRoom:
-		if c.db.writer.embedded {
-			return true
-		}
-	case readOnly, corrupt:
-	default:
-		return false
+	case noRoom, readOnly, corrupt:
+		return isDefinite(cause)
 	}
-	return isDefinite(cause)
+	return false
 }
 
 // isDefinite tells whether a group's own error says that nothing has happened.
