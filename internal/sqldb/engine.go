@@ -17,6 +17,7 @@ import (
 type engine struct {
 	db       *sql.DB
 	embedded bool
+	place    place // of an embedded database's file, once that is open
 
 	mu       sync.Mutex // covers prepared
 	prepared map[string]*sql.Stmt

@@ -178,7 +178,7 @@ func (a *attempt) timed(ctx context.Context) error {
 	switch {
 	case a.db.primary.damage.known():
 		return ErrCorrupt
-	case a.db.place.isLeft():
+	case a.db.writer.place.isLeft():
 		return ErrMoved
 	}
 	if err := a.settle(); err != nil {

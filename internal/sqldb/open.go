@@ -52,7 +52,6 @@ type DB struct {
 	floor   floor
 	info    Info
 	file    string // that of an embedded database
-	place   place  // that of its file
 	owner   *owner // nil without one
 
 	*committer
@@ -155,7 +154,8 @@ func (db *DB) take(ctx context.Context, s *session, own bool) error {
 			return err
 		}
 	}
-	db.place, err = placeOf(db.file)
+	at, err := placeOf(db.file)
+	db.writer.place, db.primary.engine.place = at, at
 	return err
 }
 
@@ -264,7 +264,9 @@ func openURL(address, token string) (*engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the libSQL driver does not accept it", ErrBadURL) // its error would show the URL, and with it a password
 	}
-	return &engine{db: sql.OpenDB(boundedConnector{connector})}, nil
+	e := &engine{}
+	e.db = sql.OpenDB(placedConnector{boundedConnector{connector}, e})
+	return e, nil
 }
 
 // connectTime bounds making a connection.

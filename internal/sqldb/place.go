@@ -1,6 +1,8 @@
 package sqldb
 
 import (
+	"context"
+	"database/sql/driver"
 	"errors"
 	"io/fs"
 	"os"
@@ -27,4 +29,22 @@ func (p place) isLeft() bool {
 	}
 	there, err := os.Stat(p.name)
 	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(p.file, there)
+}
+
+// A placedConnector connects to no other file than the one that was opened: it would be
+// read as if it were that.
+type placedConnector struct {
+	driver.Connector
+	engine *engine
+}
+
+func (c placedConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if !c.engine.place.isLeft() {
+		return conn, err
+	}
+	if err == nil {
+		_ = conn.Close()
+	}
+	return nil, ErrMoved
 }
