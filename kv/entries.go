@@ -30,8 +30,8 @@ type entryRow struct {
 var entries = &sqldb.Table[entryRow]{
 	Name:  "kv_entries",
 	Fetch: func(keys []string) sqldb.Stmt { return sqldb.Stmt{SQL: fetchSQL, Args: []any{sqldb.HexKeys(keys)}} },
-	FetchHeads: func(keys []string) sqldb.Stmt {
-		return sqldb.Stmt{SQL: fetchHeadsSQL, Args: []any{sqldb.HexKeys(keys)}}
+	FetchHeads: func(keys []string, whole int) sqldb.Stmt {
+		return sqldb.Stmt{SQL: fetchHeadsSQL, Args: []any{sqldb.HexKeys(keys), whole}}
 	},
 	Scan:  scanEntry,
 	Guard: guardEntries,
@@ -45,9 +45,9 @@ const (
 	aliveThenSQL = `(e.expires_at IS NULL OR e.expires_at>s.time)`
 
 	fetchSQL      = `SELECT j.key,e.value` + fetchTailSQL
-	fetchHeadsSQL = `SELECT j.key,NULL` + fetchTailSQL
+	fetchHeadsSQL = `SELECT j.key,iif(j.key<?2,e.value,NULL)` + fetchTailSQL
 	fetchTailSQL  = `,e.versionstamp,e.expires_at
-FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_entries e
+FROM keyval_sequence s CROSS JOIN json_each(?1) j CROSS JOIN kv_entries e
 WHERE e.key=unhex(j.value) AND ` + aliveSQL
 
 	guardSQL = sqldb.StaleSQL + `FROM keyval_sequence s CROSS JOIN json_each(?) j

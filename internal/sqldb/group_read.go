@@ -11,16 +11,11 @@ import (
 // believed.
 func (a *attempt) read(ctx context.Context) error {
 	a.nameRows()
-	chunks := a.chunks(func(c *cell) bool { return c.whole && !c.believed })
-	heads := a.chunks(func(c *cell) bool { return !c.whole && !c.believed })
-	stmts := make([]Stmt, 0, len(chunks)+len(heads))
-	for _, c := range chunks {
-		stmts = append(stmts, c.table.fetch(c.keys()))
+	chunks := a.chunks(func(c *cell) bool { return !c.believed })
+	stmts := make([]Stmt, len(chunks))
+	for i, c := range chunks {
+		stmts[i] = c.fetch()
 	}
-	for _, c := range heads {
-		stmts = append(stmts, c.table.fetchHeads(c.keys()))
-	}
-	chunks = append(chunks, heads...)
 	results, err := a.fetch(ctx, stmts)
 	if err != nil {
 		return err
@@ -85,6 +80,21 @@ func (c *chunk) keys() []string {
 		keys[i] = cell.key
 	}
 	return keys
+}
+
+// fetch is the statement that reads the rows, of heads only that.
+func (c *chunk) fetch() Stmt {
+	slices.SortStableFunc(c.cells, func(a, b *cell) int {
+		switch {
+		case a.whole == b.whole:
+			return 0
+		case a.whole:
+			return -1
+		}
+		return 1
+	})
+	whole := slices.IndexFunc(c.cells, func(c *cell) bool { return !c.whole })
+	return c.table.fetch(c.keys(), whole)
 }
 
 // chunks cuts the wanted ones of the rows that the group names so that the keys, in

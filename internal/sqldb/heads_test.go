@@ -10,9 +10,9 @@ import (
 // headed is the table of cells, where a head has the stamp alone.
 func headed() *sqldb.Table[cell] {
 	table := *cells
-	table.FetchHeads = func(keys []string) sqldb.Stmt {
-		return sqldb.Stmt{SQL: `SELECT j.key,NULL,c.stamp FROM json_each(?) j CROSS JOIN cells c WHERE c.name=j.value`,
-			Args: []any{sqldb.TextKeys(keys)}}
+	table.FetchHeads = func(keys []string, whole int) sqldb.Stmt {
+		return sqldb.Stmt{SQL: `SELECT j.key,iif(j.key<?2,c.n,NULL),c.stamp FROM json_each(?1) j CROSS JOIN cells c WHERE c.name=j.value`,
+			Args: []any{sqldb.TextKeys(keys), whole}}
 	}
 	return &table
 }
@@ -36,7 +36,7 @@ func TestARowIsFetchedWholeIfOneOfItsGroupLooksAtAllOfIt(t *testing.T) {
 		table := headed()
 		stamp := string(mustDo(t, db, put("n", 5)).Versionstamp())
 		whole, head := cell{5, stamp}, cell{0, stamp}
-		refs := []sqldb.Ref{table.Ref("n")}
+		refs, another := []sqldb.Ref{table.Ref("n")}, []sqldb.Ref{table.Ref("m")}
 		believing := sqldb.Op{Reads: refs, Expect: table.Expect("n", cell{6, stamp})}
 		for name, c := range map[string]struct {
 			ops  []sqldb.Op
@@ -47,6 +47,8 @@ func TestARowIsFetchedWholeIfOneOfItsGroupLooksAtAllOfIt(t *testing.T) {
 			"the first needs all":  {[]sqldb.Op{{Reads: refs}, {Heads: refs}}, whole},
 			"the second needs all": {[]sqldb.Op{{Heads: refs}, {Reads: refs}}, whole},
 			"one needs all":        {[]sqldb.Op{{Heads: refs, Reads: refs}}, whole},
+			"all of another":       {[]sqldb.Op{{Heads: refs}, {Heads: refs, Reads: another}}, head},
+			"but a head of it":     {[]sqldb.Op{{Heads: another}, {Heads: another, Reads: refs}}, whole},
 			"one believes":         {[]sqldb.Op{believing, {Heads: refs}}, whole},
 		} {
 			release := blockCommitter(t, db)

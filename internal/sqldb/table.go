@@ -19,9 +19,10 @@ type Table[R any] struct {
 	// of the row's key in keys; a missing row is not selected. A row past its
 	// time counts as missing (see NowSQL).
 	Fetch func(keys []string) Stmt
-	// FetchHeads is Fetch with NULL for what can be large and Guard does not compare.
-	// Nil if there is nothing like that: then Fetch fetches heads, too.
-	FetchHeads func(keys []string) Stmt
+	// FetchHeads is Fetch that is whole for the first so many keys, and for the rest has
+	// NULL for what can be large and Guard does not compare. Nil if there is nothing like
+	// that: then Fetch fetches heads, too.
+	FetchHeads func(keys []string, whole int) Stmt
 	// Scan reads what Fetch or FetchHeads selected, without the first column.
 	Scan func(Row) (R, error)
 	// Guard is a statement that begins with StaleSQL and fails when one of
@@ -95,21 +96,20 @@ type Expectation struct {
 // table is a Table of any kind of row.
 type table interface {
 	name() string
-	fetch(keys []string) Stmt
-	fetchHeads(keys []string) Stmt
+	fetch(keys []string, whole int) Stmt
 	scan(Row) (any, error)
 	guard(cells []*cell) Stmt
 	write(cells []*cell) []Stmt
 }
 
-func (t *Table[R]) name() string             { return t.Name }
-func (t *Table[R]) fetch(keys []string) Stmt { return t.Fetch(keys) }
+func (t *Table[R]) name() string { return t.Name }
 
-func (t *Table[R]) fetchHeads(keys []string) Stmt {
-	if t.FetchHeads == nil {
+// fetch reads the first so many keys whole, and heads of the rest; -1: all are whole.
+func (t *Table[R]) fetch(keys []string, whole int) Stmt {
+	if whole < 0 || t.FetchHeads == nil {
 		return t.Fetch(keys)
 	}
-	return t.FetchHeads(keys)
+	return t.FetchHeads(keys, whole)
 }
 
 func (t *Table[R]) scan(row Row) (any, error) {
