@@ -9,6 +9,7 @@ import (
 
 	"github.com/buntime/keyval/node"
 	"github.com/buntime/keyval/node/nodetest"
+	"github.com/buntime/keyval/node/testnode"
 )
 
 // Nothing is wrong, so nothing is warned of, and being told to stop is no failure.
@@ -17,7 +18,7 @@ func TestADevelopmentClusterStartsAndStopsWithoutAWarning(t *testing.T) {
 	for _, on := range []string{"embedded", "sqld"} {
 		t.Run(on, func(t *testing.T) {
 			t.Parallel()
-			cfg := nodetest.NodeConfig(t.TempDir())
+			cfg := testnode.NodeConfig(t.TempDir())
 			if on == "sqld" {
 				cfg.LibsqlURL = nodetest.MustStartPrimary(t).HTTPURL()
 			}

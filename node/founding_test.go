@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/buntime/keyval/node/nodetest"
+	"github.com/buntime/keyval/node/testnode"
 )
 
 // One process owns an embedded database, so whoever founded a cluster on it before
@@ -12,22 +12,22 @@ import (
 func TestAnEmbeddedDatabaseIsItsProcesssOwnToFound(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	lone := nodetest.NodeConfig(dir)
+	lone := testnode.NodeConfig(dir)
 	lone.Ephemeral = false
 	elsewhere := lone
 	elsewhere.DataDir = filepath.Join(dir, "another")
 	for _, life := range []struct {
 		name  string
-		start func() (*nodetest.Cluster, error)
+		start func() (*testnode.Cluster, error)
 	}{
-		{"a node that keeps its name", func() (*nodetest.Cluster, error) { return nodetest.StartCluster(t.Context(), lone, 1) }},
-		{"a cluster that keeps nothing", func() (*nodetest.Cluster, error) {
-			return nodetest.StartCluster(t.Context(), nodetest.NodeConfig(dir), 3)
+		{"a node that keeps its name", func() (*testnode.Cluster, error) { return testnode.StartCluster(t.Context(), lone, 1) }},
+		{"a cluster that keeps nothing", func() (*testnode.Cluster, error) {
+			return testnode.StartCluster(t.Context(), testnode.NodeConfig(dir), 3)
 		}},
-		{"the node again", func() (*nodetest.Cluster, error) { return nodetest.StartCluster(t.Context(), lone, 1) }},
-		{"its data directory is lost", func() (*nodetest.Cluster, error) { return nodetest.StartCluster(t.Context(), elsewhere, 1) }},
-		{"the cluster again", func() (*nodetest.Cluster, error) {
-			return nodetest.StartCluster(t.Context(), nodetest.NodeConfig(dir), 2)
+		{"the node again", func() (*testnode.Cluster, error) { return testnode.StartCluster(t.Context(), lone, 1) }},
+		{"its data directory is lost", func() (*testnode.Cluster, error) { return testnode.StartCluster(t.Context(), elsewhere, 1) }},
+		{"the cluster again", func() (*testnode.Cluster, error) {
+			return testnode.StartCluster(t.Context(), testnode.NodeConfig(dir), 2)
 		}},
 	} {
 		c, err := life.start()

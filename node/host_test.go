@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/buntime/keyval/node/nodetest"
+	"github.com/buntime/keyval/node/testnode"
 )
 
 // A balancer on the same machine passes on the name that its clients use.
@@ -25,9 +26,9 @@ func TestANodeOnLoopbackBehindABalancerKnowsTheNameThatItIsGiven(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			cfg := nodetest.NodeConfig(t.TempDir())
+			cfg := testnode.NodeConfig(t.TempDir())
 			cfg.AllowedHosts = c.allowed
-			n := nodetest.MustStartNode(t, cfg)
+			n := testnode.MustStartNode(t, cfg)
 			addr := n.URL()[len("http://"):]
 			balancer := nodetest.MustStartHAProxy(t, nodetest.HAProxyConfig{
 				Config: string(config),

@@ -15,6 +15,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/node/nodetest"
+	"github.com/buntime/keyval/node/testnode"
 )
 
 // registerInput is an operation on one register: a write of value, or a read.
@@ -173,9 +174,9 @@ func (h *history) length() int {
 func TestASessionHoldsAcrossNodes(t *testing.T) {
 	t.Parallel()
 	sqld := nodetest.MustStartSqldPair(t)
-	config := nodetest.NodeConfig(t.TempDir())
+	config := testnode.NodeConfig(t.TempDir())
 	config.LibsqlURL, config.LibsqlReplicaURL = sqld.Primary.HTTPURL(), sqld.Replica.HTTPURL()
-	c := nodetest.MustStartCluster(t, config, 3)
+	c := testnode.MustStartCluster(t, config, 3)
 	var position api.Versionstamp
 	for n := range int64(repetitions(t, 30, 5000)) {
 		writer, reader := rand.N(len(c.Nodes)), rand.N(len(c.Nodes))

@@ -5,12 +5,12 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
-	"github.com/buntime/keyval/node/nodetest"
+	"github.com/buntime/keyval/node/testnode"
 )
 
 func TestANodeServesWhatItWasGiven(t *testing.T) {
 	t.Parallel()
-	n := nodetest.MustStartNode(t, nodetest.NodeConfig(t.TempDir()))
+	n := testnode.MustStartNode(t, testnode.NodeConfig(t.TempDir()))
 	if _, err := n.Client.Put(t.Context(), api.Key{"users", "alice"}, map[string]int{"age": 30}); err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func TestANodeServesWhatItWasGiven(t *testing.T) {
 
 func TestAClusterOfThreeElectsOneLeader(t *testing.T) {
 	t.Parallel()
-	c := nodetest.MustStartCluster(t, nodetest.NodeConfig(t.TempDir()), 3)
+	c := testnode.MustStartCluster(t, testnode.NodeConfig(t.TempDir()), 3)
 	eventually(t, "all nodes know three members and the same leader", func() bool {
 		leaders := map[string]int{}
 		for _, n := range c.Nodes {

@@ -15,6 +15,7 @@ import (
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/node"
 	"github.com/buntime/keyval/node/nodetest"
+	"github.com/buntime/keyval/node/testnode"
 )
 
 // A journal is a log that a test reads while it is written.
@@ -65,13 +66,13 @@ func TestANodeThatStartsBeforeItsDatabaseWaitsForIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log journal
-	cfg := nodetest.NodeConfig(t.TempDir())
+	cfg := testnode.NodeConfig(t.TempDir())
 	cfg.LibsqlURL, cfg.HTTPAddr, cfg.Logger = primary.HTTPURL(), nodetest.MustReserveAddr(t), log.logger()
 	url := "http://" + cfg.HTTPAddr
-	started := make(chan *nodetest.Node, 1)
+	started := make(chan *testnode.Node, 1)
 	go func() {
 		defer close(started)
-		n, err := nodetest.StartNode(t.Context(), cfg)
+		n, err := testnode.StartNode(t.Context(), cfg)
 		if err != nil {
 			t.Errorf("it did not wait: %v", err)
 			return
@@ -122,7 +123,7 @@ func TestANodeThatWaitsForItsDatabaseCanBeStopped(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	var log journal
-	cfg := nodetest.NodeConfig(t.TempDir())
+	cfg := testnode.NodeConfig(t.TempDir())
 	cfg.LibsqlURL, cfg.Logger = "http://"+nodetest.MustReserveAddr(t), log.logger()
 	ended := make(chan error, 1)
 	go func() { ended <- node.Run(ctx, cfg) }()
@@ -142,7 +143,7 @@ func TestANodeDoesNotWaitForADatabaseThatRefusesIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cfg := nodetest.NodeConfig(t.TempDir())
+	cfg := testnode.NodeConfig(t.TempDir())
 	cfg.LibsqlURL = foreign.HTTPURL()
 	if err := node.Run(t.Context(), cfg); !errors.Is(err, node.ErrBadSetting) {
 		t.Errorf("got %v, want a bad setting", err)

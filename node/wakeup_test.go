@@ -9,6 +9,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/node/nodetest"
+	"github.com/buntime/keyval/node/testnode"
 )
 
 // TestWhatOneNodeCommitsWakesTheOthers is also the measurement in
@@ -16,9 +17,9 @@ import (
 func TestWhatOneNodeCommitsWakesTheOthers(t *testing.T) {
 	t.Parallel()
 	sqld := nodetest.MustStartSqldPair(t)
-	config := nodetest.NodeConfig(t.TempDir())
+	config := testnode.NodeConfig(t.TempDir())
 	config.LibsqlURL, config.LibsqlReplicaURL = sqld.Primary.HTTPURL(), sqld.Replica.HTTPURL()
-	c := nodetest.MustStartCluster(t, config, 2)
+	c := testnode.MustStartCluster(t, config, 2)
 	writer, other := c.Nodes[0].Client, c.Nodes[1].Client
 	times := repetitions(t, 20, 2000)
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/client"
-	"github.com/buntime/keyval/node/nodetest"
+	"github.com/buntime/keyval/node/testnode"
 )
 
 // exampleNode is where the examples find a node: its base URL, and how to stop it.
@@ -20,7 +20,7 @@ func exampleNode() (baseURL string, stop func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	node, err := nodetest.StartNode(context.Background(), nodetest.NodeConfig(dir))
+	node, err := testnode.StartNode(context.Background(), testnode.NodeConfig(dir))
 	if err != nil {
 		log.Fatal(err)
 	}

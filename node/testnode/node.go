@@ -1,4 +1,7 @@
-package nodetest
+// Package testnode runs nodes in the process of a test or a benchmark. It is apart from
+// package nodetest, whose servers the tests of every room need, so that these are not
+// built with all that a node is made of.
+package testnode
 
 import (
 	"context"
@@ -12,6 +15,7 @@ import (
 	"github.com/buntime/keyval/httpapi/client"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node"
+	"github.com/buntime/keyval/node/nodetest"
 )
 
 // Node is a node of this process, on ports that the kernel chose.
@@ -100,10 +104,10 @@ func (c *Cluster) Close() error {
 }
 
 // MustStartNode starts a node for the length of a test.
-func MustStartNode(tb TB, cfg node.Config) *Node {
+func MustStartNode(tb nodetest.TB, cfg node.Config) *Node {
 	tb.Helper()
 	n, err := StartNode(tb.Context(), cfg)
-	Check(tb, err)
+	nodetest.Check(tb, err)
 	tb.Cleanup(func() {
 		if err := n.Close(); err != nil {
 			tb.Logf("close: %v", err)
@@ -113,10 +117,10 @@ func MustStartNode(tb TB, cfg node.Config) *Node {
 }
 
 // MustStartCluster starts a cluster for the length of a test.
-func MustStartCluster(tb TB, cfg node.Config, nodes int) *Cluster {
+func MustStartCluster(tb nodetest.TB, cfg node.Config, nodes int) *Cluster {
 	tb.Helper()
 	c, err := StartCluster(tb.Context(), cfg, nodes)
-	Check(tb, err)
+	nodetest.Check(tb, err)
 	tb.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			tb.Logf("close: %v", err)
