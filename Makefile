@@ -16,9 +16,9 @@ GOLANGCI_LINT := go tool -modfile=.ci/lint.mod golangci-lint
 # without the detector makes it see races where there are none. Vetting, which go
 # test would repeat for every dependency, is lint's.
 # The detector would wait for a second at the end of each package; garbage, of which
-# the tests make much, is collected half as often; and what only a debugger needs is not
-# linked.
-GO_TEST := GORACE=atexit_sleep_ms=10 GOGC=200 go test -race -vet=off -ldflags='-s -w' '-gcflags=modernc.org/sqlite/lib=-race=false'
+# the tests make much, is collected half as often; what only a debugger needs is not
+# linked; and without the paths of a clone, the next one finds what this one has built.
+GO_TEST := GORACE=atexit_sleep_ms=10 GOGC=200 go test -race -vet=off -trimpath -ldflags='-s -w' '-gcflags=modernc.org/sqlite/lib=-race=false'
 
 # How long "make fuzz" spends on each target and "make soak" on all of them.
 FUZZTIME    ?= 20s
