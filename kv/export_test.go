@@ -9,6 +9,13 @@ func ReadAhead(s *Store) *Store {
 	return s
 }
 
+// NeverReadLocked has none of a store's transactions read under the lock, however often
+// what it has read ahead changes.
+func NeverReadLocked(s *Store) *Store {
+	s.maxAgainBytes = -1
+	return ReadAhead(s)
+}
+
 // Statements are the package's reading and conditional statements, by what they
 // are for, with arguments: for the test of their plans.
 func Statements() map[string]sqldb.Stmt {

@@ -126,18 +126,18 @@ func snapshotPosition(ctx context.Context, q sqldb.Querier) (Versionstamp, error
 
 // A budget bounds the bytes of one answer.
 type budget struct {
-	left int64
-	over error // what to say when they are used up
+	most, used int64
+	over       error // what to say when they are used up
 }
 
 func newBudget() *budget {
-	return &budget{MaxAnswerBytes, fmt.Errorf("%w: the entries pass %d MiB together; ask for fewer keys, or list them with paginate", ErrTooLarge, MaxAnswerBytes>>20)}
+	return &budget{most: MaxAnswerBytes, over: fmt.Errorf("%w: the entries pass %d MiB together; ask for fewer keys, or list them with paginate", ErrTooLarge, MaxAnswerBytes>>20)}
 }
 
 // take tells whether there was room for entries of these sizes.
 func (b *budget) take(sizes []int64) bool {
 	for _, n := range sizes {
-		b.left -= n
+		b.used += n
 	}
-	return b.left >= 0
+	return b.used <= b.most
 }

@@ -1,10 +1,13 @@
 package kv_test
 
 import (
+	"errors"
+	"reflect"
 	"strconv"
 	"sync"
 	"testing"
 
+	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -79,5 +82,93 @@ func TestOthersCommitWhileATransactionReadsMuch(t *testing.T) {
 	case <-again.Happened():
 		t.Error("the transaction had to give up the lock and read again")
 	default:
+	}
+}
+
+func TestWhatChangesAfterItWasReadAheadIsReadAgain(t *testing.T) {
+	t.Parallel()
+	key := mustKey(t, "read", "key")
+	remove := kv.Mutation{Type: kv.MutationDelete, Key: key}
+	expires := set(key, `1`)
+	expires.ExpireIn = leap / 2
+	type node struct {
+		*kv.Store
+		db *sqldb.DB
+	}
+	tests := []struct {
+		name   string
+		times  int // how often it changes after it was read ahead
+		change func(t *testing.T, other node)
+		store  func(*kv.Store) *kv.Store
+		ahead  int // how often it is read ahead
+	}{
+		{"deleted", 1, func(t *testing.T, other node) { mustCommit(t, other.Store, remove) }, kv.ReadAhead, 2},
+		{"expired", 1, func(t *testing.T, other node) { leapAhead(t, other.db) }, kv.ReadAhead, 2},
+		{"inserted into the range", 1, func(t *testing.T, other node) {
+			mustCommit(t, other.Store, set(mustKey(t, "read", "more"), `1`))
+		}, kv.ReadAhead, 2},
+		{"deleted, and the log does not tell any more", 1, func(t *testing.T, other node) {
+			mustCommit(t, other.Store, remove)
+			mustExecute(t, other.db, "DELETE FROM keyval_changelog", "UPDATE keyval_sequence AS s SET compacted="+sqldb.PositionSQL)
+		}, kv.ReadAhead, 2},
+		{"changed each time", 2, func(t *testing.T, other node) { mustCommit(t, other.Store, set(key, `2`)) }, kv.ReadAhead, 2},
+		{"changed each time, too large for the lock", 3, func(t *testing.T, other node) { mustCommit(t, other.Store, set(key, `2`)) }, kv.NeverReadLocked, 4},
+		{"gone with a restore", 1, func(t *testing.T, other node) {
+			mustExecute(t, other.db, "DELETE FROM kv_entries", "UPDATE keyval_sequence SET txn=txn-2")
+		}, kv.ReadAhead, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := database{primary: "file:" + t.TempDir() + "/keyval.db"}
+			s := tt.store(d.store(t))
+			other := node{}
+			other.Store, other.db = d.open(t)
+			mustCommit(t, other.Store, expires)
+			all := kv.Selector{Range: kv.PrefixRange(mustKey(t, "read")), Limit: 10}
+			ahead := 0
+			r, err := s.Transaction(timeout(t), kv.TransactionRequest{
+				Reads:         []kv.Read{{Key: key}, {List: &all}},
+				AtomicRequest: kv.AtomicRequest{Mutations: []kv.Mutation{set(mustKey(t, "written"), `1`)}},
+				Reserve: func([][]kv.Entry) error {
+					if ahead++; ahead <= tt.times {
+						tt.change(t, other)
+					}
+					return nil
+				},
+			})
+			if err != nil || !r.OK {
+				t.Fatalf("the transaction: %+v, %v", r, err)
+			}
+			want := [][]kv.Entry{{mustGet(t, other.Store, key)}, mustList(t, other.Store, all).Entries}
+			if !reflect.DeepEqual(r.Reads, want) {
+				t.Errorf("read %v, want %v, as it was when the transaction committed", r.Reads, want)
+			}
+			if ahead != tt.ahead {
+				t.Errorf("read ahead %d times, want %d", ahead, tt.ahead)
+			}
+		})
+	}
+}
+
+func TestWhatFindsNoRoomForItsReadsWritesNothing(t *testing.T) {
+	t.Parallel()
+	s := kv.ReadAhead(database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t))
+	key, full := mustKey(t, "n"), errors.New("no room")
+	_, err := s.Transaction(timeout(t), kv.TransactionRequest{
+		Reads:         []kv.Read{{Key: key}},
+		AtomicRequest: kv.AtomicRequest{Mutations: []kv.Mutation{set(key, `1`)}},
+		Reserve:       func([][]kv.Entry) error { return full },
+	})
+	if !errors.Is(err, full) || mustGet(t, s, key).Exists() {
+		t.Errorf("got %v, the entry is there: %v; want %v and none", err, mustGet(t, s, key).Exists(), full)
+	}
+}
+
+// mustExecute does to the database what no operation does.
+func mustExecute(t *testing.T, db *sqldb.DB, stmts ...string) {
+	t.Helper()
+	if _, err := db.Do(timeout(t), execute(stmts...)); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -21,8 +21,8 @@ type Store struct {
 	db      *sqldb.DB
 	entries *sqldb.Coalescer[entryRow]
 	cfg     Config
-	// maxLockedBytes is that constant; tests lower it.
-	maxLockedBytes int64
+	// maxLockedBytes and maxAgainBytes are those constants; tests lower them.
+	maxLockedBytes, maxAgainBytes int64
 }
 
 // New makes a Store on an open database.
@@ -30,7 +30,7 @@ func New(db *sqldb.DB, cfg Config) *Store {
 	if cfg.MaxValueBytes == 0 {
 		cfg.MaxValueBytes = 1 << 20
 	}
-	return &Store{db: db, cfg: cfg, entries: sqldb.NewCoalescer(db, fetchEntries), maxLockedBytes: maxLockedBytes}
+	return &Store{db: db, cfg: cfg, entries: sqldb.NewCoalescer(db, fetchEntries), maxLockedBytes: maxLockedBytes, maxAgainBytes: maxAgainBytes}
 }
 
 // freshness translates a read's options for the database.
@@ -48,7 +48,7 @@ func failure(err error) error {
 	case errors.Is(err, sqldb.ErrFuture):
 		return fmt.Errorf("%w: the position is newer than the database: it is of another one, or from before a restore; read without it", ErrInvalidArgument)
 	case errors.Is(err, sqldb.ErrTooLarge):
-		return fmt.Errorf("%w: what the operation needs of stored values, or writes, is more than the database takes at once; change fewer entries in one operation", ErrTooLarge)
+		return fmt.Errorf("%w: what the operation needs of stored values, or writes, is more than the database takes at once; read or change fewer entries in one operation", ErrTooLarge)
 	case errors.Is(err, context.DeadlineExceeded):
 		return ErrTimeout
 	}

@@ -86,21 +86,12 @@ func (t *transaction) readSnapshot(ctx context.Context, budget func() *budget) (
 }
 
 func (t *transaction) commit(ctx context.Context) (TransactionResult, error) {
-	if i := t.req.Idempotency; i != nil {
-		kept := *i
-		kept.Answer = func(v Versionstamp, r AtomicResult) []byte {
-			answer := t.answer
-			answer.AtomicResult = r
-			return t.req.Answer(v, answer)
+	t.keepReads()
+	result, err := t.try(ctx)
+	for errors.Is(err, errReadAhead) {
+		if err = t.readAhead(ctx); err == nil {
+			result, err = t.try(ctx)
 		}
-		t.req.Idempotency = &kept
-	}
-	result, err := t.do(ctx, &sqldb.Op{ReadLocked: t.readLocked, Guard: t.guard})
-	if errors.Is(err, errReadAhead) {
-		if err := t.readAhead(ctx); err != nil {
-			return TransactionResult{}, failure(err)
-		}
-		return t.commit(ctx)
 	}
 	if err != nil {
 		return TransactionResult{}, err
@@ -110,6 +101,24 @@ func (t *transaction) commit(ctx context.Context) (TransactionResult, error) {
 		t.answer.Reads = nil
 	}
 	return t.answer, nil
+}
+
+func (t *transaction) try(ctx context.Context) (AtomicResult, error) {
+	return t.do(ctx, &sqldb.Op{ReadLocked: t.readLocked, Guard: t.guard})
+}
+
+// keepReads has the answer that is kept tell what was read, too.
+func (t *transaction) keepReads() {
+	if t.req.Idempotency == nil {
+		return
+	}
+	kept := *t.req.Idempotency
+	kept.Answer = func(v Versionstamp, r AtomicResult) []byte {
+		answer := t.answer
+		answer.AtomicResult = r
+		return t.req.Answer(v, answer)
+	}
+	t.req.Idempotency = &kept
 }
 
 // readLocked reads under the write lock, so that nothing comes between the
@@ -137,7 +146,7 @@ func (t *transaction) readLocked(ctx context.Context, q sqldb.Querier) error {
 func (t *transaction) budget() *budget {
 	b := newBudget()
 	if t.req.Idempotency != nil {
-		b.left, b.over = MaxKeptAnswerBytes, errAnswerNotKept()
+		b.most, b.over = MaxKeptAnswerBytes, errAnswerNotKept()
 	}
 	return b
 }
@@ -159,6 +168,8 @@ func (t *transaction) guard() []sqldb.Stmt {
 	return []sqldb.Stmt{{SQL: expiredSinceSQL, Args: []any{first}}}
 }
 
+var errSnapshotNewer = fmt.Errorf("%w: the snapshot is newer than the database: it is of another one, or from before a restore; read again", ErrInvalidArgument)
+
 // changes finds what has changed or expired after a snapshot in what the transaction
 // covers, unless the snapshot is too old for that.
 func (t *transaction) changes(ctx context.Context, q sqldb.Querier, snapshot Versionstamp) (found []Check, tooOld bool, err error) {
@@ -173,7 +184,7 @@ func (t *transaction) changes(ctx context.Context, q sqldb.Querier, snapshot Ver
 	position := results[0][0]
 	switch {
 	case string(snapshot) > position.Text(0):
-		return nil, false, fmt.Errorf("%w: the snapshot is newer than the database: it is of another one, or from before a restore; read again", ErrInvalidArgument)
+		return nil, false, errSnapshotNewer
 	case string(snapshot) < position.Text(1):
 		return nil, true, nil
 	}

@@ -16,6 +16,11 @@ type TransactionRequest struct {
 	AtomicRequest
 	// Answer is what Idempotency.Answer is for an operation without reads.
 	Answer func(Versionstamp, TransactionResult) []byte
+	// Reserve makes room for what a transaction has read before it takes the write
+	// lock; nil for none. It is called by the goroutine that called Transaction, before
+	// anything is written, and again with what is read later in the place of that.
+	// Its error ends the transaction.
+	Reserve func(reads [][]Entry) error
 }
 
 // A TransactionResult tells what a transaction read and what became of it.
