@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -38,18 +39,32 @@ func (p *bufferPool) put(b []byte) {
 	}
 }
 
-// reserve makes room for an answer of about n bytes, before it is rendered.
+// reserve makes room for an answer of about n bytes, before it is rendered. Called
+// again, it makes what room is missing.
 func (c *call) reserve(n int64) error {
 	switch {
 	case n > maxAnswerBytes:
 		return fmt.Errorf("%w: the answer has more than 64 MiB; ask for less at once, or use /keys/paginate", kv.ErrTooLarge)
-	case n < largeAnswerBytes:
+	case n < largeAnswerBytes || n <= c.reserved:
 		return nil
-	case !c.server.inFlight.TryAcquire(n):
+	case !c.server.inFlight.TryAcquire(n - c.reserved):
 		return fmt.Errorf("%w: too many large answers are on their way", sqldb.ErrOverloaded)
 	}
 	c.reserved = n
 	return nil
+}
+
+// await makes room for the answer to what has been committed. That is not refused for
+// lack of room: it would say that nothing was done, and who believes it does it twice.
+// So it waits for room, and is given all the same once the caller's time is up.
+func (c *call) await(ctx context.Context, n int64) {
+	n = min(n, maxAnswerBytes)
+	if n < largeAnswerBytes || n <= c.reserved {
+		return
+	}
+	if err := c.server.inFlight.Acquire(ctx, n-c.reserved); err == nil {
+		c.reserved = n
+	}
 }
 
 // release gives back what the call has held, once its answer is written.

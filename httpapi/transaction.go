@@ -39,6 +39,7 @@ func (s *Server) transaction(ctx context.Context, c *call) error {
 		result.OK, result.Versionstamp = true, v
 		return appendTransaction(nil, &req, &result, part)
 	}
+	req.Reserve = func(reads [][]kv.Entry) error { return c.reserve(readsBytes(reads)) }
 	result, err := s.cfg.Store.Transaction(ctx, req)
 	if err != nil {
 		return err
@@ -51,15 +52,22 @@ func (s *Server) transaction(ctx context.Context, c *call) error {
 		c.replay(result.Replayed)
 		return nil
 	}
-	var size int64
-	for _, entries := range result.Reads {
-		size += entriesBytes(entries)
-	}
-	if err := c.reserve(size); err != nil {
+	if written := len(req.Mutations)+len(req.Parts) > 0; written {
+		c.await(ctx, readsBytes(result.Reads))
+	} else if err := c.reserve(readsBytes(result.Reads)); err != nil {
 		return err
 	}
 	c.out = appendTransaction(c.out, &req, &result, part)
 	return nil
+}
+
+// readsBytes is about how long the answers to reads are when rendered.
+func readsBytes(reads [][]kv.Entry) int64 {
+	n := int64(0)
+	for _, entries := range reads {
+		n += entriesBytes(entries)
+	}
+	return n
 }
 
 func appendTransaction(dst []byte, req *kv.TransactionRequest, result *kv.TransactionResult, part *queue.Part) []byte {

@@ -1,0 +1,62 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+const readAndCount = `{"reads":[{"prefix":["large"],"limit":100}],"mutations":[{"type":"sum","key":["n"],"value":1}]}`
+
+// mustPutLarges makes entries of about so many bytes together.
+func (f *fixture) mustPutLarges(entries, bytes int) {
+	f.t.Helper()
+	for i := range entries {
+		f.must("PUT", fmt.Sprintf("/keys/large/%d", i), `"`+strings.Repeat("x", bytes/entries)+`"`)
+	}
+}
+
+func TestALargeTransactionIsRefusedForLackOfRoomBeforeItWrites(t *testing.T) {
+	t.Parallel()
+	f := mustServe(t)
+	f.mustPutLarges(2, sqldb.MaxPiece+1)
+	free := f.api.OccupyAnswers()
+	if r := f.do("POST", "/transaction", readAndCount); r.status != 429 {
+		t.Errorf("without room: got %d, want 429", r.status)
+	}
+	free()
+	if got := f.do("GET", "/keys/n?consistency=strong", ""); got.status != 404 {
+		t.Errorf("the refused transaction has written %s", got.body)
+	}
+	if r := f.do("POST", "/transaction", readAndCount); r.status != 200 {
+		t.Errorf("with room: got %d, want 200", r.status)
+	}
+}
+
+// The answer to a transaction that reads less than what is read ahead can be large
+// enough to need room all the same.
+func TestACommittedTransactionWaitsForRoomAndIsNeverRefused(t *testing.T) {
+	t.Parallel()
+	f := mustServe(t)
+	f.mustPutLarges(20, sqldb.MaxPiece-1000)
+	free := f.api.OccupyAnswers()
+	done := make(chan reply, 1)
+	go func() { done <- f.do("POST", "/transaction", readAndCount) }()
+	for deadline := time.Now().Add(time.Minute); !f.api.AnswersWait(); time.Sleep(time.Millisecond) {
+		select {
+		case r := <-done:
+			t.Fatalf("got %d before there was room", r.status)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the answer does not wait for room")
+		}
+	}
+	free()
+	if r := <-done; r.status != 200 {
+		t.Errorf("got %d after the commit, want 200", r.status)
+	}
+}
