@@ -23,7 +23,7 @@ func Statements() map[string]sqldb.Stmt {
 	start, end, stamp, op := []byte("a"), []byte("b"), "00000000000000000001", int64(0)
 	return map[string]sqldb.Stmt{
 		"fetch":          {SQL: fetchSQL, Args: []any{keys}},
-		"fetch heads":    {SQL: fetchHeadsSQL, Args: []any{keys}},
+		"fetch heads":    {SQL: fetchHeadsSQL, Args: []any{keys, int64(1)}},
 		"guard":          {SQL: guardSQL, Args: []any{`[["61",""]]`}},
 		"get":            {SQL: getSQL, Args: []any{keys}},
 		"sizes":          {SQL: sizesSQL, Args: []any{keys}},

@@ -62,7 +62,7 @@ func answered(t *testing.T, method, url string) (status int, header http.Header,
 func TestANodeThatStartsBeforeItsDatabaseWaitsForIt(t *testing.T) {
 	t.Parallel()
 	primary := nodetest.MustStartPrimary(t)
-	if err := primary.Stop(t.Context()); err != nil {
+	if err := primary.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	var log journal
