@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
 )
 
 // limiter lets a complaint through once in a while and counts what it held back, so
@@ -132,7 +133,12 @@ func (s raftSink) Accept(_ string, level hclog.Level, msg string, args ...any) {
 // hungUp tells whether one side has ended the connection, this node or a peer that
 // stops. If that was no farewell, raft says next that it cannot reach the peer.
 func hungUp(err error) bool {
-	return errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)
+	for _, end := range []error{net.ErrClosed, raft.ErrTransportShutdown, syscall.EPIPE, syscall.ECONNRESET, io.EOF} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // memberlistTo is memberlist's logger.
