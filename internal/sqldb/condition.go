@@ -46,6 +46,9 @@ func (h *health) condition() condition { return condition(h.is.Load()) }
 
 // ails notes what keeps the primary from taking writes, and says so once.
 func (c *committer) ails(with condition, err error) {
+	if with == full {
+		c.health.refusedAt = time.Now()
+	}
 	if condition(c.health.is.Swap(int32(with))) == with {
 		return
 	}
@@ -126,7 +129,6 @@ func (c *committer) lacksRoom(err error) bool {
 
 // findsNoRoom answers operations that the disk has no room for.
 func (c *committer) findsNoRoom(group []*waiting, err error) {
-	c.health.refusedAt = time.Now()
 	for _, w := range group {
 		c.health.needed = max(c.health.needed, int64(w.bytes))
 	}

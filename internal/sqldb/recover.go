@@ -122,7 +122,6 @@ func (c *committer) insist(stmts []Stmt, cause error) ([][]Row, error) {
 			}
 			return nil, failure(err)
 		case try >= 3 && c.db.writer.embedded && c.lacksRoom(err):
-			c.health.refusedAt = time.Now()
 			c.ails(full, err)
 			if isDefinite(cause) {
 				c.unclosed = cause
