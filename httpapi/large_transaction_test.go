@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +42,7 @@ func (l *losesFirst) RoundTrip(r *http.Request) (*http.Response, error) {
 // sqld takes 5 MB in one row and reads values slowly, so only a soak reads so much.
 func TestSoakATransactionOverLargeEntriesCommitsOnceThoughItsAnswerIsLost(t *testing.T) {
 	entries, bytes := 3, 400<<10 // more than is read under the write lock
-	if os.Getenv("KEYVAL_SOAK") != "" {
+	if nodetest.Soaking() {
 		entries, bytes = 6, 1<<20
 	}
 	primary := nodetest.MustStartPrimary(t)

@@ -3,7 +3,6 @@ package kv_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,7 +25,7 @@ type database struct {
 func onEachDatabase(t *testing.T, test func(t *testing.T, d database)) {
 	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()
-		test(t, database{primary: "file:" + filepath.Join(t.TempDir(), "keyval.db")})
+		test(t, embedded(t))
 	})
 	t.Run("sqld", func(t *testing.T) {
 		t.Parallel()
@@ -37,6 +36,10 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, d database)) {
 		t.Cleanup(func() { _ = pair.Close() })
 		test(t, database{primary: pair.Primary.HTTPURL(), replica: pair.Replica.HTTPURL()})
 	})
+}
+
+func embedded(t testing.TB) database {
+	return database{primary: "file:" + filepath.Join(t.TempDir(), "keyval.db")}
 }
 
 func (d database) embedded() bool { return strings.HasPrefix(d.primary, "file:") }
@@ -60,14 +63,6 @@ func (d database) store(t *testing.T) *kv.Store {
 	t.Helper()
 	s, _ := d.open(t)
 	return s
-}
-
-// soak skips the long form of a test unless "make soak" runs.
-func soak(t *testing.T) {
-	t.Helper()
-	if os.Getenv("KEYVAL_SOAK") == "" {
-		t.Skip("SKIPPED, it is the long form of another: make soak runs it")
-	}
 }
 
 // check is rapid.Check with fewer runs than its hundred.
@@ -154,7 +149,13 @@ const leap = 7_200_000
 // leapAhead moves the database's clock and returns the commit.
 func leapAhead(t testing.TB, db *sqldb.DB) kv.Versionstamp {
 	t.Helper()
-	commit, err := db.Do(timeout(t), execute(fmt.Sprintf("UPDATE keyval_sequence SET time=time+%d", leap)))
+	return mustExecute(t, db, fmt.Sprintf("UPDATE keyval_sequence SET time=time+%d", leap))
+}
+
+// mustExecute does to the database what no operation does, and returns the commit.
+func mustExecute(t testing.TB, db *sqldb.DB, stmts ...string) kv.Versionstamp {
+	t.Helper()
+	commit, err := db.Do(timeout(t), execute(stmts...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/node/nodetest"
 )
 
 func TestTwoNodesWithOneIdempotencyKeyCarryItOutOnce(t *testing.T) {
@@ -116,7 +117,7 @@ func TestAKeptAnswerIsCutBetweenCharacters(t *testing.T) {
 }
 
 func TestSoakAnAnswerOfManyMegabytesThatWereReadIsKeptWhole(t *testing.T) {
-	soak(t)
+	nodetest.OnlyInSoak(t)
 	onEachDatabase(t, func(t *testing.T, d database) { answerIsKeptWhole(t, d, 14, 1) })
 }
 
@@ -157,7 +158,7 @@ func answerIsKeptWhole(t *testing.T, d database, megabytes, times int) {
 
 func TestAnAnswerThatCannotBeKeptIsRefusedAndNothingWritten(t *testing.T) {
 	t.Parallel()
-	s := database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t)
+	s := embedded(t).store(t)
 	r := fill(t, s, "large", 17)
 	key := mustKey(t, "k")
 	req := readAndSet(r, set(key, `1`), 1)
@@ -175,7 +176,7 @@ func TestAnAnswerThatCannotBeKeptIsRefusedAndNothingWritten(t *testing.T) {
 
 func TestARepetitionIsAnsweredThoughItsReadsWouldNowBeTooLarge(t *testing.T) {
 	t.Parallel()
-	s := database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t)
+	s := embedded(t).store(t)
 	r := fill(t, s, "large", 1)
 	req := readAndSet(r, set(mustKey(t, "k"), `1`), 1)
 	first, err := s.Transaction(timeout(t), req)

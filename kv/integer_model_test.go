@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/node/nodetest"
 )
 
 // safe is 2^53−1: a plain number lies within ±safe.
@@ -155,7 +156,7 @@ func TestIntegersKeepTheirFormAsBigIntegersSay(t *testing.T) {
 }
 
 func TestSoakIntegersKeepTheirFormAsBigIntegersSay(t *testing.T) {
-	soak(t)
+	nodetest.OnlyInSoak(t)
 	onEachDatabase(t, func(t *testing.T, d database) { runIntegers(t, d, 100) })
 }
 

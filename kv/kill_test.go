@@ -62,7 +62,7 @@ func writeNumbers(url string) error {
 
 func TestEveryAnsweredWriteSurvivesAKillOfTheProcess(t *testing.T) {
 	t.Parallel()
-	d := database{primary: "file:" + t.TempDir() + "/keyval.db"}
+	d := embedded(t)
 	answered := map[kv.Key]kv.Versionstamp{}
 	for round := range 3 {
 		writer := exec.CommandContext(t.Context(), os.Args[0])

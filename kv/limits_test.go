@@ -36,7 +36,7 @@ func TestEntriesThatNoStatementHoldsAreReadWhole(t *testing.T) {
 
 // Together they are more than a server's database sends in one answer.
 func TestSoakAThousandLargeEntriesAreReadWhole(t *testing.T) {
-	soak(t)
+	nodetest.OnlyInSoak(t)
 	onEachDatabase(t, func(t *testing.T, d database) {
 		e := setLargeEntries(t, d, 1000)
 		e.wantGet(t)
@@ -121,7 +121,7 @@ func (e largeEntries) want(t *testing.T, got []kv.Entry, want []kv.Key) {
 func TestManyOfTheLongestKeysFit(t *testing.T) { longestKeysFit(t, sqldb.MaxArgument/4032+10) }
 
 func TestSoakAThousandOfTheLongestKeysFit(t *testing.T) {
-	soak(t)
+	nodetest.OnlyInSoak(t)
 	longestKeysFit(t, 1000)
 }
 
@@ -173,11 +173,7 @@ func putLarge(t *testing.T, db *sqldb.DB, keys ...kv.Key) kv.Versionstamp {
 		inserts = append(inserts, fmt.Sprintf(`INSERT INTO kv_entries(key,value,versionstamp)
 SELECT x'%x',CAST('["'||hex(zeroblob(%d))||'"]' AS BLOB),%s FROM keyval_sequence s`, string(key), 2<<20-2, sqldb.StampSQL("0")))
 	}
-	commit, err := db.Do(timeout(t), execute(inserts...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kv.Versionstamp(commit.Versionstamp())
+	return mustExecute(t, db, inserts...)
 }
 
 // sqld answers with 10 MB at most.
@@ -219,7 +215,7 @@ func TestAnOperationThatNeedsMoreThanAnAnswerIsToldToDoLess(t *testing.T) {
 
 func TestNoKeysAreNoEntries(t *testing.T) {
 	t.Parallel()
-	s := database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t)
+	s := embedded(t).store(t)
 	stamp := mustCommit(t, s, set(mustKey(t, "k"), `1`))
 	found, position, err := s.Get(timeout(t), nil, kv.ReadOptions{})
 	if err != nil || len(found) != 0 || position != stamp {
@@ -229,7 +225,7 @@ func TestNoKeysAreNoEntries(t *testing.T) {
 
 func TestAMinimumFromTheFutureIsRefusedByEveryRead(t *testing.T) {
 	t.Parallel()
-	s := database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t)
+	s := embedded(t).store(t)
 	stamp := mustCommit(t, s, set(mustKey(t, "k"), `1`))
 	opts := kv.ReadOptions{Min: kv.NewVersionstamp(stamp.Incarnation(), stamp.Transaction()+1, 0)}
 	var many []kv.Key

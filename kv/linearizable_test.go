@@ -98,7 +98,7 @@ func TestRegistersAreLinearisableOverTwoNodesWhoseConnectionsBreak(t *testing.T)
 }
 
 func TestSoakRegistersAreLinearisableOverTwoNodesWhoseConnectionsBreak(t *testing.T) {
-	soak(t)
+	nodetest.OnlyInSoak(t)
 	registersAreLinearisable(t, 5_000)
 }
 

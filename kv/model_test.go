@@ -11,6 +11,7 @@ import (
 
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/node/nodetest"
 )
 
 // A model is what the database should hold: values by key, with the
@@ -348,7 +349,7 @@ func TestTwoNodesAndAMapDoTheSame(t *testing.T) {
 }
 
 func TestSoakTwoNodesAndAMapDoTheSame(t *testing.T) {
-	soak(t)
+	nodetest.OnlyInSoak(t)
 	onEachDatabase(t, func(t *testing.T, d database) { runModel(t, d, 100, 50) })
 }
 

@@ -3,7 +3,6 @@ package kv_test
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/node/nodetest"
 )
 
 func mustTimes(t testing.TB, value []byte) *kv.Times {
@@ -105,7 +105,7 @@ func TestManyTimesInALargeValueAreFilledIn(t *testing.T) {
 
 func TestAMutationThatDoesNotApplyToATimeIsRefused(t *testing.T) {
 	t.Parallel()
-	s := database{primary: "file:" + filepath.Join(t.TempDir(), "keyval.db")}.store(t)
+	s := embedded(t).store(t)
 	key := mustKey(t, "at")
 	for _, c := range []struct {
 		set  string
@@ -132,12 +132,12 @@ func TestTheTimeComputesAsItsNumberDoes(t *testing.T) {
 }
 
 func TestSoakTheTimeComputesAsItsNumberDoes(t *testing.T) {
-	soak(t)
+	nodetest.OnlyInSoak(t)
 	timeComputes(t, 100)
 }
 
 func timeComputes(t *testing.T, runs int) {
-	s := database{primary: "file:" + filepath.Join(t.TempDir(), "keyval.db")}.store(t)
+	s := embedded(t).store(t)
 	key, reference := mustKey(t, "at"), mustKey(t, "reference")
 	check(t, runs, func(r *rapid.T) {
 		now := mustTime(t, s)

@@ -120,7 +120,7 @@ func TestWhatChangesAfterItWasReadAheadIsReadAgain(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d := database{primary: "file:" + t.TempDir() + "/keyval.db"}
+			d := embedded(t)
 			s := tt.store(d.store(t))
 			other := node{}
 			other.Store, other.db = d.open(t)
@@ -153,7 +153,7 @@ func TestWhatChangesAfterItWasReadAheadIsReadAgain(t *testing.T) {
 
 func TestWhatFindsNoRoomForItsReadsWritesNothing(t *testing.T) {
 	t.Parallel()
-	s := kv.ReadAhead(database{primary: "file:" + t.TempDir() + "/keyval.db"}.store(t))
+	s := kv.ReadAhead(embedded(t).store(t))
 	key, full := mustKey(t, "n"), errors.New("no room")
 	_, err := s.Transaction(timeout(t), kv.TransactionRequest{
 		Reads:         []kv.Read{{Key: key}},
@@ -162,13 +162,5 @@ func TestWhatFindsNoRoomForItsReadsWritesNothing(t *testing.T) {
 	})
 	if !errors.Is(err, full) || mustGet(t, s, key).Exists() {
 		t.Errorf("got %v, the entry is there: %v; want %v and none", err, mustGet(t, s, key).Exists(), full)
-	}
-}
-
-// mustExecute does to the database what no operation does.
-func mustExecute(t *testing.T, db *sqldb.DB, stmts ...string) {
-	t.Helper()
-	if _, err := db.Do(timeout(t), execute(stmts...)); err != nil {
-		t.Fatal(err)
 	}
 }

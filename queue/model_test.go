@@ -9,13 +9,14 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/queue"
 )
 
 func TestTheQueueBehavesAsItsModel(t *testing.T) { runModel(t, 12) }
 
 func TestSoakTheQueueBehavesAsItsModel(t *testing.T) {
-	soak(t)
+	nodetest.OnlyInSoak(t)
 	runModel(t, 300)
 }
 

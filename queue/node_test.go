@@ -2,7 +2,6 @@ package queue_test
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -34,14 +33,6 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, d database)) {
 
 func embedded(t testing.TB) database {
 	return database{"file:" + filepath.Join(t.TempDir(), "keyval.db")}
-}
-
-// soak skips the long form of a test unless "make soak" runs.
-func soak(t *testing.T) {
-	t.Helper()
-	if os.Getenv("KEYVAL_SOAK") == "" {
-		t.Skip("SKIPPED, it is the long form of another: make soak runs it")
-	}
 }
 
 // A node is one node's queue and store on a database.

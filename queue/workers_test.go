@@ -43,7 +43,7 @@ func (l *ledger) done() int {
 func TestWorkersOfTwoNodesAckEachMessageOnce(t *testing.T) { workersAckOnce(t, 80) }
 
 func TestSoakWorkersOfTwoNodesAckEachMessageOnce(t *testing.T) {
-	soak(t)
+	nodetest.OnlyInSoak(t)
 	workersAckOnce(t, 2000)
 }
 
@@ -98,7 +98,7 @@ func (n *node) work(ctx context.Context, book *ledger, messages int) {
 func TestNothingIsLostOrStaysLockedWhenWorkersDie(t *testing.T) { workersDie(t, 60) }
 
 func TestSoakNothingIsLostOrStaysLockedWhenWorkersDie(t *testing.T) {
-	soak(t)
+	nodetest.OnlyInSoak(t)
 	workersDie(t, 1000)
 }
 
@@ -144,7 +144,7 @@ func workersDie(t *testing.T, messages int) {
 func TestNothingIsLostWhenAnswersAre(t *testing.T) { answersAreLost(t, 40) }
 
 func TestSoakNothingIsLostWhenAnswersAre(t *testing.T) {
-	soak(t)
+	nodetest.OnlyInSoak(t)
 	answersAreLost(t, 400)
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/watch"
 )
 
@@ -345,7 +346,7 @@ func TestWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
 
 func TestSoakWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
 	t.Parallel()
-	soaking(t)
+	nodetest.OnlyInSoak(t)
 	compactedRun(t, 40)
 }
 
@@ -387,7 +388,7 @@ func TestWatchersMissNothingWhileTheReplicaIsAway(t *testing.T) {
 
 func TestSoakWatchersMissNothingWhileTheReplicaIsAway(t *testing.T) {
 	t.Parallel()
-	soaking(t)
+	nodetest.OnlyInSoak(t)
 	replicaAwayRun(t, 10)
 }
 

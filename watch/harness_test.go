@@ -2,7 +2,6 @@ package watch_test
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -121,14 +120,6 @@ func quiet(t testing.TB, s *watch.Stream, n *node) {
 		if e != nil {
 			t.Fatalf("unexpected event %s with %v", e.Versionstamp, e.Entries)
 		}
-	}
-}
-
-// soaking skips the long form of a short test, except in a soak.
-func soaking(t *testing.T) {
-	t.Helper()
-	if os.Getenv("KEYVAL_SOAK") == "" {
-		t.Skip("SKIPPED, it is long: set KEYVAL_SOAK")
 	}
 }
 

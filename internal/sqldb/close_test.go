@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/node/nodetest"
 )
 
 func TestCloseWaitsForTheGroupInFlightAndRefusesTheRest(t *testing.T) {
@@ -72,11 +73,9 @@ func TestCloseDuringLoadAnswersEverybodyTruly(t *testing.T) {
 	wantValue(t, other, "n", committed)
 }
 
-func TestCloseDoesNotWaitForEverForADatabaseThatHangs(t *testing.T) {
+func TestSoakCloseDoesNotWaitForEverForADatabaseThatHangs(t *testing.T) {
 	t.Parallel()
-	if !soaking() {
-		t.Skip("SKIPPED, it waits for 12 s: set KEYVAL_SOAK")
-	}
+	nodetest.OnlyInSoak(t)
 	b := newBehindProxy(t)
 	held := b.proxy.HoldNextAnswer(commitBatch)
 	inFlight := start(context.Background(), b.db, put("n", 1))

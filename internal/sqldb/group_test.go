@@ -65,9 +65,7 @@ func TestANodeHasOneWriteTransactionInFlightHoweverManyWrite(t *testing.T) {
 
 func TestSoakANodeHasOneWriteTransactionInFlightHoweverManyWrite(t *testing.T) {
 	t.Parallel()
-	if !soaking() {
-		t.Skip("SKIPPED, it is long: set KEYVAL_SOAK")
-	}
+	nodetest.OnlyInSoak(t)
 	writersInFlight(t, 2048)
 }
 
@@ -468,11 +466,9 @@ func TestTablesAreReadInOneSnapshotAlsoWhenNothingCommits(t *testing.T) {
 	<-done
 }
 
-func TestABusyDatabaseIsWaitedFor(t *testing.T) {
+func TestSoakABusyDatabaseIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	if !soaking() {
-		t.Skip("SKIPPED, it waits for 12 s: set KEYVAL_SOAK")
-	}
+	nodetest.OnlyInSoak(t)
 	url := embeddedURL(t)
 	db := open(t, sqldb.Config{PrimaryURL: url})
 	raw := openRaw(t, url)

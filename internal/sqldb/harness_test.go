@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -241,10 +240,6 @@ func eventually(t testing.TB, what string, holds func() bool) {
 		time.Sleep(2 * time.Millisecond)
 	}
 }
-
-// soaking tells whether there is time for tests that wait for ten seconds and
-// more.
-func soaking() bool { return os.Getenv("KEYVAL_SOAK") != "" }
 
 // openRaw opens an embedded database without keyval.
 func openRaw(t *testing.T, url string) *sql.DB {

@@ -156,7 +156,7 @@ func TestASessionSeesItsOwnWritesHoweverFarTheReplicaIsBehind(t *testing.T) {
 	w := newWithReplica(t)
 	w.feed.SetDelay(30 * time.Millisecond)
 	pairs := 100
-	if soaking() {
+	if nodetest.Soaking() {
 		pairs = 10_000
 	}
 	for i := int64(1); i <= int64(pairs); i++ {

@@ -1,30 +1,11 @@
 package nodetest_test
 
 import (
-	"fmt"
-	"net/http"
 	"os"
 	"testing"
-	"time"
 
-	"go.uber.org/goleak"
+	"github.com/buntime/keyval/internal/leaktest"
 )
 
 // TestMain fails the package if a test leaves a goroutine behind.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	var err error
-	for deadline := time.Now().Add(time.Minute); ; {
-		// The driver's idle connections live in the default transport, not in a
-		// test, and some become idle only now.
-		http.DefaultClient.CloseIdleConnections()
-		if err = goleak.Find(); err == nil || code != 0 || time.Now().After(deadline) {
-			break
-		}
-	}
-	if err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
