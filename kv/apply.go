@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/buntime/keyval/internal/sqldb"
 )
@@ -26,22 +25,24 @@ type atomicOp struct {
 	store *Store
 	req   *AtomicRequest
 
-	// found and tooOld are what a transaction has found against its snapshot,
-	// and unread is why there is no answer to its reads.
-	found  []Check
+	// look is what a transaction does before the checks, nil for nothing: it may add
+	// conflicts, or set tooOld.
+	look   func(*sqldb.Tx) error
 	tooOld bool
-	unread error
 
 	result AtomicResult
 	// pending are the conflicts with an entry that an operation of the same
 	// group has written: by place in result.Conflicts, its number.
 	pending map[int]int
 	replay  *idempotencyRow
+
+	committed sqldb.Commit
 }
 
 func (a *atomicOp) do(ctx context.Context, op *sqldb.Op) (AtomicResult, error) {
 	op.Name, op.Apply, op.Bytes = "atomic", a.apply, a.req.size()
-	op.Reads, op.Heads = a.reads()
+	whole, heads := a.reads()
+	op.Reads, op.Heads = append(op.Reads, whole...), heads
 	commit, err := a.store.db.Do(ctx, op)
 	switch {
 	case errors.Is(err, errNotCommitted):
@@ -49,6 +50,7 @@ func (a *atomicOp) do(ctx context.Context, op *sqldb.Op) (AtomicResult, error) {
 	case err != nil:
 		return AtomicResult{}, failure(err)
 	}
+	a.committed = commit
 	a.result.OK, a.result.Versionstamp = true, Versionstamp(commit.Versionstamp())
 	for _, p := range a.req.Parts {
 		p.Committed(commit)
@@ -112,15 +114,17 @@ func (req *AtomicRequest) size() int {
 }
 
 func (a *atomicOp) apply(tx *sqldb.Tx) error {
-	a.result, a.pending, a.replay = AtomicResult{Conflicts: slices.Clone(a.found)}, nil, nil
+	a.result, a.pending, a.replay = AtomicResult{}, nil, nil
 	if row, err := a.req.Idempotency.find(tx); err != nil {
 		return err
 	} else if row != nil {
 		a.replay = row
 		return errNotCommitted
 	}
-	if a.unread != nil {
-		return a.unread
+	if a.look != nil {
+		if err := a.look(tx); err != nil {
+			return err
+		}
 	}
 	a.check(tx)
 	if a.tooOld || len(a.result.Conflicts) > 0 {

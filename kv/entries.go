@@ -30,8 +30,8 @@ type entryRow struct {
 var entries = &sqldb.Table[entryRow]{
 	Name:  "kv_entries",
 	Fetch: func(keys []string) sqldb.Stmt { return sqldb.Stmt{SQL: fetchSQL, Args: []any{sqldb.HexKeys(keys)}} },
-	FetchHeads: func(keys []string, whole int) sqldb.Stmt {
-		return sqldb.Stmt{SQL: fetchHeadsSQL, Args: []any{sqldb.HexKeys(keys), whole}}
+	FetchPart: func(keys []string, whole, small int) sqldb.Stmt {
+		return sqldb.Stmt{SQL: fetchPartSQL, Args: []any{sqldb.HexKeys(keys), whole, small, sqldb.SmallBytes}}
 	},
 	Scan:  scanEntry,
 	Guard: guardEntries,
@@ -44,9 +44,9 @@ const (
 	// aliveThenSQL holds for one that exists at the transaction's time.
 	aliveThenSQL = `(e.expires_at IS NULL OR e.expires_at>s.time)`
 
-	fetchSQL      = `SELECT j.key,e.value` + fetchTailSQL
-	fetchHeadsSQL = `SELECT j.key,iif(j.key<?2,e.value,NULL)` + fetchTailSQL
-	fetchTailSQL  = `,e.versionstamp,e.expires_at
+	fetchSQL     = `SELECT j.key,e.value` + fetchTailSQL
+	fetchPartSQL = `SELECT j.key,iif(j.key<?2 OR j.key<?3 AND length(e.value)<=?4,e.value,NULL)` + fetchTailSQL
+	fetchTailSQL = `,e.versionstamp,e.expires_at
 FROM keyval_sequence s CROSS JOIN json_each(?1) j CROSS JOIN kv_entries e
 WHERE e.key=unhex(j.value) AND ` + aliveSQL
 
@@ -155,9 +155,16 @@ func (r *entryRow) entry(key Key) Entry {
 	return Entry{Key: key, Value: r.value, Versionstamp: r.versionstamp, ExpiresAt: r.expiresAt}
 }
 
-const getSQL = `SELECT j.key,e.value,e.versionstamp,e.expires_at,` + sqldb.PositionSQL + `
-FROM keyval_sequence s CROSS JOIN json_each(?) j
-LEFT JOIN kv_entries e ON e.key=unhex(j.value) AND ` + aliveSQL
+// aliveAtSQL holds for an entry e that exists at the time of an argument, now if that is
+// NULL.
+func aliveAtSQL(argument string) string {
+	return `(e.expires_at IS NULL OR e.expires_at>coalesce(` + argument + `,` + sqldb.NowSQL + `))`
+}
+
+// ?2 is the time to go by, NULL for now.
+var getSQL = `SELECT j.key,e.value,e.versionstamp,e.expires_at,` + sqldb.PositionSQL + `
+FROM keyval_sequence s CROSS JOIN json_each(?1) j
+LEFT JOIN kv_entries e ON e.key=unhex(j.value) AND ` + aliveAtSQL("?2")
 
 // fetchEntries reads the rows of keys, in order; a missing one is the zero
 // row.
@@ -169,7 +176,7 @@ func fetchEntries(ctx context.Context, r sqldb.Reader, keys []string) ([]entryRo
 		}
 		return nil, sqldb.Position(rows[0].Text(0)), nil
 	}
-	rows, err := r.Query(ctx, sqldb.Stmt{SQL: getSQL, Args: []any{sqldb.HexKeys(keys)}})
+	rows, err := r.Query(ctx, sqldb.Stmt{SQL: getSQL, Args: []any{sqldb.HexKeys(keys), nil}})
 	if err != nil {
 		return nil, "", err
 	}

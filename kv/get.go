@@ -36,10 +36,11 @@ func (s *Store) getLarge(ctx context.Context, keys []Key) ([]Entry, Versionstamp
 	var position Versionstamp
 	err := s.db.Snapshot(ctx, func(q sqldb.Querier) error {
 		var err error
-		if position, err = snapshotPosition(ctx, q); err != nil {
+		var now int64
+		if position, now, err = snapshotPosition(ctx, q); err != nil {
 			return err
 		}
-		found, err = getIn(ctx, q, keys, newBudget())
+		found, err = getIn(ctx, q, keys, now, newBudget())
 		return err
 	})
 	if err != nil {
@@ -49,9 +50,9 @@ func (s *Store) getLarge(ctx context.Context, keys []Key) ([]Entry, Versionstamp
 	return found, position, nil
 }
 
-// getIn reads keys within a transaction: first how large the values are, then
-// as many at once as fit an answer.
-func getIn(ctx context.Context, q sqldb.Querier, keys []Key, b *budget) ([]Entry, error) {
+// getIn reads keys within a transaction, as they are at a time: first how large the
+// values are, then as many at once as fit an answer.
+func getIn(ctx context.Context, q sqldb.Querier, keys []Key, now int64, b *budget) ([]Entry, error) {
 	sizes, err := sizesIn(ctx, q, keys)
 	if err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func getIn(ctx context.Context, q sqldb.Querier, keys []Key, b *budget) ([]Entry
 	found := make([]Entry, 0, len(keys))
 	for len(keys) > 0 {
 		n := fitting(sizes)
-		results, err := q.Query(ctx, sqldb.Stmt{SQL: getSQL, Args: []any{sqldb.HexKeys(encodedKeys(keys[:n]))}})
+		results, err := q.Query(ctx, sqldb.Stmt{SQL: getSQL, Args: []any{sqldb.HexKeys(encodedKeys(keys[:n])), now}})
 		if err != nil {
 			return nil, err
 		}
@@ -113,15 +114,17 @@ func fitting(sizes []int64) int {
 	return n
 }
 
-const positionSQL = `SELECT ` + sqldb.PositionSQL + `,s.compacted FROM keyval_sequence s`
+const positionSQL = `SELECT ` + sqldb.PositionSQL + `,` + sqldb.NowSQL + ` FROM keyval_sequence s`
 
-// snapshotPosition is the position of a transaction's snapshot.
-func snapshotPosition(ctx context.Context, q sqldb.Querier) (Versionstamp, error) {
+// snapshotPosition is the position of a transaction's snapshot, and the time that
+// everything is read by in it, in Unix milliseconds.
+func snapshotPosition(ctx context.Context, q sqldb.Querier) (Versionstamp, int64, error) {
 	results, err := q.Query(ctx, sqldb.Stmt{SQL: positionSQL})
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
-	return Versionstamp(results[0][0].Text(0)), nil
+	row := results[0][0]
+	return Versionstamp(row.Text(0)), row.Integer(1), nil
 }
 
 // A budget bounds the bytes of one answer.

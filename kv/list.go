@@ -6,22 +6,25 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
-// A list's arguments are start, end, limit and the bytes that one answer of
-// the database may have: the statement stops itself before it passes them.
-// Each row tells how many rows there would be without that. There is always
-// one row, for the position.
-const (
-	listForwardSQL = listHeadSQL + `ORDER BY e.key LIMIT ?3)` + listTailSQL + `p.k`
-	listReverseSQL = listHeadSQL + `ORDER BY e.key DESC LIMIT ?3)` + listTailSQL + `p.k DESC`
-
-	listHeadSQL = `SELECT e.key,e.value,e.versionstamp,e.expires_at,` + sqldb.PositionSQL + `,p.n
-FROM keyval_sequence s LEFT JOIN (
-SELECT k,count(*) OVER () n,sum(size) OVER (ROWS UNBOUNDED PRECEDING)-size sofar FROM (
-SELECT e.key k,length(e.key)+length(e.value) size FROM kv_entries e,keyval_sequence s
-WHERE e.key>=?1 AND e.key<?2 AND ` + aliveSQL + ` `
-
-	listTailSQL = `) p ON p.sofar<?4 LEFT JOIN kv_entries e ON e.key=p.k ORDER BY `
+// A list's arguments are start, end, limit, the bytes that one answer of the database may
+// have, and the time to go by, NULL for now. The statement stops itself: behind the row
+// that passes those bytes, or, if it is strict, before it. Each row tells how many rows
+// there would be without that. There is always one row, if only for that and the position.
+var (
+	listForwardSQL   = listSQL("", "p.sofar<?4")
+	listReverseSQL   = listSQL(" DESC", "p.sofar<?4")
+	strictForwardSQL = listSQL("", "p.sofar+p.size<=?4")
+	strictReverseSQL = listSQL(" DESC", "p.sofar+p.size<=?4")
 )
+
+func listSQL(direction, fits string) string {
+	return `SELECT e.key,e.value,e.versionstamp,e.expires_at,` + sqldb.PositionSQL + `,p.n
+FROM keyval_sequence s LEFT JOIN (
+SELECT k,size,count(*) OVER () n,sum(size) OVER (ROWS UNBOUNDED PRECEDING)-size sofar FROM (
+SELECT e.key k,length(e.key)+length(e.value) size FROM kv_entries e,keyval_sequence s
+WHERE e.key>=?1 AND e.key<?2 AND ` + aliveAtSQL("?5") + ` ORDER BY e.key` + direction + ` LIMIT ?3)
+) p ON p.sofar=0 OR ` + fits + ` LEFT JOIN kv_entries e ON e.key=p.k AND ` + fits + ` ORDER BY p.k` + direction
+}
 
 // List reads a run of entries from one snapshot. It stops early, with More
 // set, where an answer would pass MaxAnswerBytes.
@@ -29,7 +32,7 @@ func (s *Store) List(ctx context.Context, sel Selector, opts ReadOptions) (Page,
 	var page Page
 	var cut bool
 	err := s.db.Read(ctx, opts.freshness(), func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
-		rows, err := r.QueryLarge(ctx, listStmt(sel, sqldb.MaxAnswer))
+		rows, err := r.QueryLarge(ctx, listStmt(sel, sqldb.MaxAnswer, nil))
 		if err != nil {
 			return "", err
 		}
@@ -50,8 +53,11 @@ func (s *Store) List(ctx context.Context, sel Selector, opts ReadOptions) (Page,
 func (s *Store) listLarge(ctx context.Context, sel Selector) (Page, error) {
 	var page Page
 	err := s.db.Snapshot(ctx, func(q sqldb.Querier) error {
-		var err error
-		page, err = listIn(ctx, q, sel, newBudget())
+		_, now, err := snapshotPosition(ctx, q)
+		if err != nil {
+			return err
+		}
+		page, err = listIn(ctx, q, sel, now, newBudget())
 		return err
 	})
 	if err != nil {
@@ -61,11 +67,11 @@ func (s *Store) listLarge(ctx context.Context, sel Selector) (Page, error) {
 	return page, nil
 }
 
-// listIn reads a list within a transaction, piece by piece.
-func listIn(ctx context.Context, q sqldb.Querier, sel Selector, b *budget) (Page, error) {
+// listIn reads a list within a transaction, as it is at a time, piece by piece.
+func listIn(ctx context.Context, q sqldb.Querier, sel Selector, now int64, b *budget) (Page, error) {
 	whole := Page{}
 	for {
-		results, err := q.Query(ctx, listStmt(sel, sqldb.MaxPiece))
+		results, err := q.Query(ctx, listStmt(sel, sqldb.MaxPiece, now))
 		if err != nil {
 			return Page{}, err
 		}
@@ -88,13 +94,24 @@ func listIn(ctx context.Context, q sqldb.Querier, sel Selector, b *budget) (Page
 
 // listStmt asks for one row more than the limit, to tell whether there is
 // more, and stops after so many bytes.
-func listStmt(sel Selector, bytes int64) sqldb.Stmt {
-	text := listForwardSQL
+func listStmt(sel Selector, bytes int64, now any) sqldb.Stmt {
 	if sel.Reverse {
-		text = listReverseSQL
+		return sel.stmt(listReverseSQL, bytes, now)
 	}
+	return sel.stmt(listForwardSQL, bytes, now)
+}
+
+// strictListStmt selects no more than so many bytes.
+func strictListStmt(sel Selector, bytes int64) sqldb.Stmt {
+	if sel.Reverse {
+		return sel.stmt(strictReverseSQL, bytes, nil)
+	}
+	return sel.stmt(strictForwardSQL, bytes, nil)
+}
+
+func (sel *Selector) stmt(text string, bytes int64, now any) sqldb.Stmt {
 	return sqldb.Stmt{SQL: text, Args: []any{
-		[]byte(sel.Range.Start), []byte(sel.Range.End), int64(sel.Limit) + 1, bytes}}
+		[]byte(sel.Range.Start), []byte(sel.Range.End), int64(sel.Limit) + 1, bytes, now}}
 }
 
 // scanPage reads what a list statement selected. cut tells that the statement
@@ -103,7 +120,7 @@ func scanPage(rows []sqldb.Row, limit int) (page Page, cut bool) {
 	page.Versionstamp = Versionstamp(rows[0].Text(4))
 	total := int(rows[0].Integer(5))
 	if rows[0].Bytes(0) == nil {
-		return page, false
+		return page, total > 0
 	}
 	for _, row := range rows[:min(len(rows), limit)] {
 		page.Entries = append(page.Entries, Entry{

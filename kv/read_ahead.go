@@ -7,14 +7,9 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
-// maxLockedBytes is from how many bytes on a transaction reads before it takes the
-// write lock, for which every writer of the database waits. Under it, nothing but
-// whether that has changed meanwhile is left to find out.
-const maxLockedBytes = sqldb.MaxPiece
-
 const (
 	// aheadTries is how often a transaction reads ahead. If what it covers changes that
-	// often, it reads under the lock, so that it is done one day,
+	// often, it reads within its group, so that it is done one day,
 	aheadTries = 2
 	// maxAgainBytes unless that is more than this. A server ends a transaction after 5 s
 	// and reads large values slowly: what takes longer would hold up all writers, again
@@ -26,77 +21,138 @@ const (
 // errReadAhead ends a commit whose reads take too long under the lock.
 var errReadAhead = errors.New("the transaction reads more than it may under the lock")
 
-// readAhead is what a transaction has read in a snapshot of its own.
+// readAhead is what a transaction has found in a snapshot of its own.
 type readAhead struct {
-	tries    int
-	stale    bool
-	position Versionstamp
-	reads    [][]Entry
-	bytes    int64 // of reads
-	over     error // instead of reads, if they are too large
+	since since
+	// changes are those since the request's snapshot. If there are any, nothing else has
+	// been read.
+	changes changes
+	reads   [][]Entry
+	bytes   int64 // of reads
+	over    error // instead of reads, if they are too large
+	stale   bool  // it has changed since
+}
+
+// decides tells whether there is nothing left to find out.
+func (a *readAhead) decides() bool { return a != nil && (a.over != nil || a.changes.any()) }
+
+// prepare gets a transaction ready for another try.
+func (t *transaction) prepare(ctx context.Context) error {
+	if a := t.ahead; a != nil && a.stale && t.tries >= aheadTries && a.bytes <= t.store.maxAgainBytes {
+		t.ahead, t.sizes = nil, sizesOf(a.reads)
+		return nil
+	}
+	return t.readAhead(ctx)
+}
+
+func sizesOf(reads [][]Entry) []int64 {
+	sizes := make([]int64, len(reads))
+	for i, entries := range reads {
+		for _, e := range entries {
+			sizes[i] += int64(len(e.Key) + len(e.Value))
+		}
+	}
+	return sizes
 }
 
 // readAhead reads in a snapshot, which nobody waits for.
 func (t *transaction) readAhead(ctx context.Context) error {
-	ahead := &readAhead{tries: 1}
-	if t.ahead != nil {
-		ahead.tries += t.ahead.tries
-		t.ahead.reads = nil // so that it is not held beside what is read now
-	}
-	var used *budget
-	var err error
-	ahead.position, ahead.reads, err = t.readSnapshot(ctx, func() *budget {
-		used = t.budget()
-		return used
-	})
-	switch {
-	case errors.Is(err, ErrTooLarge):
-		ahead.over, err = err, nil
-	case err == nil:
-		ahead.bytes = used.used
-		err = t.reserve(ahead.reads)
+	t.tries++
+	t.ahead, t.sizes = nil, nil // so that it is not held beside what is read now
+	ahead, err := t.readSnapshot(ctx, t.budget)
+	if err == nil && !ahead.decides() && t.req.Reserve != nil {
+		err = t.req.Reserve(ahead.reads)
 	}
 	t.ahead = ahead
 	return failure(err)
 }
 
-func (t *transaction) reserve(reads [][]Entry) error {
-	if t.req.Reserve == nil {
+// budget bounds what is read: what cannot be kept is refused before it is.
+func (t *transaction) budget() *budget {
+	b := newBudget()
+	if t.req.Idempotency != nil {
+		b.most, b.over = MaxKeptAnswerBytes, errAnswerNotKept()
+	}
+	return b
+}
+
+// readSnapshot answers the reads in a snapshot of its own, by one time, unless something
+// has changed since the request's.
+func (t *transaction) readSnapshot(ctx context.Context, budget func() *budget) (ahead *readAhead, err error) {
+	err = t.store.db.Snapshot(ctx, func(q sqldb.Querier) error {
+		ahead = &readAhead{}
+		position, now, err := snapshotPosition(ctx, q)
+		if err != nil {
+			return err
+		}
+		ahead.since = since{position, now}
+		if err := t.compareSnapshot(ctx, q, ahead); err != nil || ahead.changes.any() {
+			return err
+		}
+		b := budget()
+		ahead.reads, err = readAll(ctx, q, t.req.Reads, now, b)
+		ahead.bytes = b.used
+		if errors.Is(err, ErrTooLarge) {
+			ahead.over, err = err, nil
+		}
+		return err
+	})
+	return ahead, err
+}
+
+// compareSnapshot finds what has changed since the request's snapshot.
+func (t *transaction) compareSnapshot(ctx context.Context, q sqldb.Querier, ahead *readAhead) error {
+	if t.req.Snapshot == "" {
 		return nil
 	}
-	return t.req.Reserve(reads)
+	results, err := q.Query(ctx, t.covered.stmts(since{position: t.req.Snapshot}, ahead.since.time)...)
+	if err != nil {
+		return err
+	}
+	if ahead.changes = scanChanges(results); ahead.changes.newer {
+		return errSnapshotNewer
+	}
+	return nil
 }
 
-// readNow answers the reads as they are under the lock, where there is not much to
-// read or it has been read ahead; else it fails with errReadAhead.
-func (t *transaction) readNow(ctx context.Context, q sqldb.Querier) ([][]Entry, error) {
-	if t.ahead == nil {
-		return readAll(ctx, q, t.req.Reads, &budget{most: t.store.maxLockedBytes, over: errReadAhead})
+// readAll answers the reads within a transaction.
+func readAll(ctx context.Context, q sqldb.Querier, reads []Read, now int64, b *budget) ([][]Entry, error) {
+	answers := make([][]Entry, len(reads))
+	if err := readKeys(ctx, q, reads, answers, now, b); err != nil {
+		return nil, err
 	}
-	if t.ahead.over != nil {
-		return nil, t.ahead.over
-	}
-	// It has been found already that nothing has changed after the request's snapshot.
-	if t.req.Snapshot == "" && !t.ahead.stale {
-		var err error
-		if t.ahead.stale, err = t.outdated(ctx, q); err != nil {
+	for i, r := range reads {
+		if r.List == nil {
+			continue
+		}
+		page, err := listIn(ctx, q, *r.List, now, b)
+		if err != nil {
 			return nil, err
 		}
+		if page.More && len(page.Entries) < r.List.Limit {
+			return nil, b.over
+		}
+		answers[i] = page.Entries
 	}
-	switch {
-	case !t.ahead.stale:
-		return t.ahead.reads, nil
-	case t.ahead.tries < aheadTries, t.ahead.bytes > t.store.maxAgainBytes:
-		return nil, errReadAhead
-	}
-	return readAll(ctx, q, t.req.Reads, t.budget())
+	return answers, nil
 }
 
-// outdated tells whether what has been read ahead may be another now.
-func (t *transaction) outdated(ctx context.Context, q sqldb.Querier) (bool, error) {
-	found, tooOld, err := t.changes(ctx, q, t.ahead.position)
-	if errors.Is(err, errSnapshotNewer) {
-		return true, nil // the database was restored meanwhile: no fault of the caller
+// readKeys answers the reads of single keys, all at once.
+func readKeys(ctx context.Context, q sqldb.Querier, reads []Read, answers [][]Entry, now int64, b *budget) error {
+	var keys []Key
+	for _, r := range reads {
+		if r.List == nil {
+			keys = append(keys, r.Key)
+		}
 	}
-	return tooOld || len(found) > 0, err
+	found, err := getIn(ctx, q, keys, now, b)
+	if err != nil {
+		return err
+	}
+	for i, r := range reads {
+		if r.List == nil {
+			answers[i], found = found[:1:1], found[1:]
+		}
+	}
+	return nil
 }

@@ -53,6 +53,8 @@ type committer struct {
 	unclosed error
 	newest   Position
 	pacer    pacer
+	fixed    map[string]string // texts of atCommit
+	noted    time.Time         // when the time was noted last: see notesTime
 	// doubtUntil is until when nothing is believed that could be read.
 	doubtUntil time.Time
 }
@@ -98,6 +100,7 @@ func newCommitter(db *DB, cfg Config) *committer {
 		quit:       make(chan struct{}),
 		done:       make(chan struct{}),
 		session:    db.writer.session(),
+		fixed:      map[string]string{},
 	}
 }
 
@@ -345,31 +348,52 @@ func (c *committer) await(operations int) bool {
 	return c.awaited == 0
 }
 
-// take returns the operations of the next group, in arrival order. One that
-// reads under the lock comes first in its group or waits for the next; one that was
-// put back is a group of its own.
+// take returns the operations of the next group, in arrival order. Those that read
+// under the lock stand together, and are passed over by the others; one that was put
+// back is a group of its own.
 func (c *committer) take() []*waiting {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var group []*waiting
-	reads, bytes, n := 0, 0, 0
+	var group, rest []*waiting
+	var load load
+	full := false
 	for _, w := range c.pending {
-		if len(group) > 0 && (w.op.ReadLocked != nil || w.returns+group[0].returns > 0 || len(group) == maxGroupOps ||
-			reads+w.op.reads() > maxGroupReads || bytes+w.bytes > maxGroupBytes) {
-			break
+		switch {
+		case w.state.Load() == dropped:
+			c.bytes -= w.bytes
+		case len(group) == 0, !full && w.joins(group[0]) && load.takes(w):
+			group = append(group, w)
+			load.add(w)
+			c.bytes -= w.bytes
+		default:
+			full = full || w.joins(group[0])
+			rest = append(rest, w)
 		}
-		n++
-		c.bytes -= w.bytes
-		if w.state.Load() == dropped {
-			continue
-		}
-		group = append(group, w)
-		reads += w.op.reads()
-		bytes += w.bytes
 	}
-	c.pending = append(c.pending[:0:0], c.pending[n:]...)
+	c.pending = rest
 	c.db.metrics.pending.Set(float64(len(c.pending)))
 	return group
+}
+
+// joins tells whether an operation may be in a group that begins with another one.
+func (w *waiting) joins(first *waiting) bool {
+	return w.returns+first.returns == 0 && (w.op.Locked == nil) == (first.op.Locked == nil)
+}
+
+// load is how much there is in a group.
+type load struct{ ops, reads, bytes, locked int }
+
+func (l *load) add(w *waiting) {
+	l.ops++
+	l.reads += w.op.reads()
+	l.bytes += w.bytes
+	l.locked += w.op.lockedBytes()
+}
+
+// takes tells whether the group stays within its bounds with another operation.
+func (l load) takes(w *waiting) bool {
+	l.add(w)
+	return l.ops <= maxGroupOps && l.reads <= maxGroupReads && l.bytes <= maxGroupBytes && l.locked <= MaxAnswer
 }
 
 func refuse(group []*waiting, err error) {

@@ -140,8 +140,7 @@ func (c *committer) findsNoRoom(group []*waiting, err error) {
 // found out which of them do.
 const splitTime = 250 * time.Millisecond
 
-// smallestFirst orders a group that finds no room, and tells whether to split it. What
-// reads under the lock stays the first.
+// smallestFirst orders a group that finds no room, and tells whether to split it.
 func (c *committer) smallestFirst(group []*waiting) bool {
 	if c.health.splitUntil.IsZero() {
 		c.health.splitUntil = time.Now().Add(splitTime)
@@ -149,12 +148,7 @@ func (c *committer) smallestFirst(group []*waiting) bool {
 	if len(group) == 1 || time.Now().After(c.health.splitUntil) {
 		return false
 	}
-	slices.SortStableFunc(group, func(a, b *waiting) int {
-		if first := b.op.ReadLocked != nil; first || a.op.ReadLocked != nil {
-			return cmp.Compare(boolean(first), boolean(a.op.ReadLocked != nil))
-		}
-		return cmp.Compare(a.bytes, b.bytes)
-	})
+	slices.SortStableFunc(group, func(a, b *waiting) int { return cmp.Compare(a.bytes, b.bytes) })
 	return true
 }
 

@@ -53,7 +53,7 @@ func TestALeadersOperationMayBeCancelledAndFencedInOneGroup(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var cancelled <-chan answer
 	var once sync.Once
-	first := &sqldb.Op{Name: "first", ReadLocked: func(context.Context, sqldb.Querier) error {
+	first := &sqldb.Op{Name: "first", Apply: func(*sqldb.Tx) error {
 		once.Do(func() {
 			cancel()
 			wantErr(t, receive(t, cancelled), context.Canceled)

@@ -8,7 +8,7 @@ func Pending(db *DB) int {
 }
 
 // NewStream makes the committer begin a new stream. It may be called only
-// from Op.Apply and Op.ReadLocked, which run on the committer's goroutine.
+// from Op.Apply and LockedRead.Found, which run on the committer's goroutine.
 func NewStream(db *DB) { db.committer.session.drop() }
 
 // Floor is the oldest position that a session read may show.

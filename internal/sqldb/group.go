@@ -101,10 +101,6 @@ func (c *committer) part(ctx context.Context, group []*waiting, err error) {
 	case n == 0:
 	case n == 1:
 		c.putBack(group[0], err)
-	case group[0].op.ReadLocked != nil:
-		// What reads under the lock is the most likely to blame.
-		c.commitAll(ctx, group[1:])
-		c.commitAll(ctx, group[:1])
 	default:
 		c.commitAll(ctx, group[:n/2])
 		c.commitAll(ctx, group[n/2:])
@@ -114,7 +110,7 @@ func (c *committer) part(ctx context.Context, group []*waiting, err error) {
 // mustLock tells whether a group reads inside the write lock: always on an
 // embedded database, where the lock costs nothing.
 func (c *committer) mustLock(group []*waiting, try int) bool {
-	return c.db.writer.embedded || try >= optimisticTries || group[0].op.ReadLocked != nil
+	return c.db.writer.embedded || try >= optimisticTries || group[0].op.Locked != nil
 }
 
 func dropFenced(group []*waiting) []*waiting {
@@ -155,13 +151,14 @@ type attempt struct {
 	// credulous: rows that an operation expects are not read.
 	credulous bool
 
-	tx      *Tx
-	reads   map[table][]*cell
-	tables  []table // in order of first use, so that statements are constant
-	applied []outcome
-	others  int64 // other nodes that write at the time
-	settled bool  // the number of the group before is closed
-	wrote   bool  // it has committed
+	tx       *Tx
+	reads    map[table][]*cell
+	tables   []table // in order of first use, so that statements are constant
+	sequence Row     // that of a locked transaction: see opening
+	applied  []outcome
+	others   int64 // other nodes that write at the time
+	settled  bool  // the number of the group before is closed
+	wrote    bool  // it has committed
 }
 
 // outcome is what Apply made of an operation.
@@ -252,26 +249,19 @@ func (a *attempt) unlock(ctx context.Context) {
 // readFailed says what a failed read means for the group: nothing has been
 // sent that could commit.
 func (a *attempt) readFailed(ctx context.Context, err error) error {
-	late := ctx.Err() != nil
-	switch cause := errors.Unwrap(err); {
-	case !errors.Is(err, errReadLocked):
-		if late && a.answers() {
-			return errRetry
-		}
-		return undone(err)
-	case late, verdictOf(cause) == repeatable:
-		return errRetry
-	case len(a.group) == 1:
-		a.group[0].finish(Commit{Op: -1}, cause)
-		return nil
-	default:
-		// The first operation's own reading failed; the others are fine.
-		a.group[0].finish(Commit{Op: -1}, cause)
+	switch reason := guardReason(err); {
+	case reason == guardRestored:
+		return ErrRestored
+	case reason == guardGroup:
+		return a.closeUnsent(err)
+	case (ctx.Err() != nil || verdictOf(err) == outcomeUnknown) && a.answers():
 		return errRetry
 	}
+	return undone(err)
 }
 
-// answers tells whether the database works, though not fast enough for this group.
+// answers tells whether the database works, though not fast enough for this group, or
+// over a new connection.
 func (a *attempt) answers() bool {
 	ctx, cancel := context.WithTimeout(a.life, probeTime)
 	defer cancel()

@@ -10,15 +10,16 @@ import (
 // one result for each conditional operation.
 func (a *attempt) commit(ctx context.Context, ops int) (Commit, [][]Row, error) {
 	number := a.lastGroup + 1
-	prologue := a.prologue(number, ops)
+	prologue := a.prologue(ops)
 	stmts, answers := a.statements(prologue)
 	results, err := a.session.run(ctx, append(stmts, Stmt{SQL: "COMMIT"})...)
 	if err == nil {
 		a.lastGroup = number
-		sequence := results[len(prologue)-2][0]
-		commit := commitOf(sequence)
-		a.others = integer(sequence[3])
-		return commit, pick(results, answers), nil
+		if !a.locked {
+			a.sequence = results[len(prologue)-2][0]
+		}
+		a.others = integer(a.sequence[3])
+		return commitOf(a.sequence), pick(results, answers), nil
 	}
 	switch reason := guardReason(err); {
 	case reason == guardStale:
@@ -45,23 +46,30 @@ func pick(results [][]Row, indexes []int) [][]Row {
 	return picked
 }
 
-// prologue opens the transaction: it fails unless this group is the successor
-// of the node's last one, the database has not gone back, and the leader's
-// epoch, if one is concerned, is current. The group's number comes first: a
-// batch that arrives twice must not be told anything else the second time.
-// The statement before the prologue's last one returns the transaction.
-func (a *attempt) prologue(number int64, ops int) []Stmt {
-	var stmts []Stmt
-	if !a.locked {
-		stmts = append(stmts, Stmt{SQL: "BEGIN IMMEDIATE"})
+// opening opens the transaction: it fails unless this group is the successor of the
+// node's last one and the database has not gone back, and moves the sequence on, which
+// fixes the transaction's number and time. The group's number comes first: a batch that
+// arrives twice must not be told anything else the second time. The statement before
+// the last one returns the transaction.
+func (a *attempt) opening(ops int) []Stmt {
+	return []Stmt{
+		{SQL: "BEGIN IMMEDIATE"},
+		{SQL: guardSQL, Args: []any{a.boot, a.lastGroup, string(a.seen())}},
+		{SQL: sequenceSQL, Args: []any{int64(ops - 1), a.boot}},
+		{SQL: groupSQL, Args: []any{a.boot, a.lastGroup + 1}},
 	}
-	stmts = append(stmts, Stmt{SQL: guardSQL, Args: []any{a.boot, number - 1, string(a.seen())}})
-	if epochs := a.epochs(); epochs != "" {
-		stmts = append(stmts, Stmt{SQL: fenceSQL, Args: []any{epochs}})
+}
+
+// prologue comes before everything else that commits so many operations. It is the
+// opening, but for a locked group: there it only makes that true.
+func (a *attempt) prologue(ops int) []Stmt {
+	switch {
+	case !a.locked:
+		return a.opening(ops)
+	case ops != len(a.group):
+		return []Stmt{{SQL: lastOpSQL, Args: []any{int64(ops - 1)}}}
 	}
-	return append(stmts,
-		Stmt{SQL: sequenceSQL, Args: []any{int64(ops - 1), a.boot}},
-		Stmt{SQL: groupSQL, Args: []any{a.boot, number}})
+	return nil
 }
 
 const (
@@ -71,6 +79,8 @@ SELECT '` + guardFenced + `' FROM json_each(?) j WHERE NOT EXISTS (SELECT 1 FROM
 	guardSQL = `INSERT INTO keyval_guard(reason)
 SELECT '` + guardGroup + `' WHERE NOT EXISTS (SELECT 1 FROM keyval_nodes WHERE boot_id=?1 AND last_group=?2)
 UNION ALL SELECT '` + guardRestored + `' FROM keyval_sequence s WHERE ` + PositionSQL + `<?3`
+
+	lastOpSQL = `UPDATE keyval_sequence SET last_op=?`
 
 	sequenceSQL = `UPDATE keyval_sequence SET txn=txn+1,last_op=?1,time=max(time,` + ClockSQL + `)
 RETURNING incarnation,txn,time,` + othersSQL
@@ -98,18 +108,17 @@ func (a *attempt) epochs() string {
 	return string(encoded)
 }
 
-// statements follow the prologue: they guard what was read, write what was staged,
-// and run the conditional parts. answers are the indexes of the statements that
-// return the outcomes of these.
+// statements follow the prologue: they fail unless the leader's epoch, if one is
+// concerned, is current and what was read outside of the transaction is as it was, write
+// what was staged, and run the conditional parts. answers are the indexes of the
+// statements that return the outcomes of these.
 func (a *attempt) statements(prologue []Stmt) (stmts []Stmt, answers []int) {
-	stmts = prologue
-	for _, c := range a.chunks(func(*cell) bool { return true }) {
-		stmts = append(stmts, c.table.guard(c.cells))
+	stmts = append(prologue, a.notesTime()...)
+	if epochs := a.epochs(); epochs != "" {
+		stmts = append(stmts, Stmt{SQL: fenceSQL, Args: []any{epochs}})
 	}
-	for _, o := range a.applied {
-		if o.op >= 0 && o.waiting.op.Guard != nil {
-			stmts = append(stmts, o.waiting.op.Guard()...)
-		}
+	for _, c := range a.chunks(func(c *cell) bool { return c.believed || !a.locked }) {
+		stmts = append(stmts, c.table.guard(c.cells))
 	}
 	staged := map[table][]*cell{}
 	for _, ref := range a.tx.order {

@@ -1,8 +1,8 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -10,7 +10,7 @@ import (
 // read fetches the rows that the group's operations name, but for those that are
 // believed.
 func (a *attempt) read(ctx context.Context) error {
-	a.nameRows()
+	a.nameAll()
 	chunks := a.chunks(func(c *cell) bool { return !c.believed })
 	stmts := make([]Stmt, len(chunks))
 	for i, c := range chunks {
@@ -25,20 +25,24 @@ func (a *attempt) read(ctx context.Context) error {
 			return err
 		}
 	}
-	return a.readLocked(ctx)
+	return nil
 }
 
-// nameRows makes a cell of each row that an operation names.
-func (a *attempt) nameRows() {
+// nameAll makes a cell of each row that an operation names.
+func (a *attempt) nameAll() {
 	a.tx = &Tx{cells: map[Ref]*cell{}}
 	a.reads = map[table][]*cell{}
 	for _, w := range a.group {
-		for _, ref := range w.op.Reads {
-			a.nameRow(w.op, ref).whole = true
-		}
-		for _, ref := range w.op.Heads {
-			a.nameRow(w.op, ref)
-		}
+		a.nameRows(w.op, w.op.Reads, whole)
+		a.nameRows(w.op, w.op.Small, small)
+		a.nameRows(w.op, w.op.Heads, head)
+	}
+}
+
+func (a *attempt) nameRows(op *Op, refs []Ref, e extent) {
+	for _, ref := range refs {
+		c := a.nameRow(op, ref)
+		c.extent = min(c.extent, e)
 	}
 }
 
@@ -48,7 +52,7 @@ func (a *attempt) nameRow(op *Op, ref Ref) *cell {
 		c.base, c.now, c.believed = nil, nil, false
 		return c
 	}
-	c := &cell{key: ref.key}
+	c := &cell{key: ref.key, extent: head}
 	if e := op.Expect; a.credulous && e != nil && e.ref == ref {
 		c.base, c.now, c.believed = e.row, e.row, true
 	}
@@ -82,19 +86,29 @@ func (c *chunk) keys() []string {
 	return keys
 }
 
-// fetch is the statement that reads the rows, of heads only that.
+// extent is how much of a row is looked at: all of it, all of it if that is small, or
+// its head.
+type extent int
+
+const (
+	whole extent = iota
+	small
+	head
+)
+
+// SmallBytes is how large a value may be that is read because it may be small.
+const SmallBytes = 64 << 10
+
+// fetch is the statement that reads the rows, as much of each as is looked at.
 func (c *chunk) fetch() Stmt {
-	slices.SortStableFunc(c.cells, func(a, b *cell) int {
-		switch {
-		case a.whole == b.whole:
-			return 0
-		case a.whole:
-			return -1
-		}
-		return 1
-	})
-	whole := slices.IndexFunc(c.cells, func(c *cell) bool { return !c.whole })
-	return c.table.fetch(c.keys(), whole)
+	slices.SortStableFunc(c.cells, func(a, b *cell) int { return cmp.Compare(a.extent, b.extent) })
+	return c.table.fetch(c.keys(), c.upTo(whole), c.upTo(small))
+}
+
+// upTo is how many of the sorted rows are looked at to an extent or more of them.
+func (c *chunk) upTo(e extent) int {
+	n, _ := slices.BinarySearchFunc(c.cells, e+1, func(c *cell, e extent) int { return cmp.Compare(c.extent, e) })
+	return n
 }
 
 // chunks cuts the wanted ones of the rows that the group names so that the keys, in
@@ -138,11 +152,7 @@ func (a *attempt) use(t table) {
 // fetch runs the reading statements: inside the write lock, or beside it.
 func (a *attempt) fetch(ctx context.Context, stmts []Stmt) ([][]Row, error) {
 	if a.locked {
-		results, err := a.session.run(ctx, append([]Stmt{{SQL: "BEGIN IMMEDIATE"}}, stmts...)...)
-		if err != nil {
-			return nil, err
-		}
-		return results[1:], nil
+		return a.fetchLocked(ctx, stmts)
 	}
 	switch len(stmts) {
 	case 0:
@@ -160,23 +170,31 @@ func (a *attempt) fetch(ctx context.Context, stmts []Stmt) ([][]Row, error) {
 	return results[1 : len(results)-1], nil
 }
 
-// errReadLocked marks an error of an operation's own reading.
-var errReadLocked = errors.New("reading under the lock")
-
-type readLockedError struct{ error }
-
-func (e readLockedError) Is(target error) bool { return target == errReadLocked }
-func (e readLockedError) Unwrap() error        { return e.error }
-
-func (a *attempt) readLocked(ctx context.Context) error {
-	read := a.group[0].op.ReadLocked
-	if read == nil {
-		return nil
+// fetchLocked opens the transaction and reads in it, by its time, which is fixed with
+// that: nothing has to be found out again when it commits.
+func (a *attempt) fetchLocked(ctx context.Context, stmts []Stmt) ([][]Row, error) {
+	for _, w := range a.group {
+		if w.op.Locked != nil {
+			stmts = append(stmts, w.op.Locked.Stmts...)
+		}
 	}
-	if err := read(ctx, sessionQuerier{a.session, a.db.primary}); err != nil {
-		return readLockedError{err}
+	for i := range stmts {
+		stmts[i] = a.atCommit(stmts[i])
 	}
-	return nil
+	opening := a.opening(len(a.group))
+	results, err := a.session.run(ctx, append(opening, stmts...)...)
+	if err != nil {
+		return nil, err
+	}
+	a.sequence, results = results[len(opening)-2][0], results[len(opening):]
+	end := len(results)
+	for _, w := range slices.Backward(a.group) {
+		if w.op.Locked != nil {
+			end -= len(w.op.Locked.Stmts)
+			w.op.Locked.Found(results[end : end+len(w.op.Locked.Stmts)])
+		}
+	}
+	return results, nil
 }
 
 // fill puts fetched rows into the cells that asked for them.

@@ -101,7 +101,7 @@ func writersInFlight(t *testing.T, clients int) {
 				case 2:
 					op = put(fmt.Sprint(w), 1)
 				case 3:
-					op.ReadLocked = func(context.Context, sqldb.Querier) error { return nil }
+					op.Locked = &sqldb.LockedRead{Found: func([][]sqldb.Row) {}}
 				}
 				if _, err := db.Do(timeout(t), op); err != nil {
 					t.Error(err)

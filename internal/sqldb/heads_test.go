@@ -10,9 +10,9 @@ import (
 // headed is the table of cells, where a head has the stamp alone.
 func headed() *sqldb.Table[cell] {
 	table := *cells
-	table.FetchHeads = func(keys []string, whole int) sqldb.Stmt {
-		return sqldb.Stmt{SQL: `SELECT j.key,iif(j.key<?2,c.n,NULL),c.stamp FROM json_each(?1) j CROSS JOIN cells c WHERE c.name=j.value`,
-			Args: []any{sqldb.TextKeys(keys), whole}}
+	table.FetchPart = func(keys []string, whole, small int) sqldb.Stmt {
+		return sqldb.Stmt{SQL: `SELECT j.key,iif(j.key<?2 OR j.key<?3 AND c.n<100,c.n,NULL),c.stamp
+FROM json_each(?1) j CROSS JOIN cells c WHERE c.name=j.value`, Args: []any{sqldb.TextKeys(keys), whole, small}}
 	}
 	return &table
 }
@@ -43,6 +43,7 @@ func TestARowIsFetchedWholeIfOneOfItsGroupLooksAtAllOfIt(t *testing.T) {
 			want cell
 		}{
 			"a head":               {[]sqldb.Op{{Heads: refs}}, head},
+			"if it is small":       {[]sqldb.Op{{Heads: refs}, {Small: refs}}, whole},
 			"two heads":            {[]sqldb.Op{{Heads: refs}, {Heads: refs}}, head},
 			"the first needs all":  {[]sqldb.Op{{Reads: refs}, {Heads: refs}}, whole},
 			"the second needs all": {[]sqldb.Op{{Heads: refs}, {Reads: refs}}, whole},
@@ -64,6 +65,22 @@ func TestARowIsFetchedWholeIfOneOfItsGroupLooksAtAllOfIt(t *testing.T) {
 				if seen[i] != c.want {
 					t.Errorf("%s: operation %d sees %v, want %v", name, i, seen[i], c.want)
 				}
+			}
+		}
+	})
+}
+
+func TestAHeadIsFetchedOfARowThatIsNotSmall(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, url string) {
+		db := open(t, sqldb.Config{PrimaryURL: url})
+		table := headed()
+		stamp := string(mustDo(t, db, put("n", 500)).Versionstamp())
+		refs := []sqldb.Ref{table.Ref("n")}
+		for want, op := range map[cell]sqldb.Op{{0, stamp}: {Small: refs}, {500, stamp}: {Small: refs, Reads: refs}} {
+			var seen cell
+			if mustDo(t, db, look(table, "n", op, &seen)); seen != want {
+				t.Errorf("it sees %v, want %v", seen, want)
 			}
 		}
 	})

@@ -69,14 +69,15 @@ func TestWhoLeavesBeforeTheNextTryIsNotInDoubtAndNothingIsWritten(t *testing.T) 
 	}
 }
 
-// stale is an operation whose guard fails the first time.
+// stale is an operation that fails, as if a guard did, the first time.
 func stale() *sqldb.Op {
-	op, tries := add("m", nil), 0
-	op.Guard = func() []sqldb.Stmt {
+	op, tries := run("SELECT 1"), 0
+	exec := op.Conditional.Exec
+	op.Conditional.Exec = func(n int) []sqldb.Stmt {
 		if tries++; tries == 1 {
 			return []sqldb.Stmt{{SQL: sqldb.StaleSQL}}
 		}
-		return nil
+		return exec(n)
 	}
 	return op
 }

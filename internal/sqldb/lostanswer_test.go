@@ -78,16 +78,20 @@ func (b *behindProxy) wantStamp(t *testing.T, name string, commit sqldb.Commit) 
 
 func TestWhatIsLostInALockedGroupIsNotDoneTwice(t *testing.T) {
 	t.Parallel()
+	writes := []byte("INSERT OR REPLACE INTO cells")
 	for name, arm := range map[string]func(*nodetest.FaultProxy) *nodetest.Fault{
-		"the request never arrived": func(p *nodetest.FaultProxy) *nodetest.Fault { return p.CutNextRequest(commitBatch) },
-		"the answer was cut":        func(p *nodetest.FaultProxy) *nodetest.Fault { return p.CutNextAnswer(commitBatch) },
+		"the request that opens it never arrived": func(p *nodetest.FaultProxy) *nodetest.Fault { return p.CutNextRequest(commitBatch) },
+		"its opening was not answered":            func(p *nodetest.FaultProxy) *nodetest.Fault { return p.CutNextAnswer(commitBatch) },
+		"the request never arrived":               func(p *nodetest.FaultProxy) *nodetest.Fault { return p.CutNextRequest(writes) },
+		"the answer was cut":                      func(p *nodetest.FaultProxy) *nodetest.Fault { return p.CutNextAnswer(writes) },
+		"the request arrived twice":               func(p *nodetest.FaultProxy) *nodetest.Fault { return p.DuplicateNextRequest(writes) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBehindProxy(t)
 			fault := arm(b.proxy)
 			op := add("n", nil)
-			op.ReadLocked = func(context.Context, sqldb.Querier) error { return nil }
+			op.Locked = &sqldb.LockedRead{Found: func([][]sqldb.Row) {}}
 			mustDo(t, b.db, op)
 			wait(t, fault)
 			wantValue(t, b.direct, "n", 1)
@@ -101,7 +105,7 @@ func TestALockedGroupThatLosesItsTransactionStartsAgain(t *testing.T) {
 	mustDo(t, b.db, add("n", nil))
 	op, lost := add("n", nil), false
 	apply := op.Apply
-	op.ReadLocked = func(context.Context, sqldb.Querier) error { return nil }
+	op.Locked = &sqldb.LockedRead{Found: func([][]sqldb.Row) {}}
 	op.Apply = func(tx *sqldb.Tx) error {
 		if !lost {
 			lost = true
@@ -120,7 +124,7 @@ func TestAGroupThatLosesItsTransactionWritesNothingBesideIt(t *testing.T) {
 	t.Parallel()
 	b := newBehindProxy(t)
 	op := run("INSERT INTO no_such_table VALUES (1)")
-	op.ReadLocked = func(context.Context, sqldb.Querier) error { return nil }
+	op.Locked = &sqldb.LockedRead{Found: func([][]sqldb.Row) {}}
 	op.Apply = func(tx *sqldb.Tx) error {
 		sqldb.NewStream(b.db)
 		cells.Put(tx, "half", cell{n: 1})
@@ -138,7 +142,7 @@ func TestALockedGroupWhoseLockWasTakenAwayStartsAgain(t *testing.T) {
 	mustDo(t, b.db, add("n", nil))
 	op, lost := add("n", nil), false
 	apply := op.Apply
-	op.ReadLocked = func(context.Context, sqldb.Querier) error { return nil }
+	op.Locked = &sqldb.LockedRead{Found: func([][]sqldb.Row) {}}
 	op.Apply = func(tx *sqldb.Tx) error {
 		if !lost {
 			lost = true

@@ -1,6 +1,9 @@
 package sqldb
 
-import "context"
+import (
+	"context"
+	"iter"
+)
 
 // An Op is one operation: it commits or fails as a whole.
 //
@@ -13,22 +16,18 @@ type Op struct {
 	// Reads are the rows that Apply looks at.
 	Reads []Ref
 	// Heads are rows of which Apply looks only at what Guard compares, such as the
-	// version of an entry: what else they hold is not fetched. See Table.FetchHeads.
+	// version of an entry: what else they hold is not fetched. See Table.FetchPart.
 	Heads []Ref
+	// Small are rows of which Apply looks at all, unless what can be large in them is.
+	Small []Ref
 	// Expect is what the caller believes one of Reads to be, such as a lock that
 	// it was given; nil for nothing. The group takes its word for it, so that
 	// nothing has to be read before the transaction, and finds out by the guard:
 	// if it is not so, the rows are read and Apply runs again. Apply must not fail
 	// for what it finds to be as expected.
 	Expect *Expectation
-	// ReadLocked reads what cannot be named by key. It runs inside the write
-	// transaction, before Apply, and holds up every writer of the database:
-	// it must be short. Nil for none.
-	ReadLocked func(context.Context, Querier) error
-	// Guard are statements that begin with StaleSQL and fail when what
-	// ReadLocked has found does not hold at the transaction's time, which is
-	// later than its reading. Nil for none.
-	Guard func() []Stmt
+	// Locked reads what cannot be named by key; nil for nothing.
+	Locked *LockedRead
 	// Apply stages the operation's rows. An error ends this operation alone,
 	// with nothing of it staged. Nil if Conditional does everything.
 	Apply func(*Tx) error
@@ -44,21 +43,43 @@ type Op struct {
 	Relieves bool
 }
 
+// A LockedRead is what an operation reads inside the write transaction, where nothing
+// can change any more. It holds up every writer of the database, so such operations
+// have groups of their own, in which the statements of all make one request.
+//
+// What it finds is the state before the group: Apply must return ErrNextGroup if an
+// operation of its group has changed that.
+type LockedRead struct {
+	// Stmts go by the transaction's time: see NowSQL.
+	Stmts []Stmt
+	// Bytes is how many bytes of values they select at most. A group's together have
+	// at most MaxAnswer.
+	Bytes int
+	// Found is given the results before Apply, in each try.
+	Found func(results [][]Row)
+}
+
+func (op *Op) lockedBytes() int {
+	if op.Locked == nil {
+		return 0
+	}
+	return op.Locked.Bytes
+}
+
 // size is about how many bytes the operation sends: its rows, and the keys of
 // what it reads, once to fetch and once to guard them.
 func (op *Op) size() int {
 	n := op.Bytes
-	for _, ref := range op.Reads {
-		n += 2 * len(ref.key)
-	}
-	for _, ref := range op.Heads {
-		n += 2 * len(ref.key)
+	for _, refs := range [][]Ref{op.Reads, op.Small, op.Heads} {
+		for _, ref := range refs {
+			n += 2 * len(ref.key)
+		}
 	}
 	return n
 }
 
 // reads is how many rows the operation looks at.
-func (op *Op) reads() int { return len(op.Reads) + len(op.Heads) }
+func (op *Op) reads() int { return len(op.Reads) + len(op.Small) + len(op.Heads) }
 
 // A Conditional is the part of an operation that SQL computes: it takes the
 // last place in its group. Statements join keyval_sequence as s for the
@@ -126,8 +147,8 @@ type cell struct {
 	key  string
 	base any // as read; nil if missing
 	now  any // as the operations have left it; nil if missing
-	// whole: an operation of the group looks at all of it.
-	whole bool
+	// extent is how much of it the operations of the group look at.
+	extent extent
 	// believed: base is an operation's expectation, nobody has looked.
 	believed bool
 	set      bool // staged by an operation
@@ -145,6 +166,18 @@ type undo struct {
 // Op is the number of the running operation within the transaction: what its
 // versionstamp will end in.
 func (tx *Tx) Op() int { return tx.op }
+
+// staged are the rows of a table that the operations have changed, some of them
+// more than once.
+func (tx *Tx) staged(t table) iter.Seq2[string, *cell] {
+	return func(yield func(string, *cell) bool) {
+		for _, ref := range tx.order {
+			if c := tx.cells[ref]; ref.table == t && c != nil && c.set && !yield(ref.key, c) {
+				return
+			}
+		}
+	}
+}
 
 func (tx *Tx) get(ref Ref) any {
 	c, ok := tx.cells[ref]

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // A Position is a versionstamp used as "seen up to here": 20 lower-case hex
@@ -36,8 +37,20 @@ const ClockSQL = "CAST(round(unixepoch('subsec')*1000) AS INTEGER)"
 // NowSQL is the time that a read goes by: the database's clock, but never
 // before the last transaction's time, so that what one reader has seen expire
 // never comes back. The statement must join keyval_sequence as s. Statements
-// of a transaction use s.time alone.
+// of a transaction use s.time alone; those that a group reads with are made to.
 const NowSQL = "max(s.time," + ClockSQL + ")"
+
+// atCommit is a reading statement as it runs inside a group's transaction, whose
+// time has been fixed: what has not expired by that time will not have expired when
+// the transaction commits, however long that takes.
+func (c *committer) atCommit(st Stmt) Stmt {
+	text, ok := c.fixed[st.SQL]
+	if !ok {
+		text = strings.ReplaceAll(st.SQL, NowSQL, "s.time")
+		c.fixed[st.SQL] = text
+	}
+	return Stmt{SQL: text, Args: st.Args}
+}
 
 // txnOf is the transaction of a position, without its incarnation.
 func txnOf(p Position) int64 {

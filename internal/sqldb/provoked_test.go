@@ -3,6 +3,7 @@ package sqldb_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -80,16 +81,17 @@ func TestAStreamThatTheServerDoesNotKnowIsBegunAnew(t *testing.T) {
 	db := open(t, sqldb.Config{PrimaryURL: primary.HTTPURL(), Logger: logger})
 	mustDo(t, db, add("n", nil))
 	locked := add("n", nil)
-	restarted := false
-	locked.ReadLocked = func(ctx context.Context, _ sqldb.Querier) error {
+	apply, restarted := locked.Apply, false
+	locked.Locked = &sqldb.LockedRead{Found: func([][]sqldb.Row) {}}
+	locked.Apply = func(tx *sqldb.Tx) error {
 		if restarted {
-			return nil
+			return apply(tx)
 		}
 		restarted = true // while the transaction is open
-		if err := primary.Kill(); err != nil {
+		if err := errors.Join(primary.Kill(), primary.Start(t.Context())); err != nil {
 			return err
 		}
-		return primary.Start(ctx)
+		return apply(tx)
 	}
 	mustDo(t, db, locked)
 	wantValue(t, db, "n", 2)

@@ -61,6 +61,20 @@ func (a *attempt) recover(number int64, outcomes []Stmt, cause error) (Commit, [
 	return Commit{}, nil, notDone(cause)
 }
 
+// closeUnsent is for a locked group that is not the successor of the last one. Nothing
+// of it has been sent that could commit: its number has been used up, or the node's row
+// is gone.
+func (c *committer) closeUnsent(cause error) error {
+	results, err := c.closeNumber(c.lastGroup+1, nil, cause)
+	switch {
+	case err != nil:
+		return err
+	case integer(results[0][0][1]) != 0:
+		return ErrCommitUnknown // an earlier try was carried out after it had been refused
+	}
+	return errRetry
+}
+
 // closeNumber makes sure that a group's number is used up, and returns the row that
 // tells by what, followed by the results of outcomes.
 func (c *committer) closeNumber(number int64, outcomes []Stmt, cause error) ([][]Row, error) {

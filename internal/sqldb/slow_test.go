@@ -13,8 +13,7 @@ import (
 func TestAnOperationThatNeverHoldsCostsItsNeighboursNothing(t *testing.T) {
 	t.Parallel()
 	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
-	never := put("never", 1)
-	never.Guard = func() []sqldb.Stmt { return []sqldb.Stmt{{SQL: sqldb.StaleSQL + "WHERE true"}} }
+	never := run(sqldb.StaleSQL + "WHERE true")
 	release := blockCommitter(t, db)
 	first := start(timeout(t), db, add("n", nil))
 	waitPending(t, db, 1)
@@ -37,19 +36,18 @@ func TestAnOperationThatNeverHoldsCostsItsNeighboursNothing(t *testing.T) {
 
 func TestAnOperationWhoseCallersTimeIsUpHasChangedNothingAndSaysSo(t *testing.T) {
 	t.Parallel()
-	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
+	b := newBehindProxy(t)
 	slow := put("slow", 1)
-	slow.ReadLocked = func(ctx context.Context, _ sqldb.Querier) error {
-		<-ctx.Done()
-		return ctx.Err()
-	}
+	slow.Locked = &sqldb.LockedRead{Stmts: []sqldb.Stmt{{SQL: "SELECT 'slow'"}}, Found: func([][]sqldb.Row) {}}
+	held := b.proxy.HoldNextRequest([]byte("SELECT 'slow'"))
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := db.Do(ctx, slow); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := b.db.Do(ctx, slow); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v, want that its time is up", err)
 	}
+	held.Release()
 	var n int64
-	mustDo(t, db, add("slow", &n))
+	mustDo(t, b.db, add("slow", &n))
 	if n != 1 {
 		t.Errorf("the cell is %d after one addition, so the operation was carried out", n)
 	}

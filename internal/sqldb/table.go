@@ -1,5 +1,7 @@
 package sqldb
 
+import "iter"
+
 // A Stmt is one SQL statement. Its text is one of few constants: the driver
 // lexes it on every call. Arguments are int64, string, []byte, float64 or nil.
 type Stmt struct {
@@ -19,14 +21,16 @@ type Table[R any] struct {
 	// of the row's key in keys; a missing row is not selected. A row past its
 	// time counts as missing (see NowSQL).
 	Fetch func(keys []string) Stmt
-	// FetchHeads is Fetch that is whole for the first so many keys, and for the rest has
-	// NULL for what can be large and Guard does not compare. Nil if there is nothing like
-	// that: then Fetch fetches heads, too.
-	FetchHeads func(keys []string, whole int) Stmt
-	// Scan reads what Fetch or FetchHeads selected, without the first column.
+	// FetchPart is Fetch that has NULL for what can be large and Guard does not compare:
+	// never for the first so many keys, for those up to small where it has more than
+	// SmallBytes, and always for the rest. Nil if there is nothing like that: then Fetch
+	// fetches them, too.
+	FetchPart func(keys []string, whole, small int) Stmt
+	// Scan reads what Fetch or FetchPart selected, without the first column.
 	Scan func(Row) (R, error)
 	// Guard is a statement that begins with StaleSQL and fails when one of
-	// these rows is no longer as it was read, by the transaction's time.
+	// these rows is no longer as it was read, by the transaction's time. It is not
+	// asked about rows that were read inside the transaction.
 	Guard func(reads []Held[R]) Stmt
 	// Write carries out what a group has changed, one change a key.
 	Write func(changes []Change[R]) []Stmt
@@ -75,6 +79,20 @@ func (t *Table[R]) Get(tx *Tx, key string) *R {
 	return row
 }
 
+// Staged are the rows that the operations before this one in the group have changed,
+// with the number of the operation that did so last; nil for one that they have
+// deleted. One may come twice.
+func (t *Table[R]) Staged(tx *Tx) iter.Seq2[string, Change[R]] {
+	return func(yield func(string, Change[R]) bool) {
+		for key, c := range tx.staged(t) {
+			row, _ := c.now.(*R)
+			if !yield(key, Change[R]{key, row, c.op}) {
+				return
+			}
+		}
+	}
+}
+
 // Put stages the row.
 func (t *Table[R]) Put(tx *Tx, key string, row R) { tx.put(t.Ref(key), &row) }
 
@@ -96,7 +114,7 @@ type Expectation struct {
 // table is a Table of any kind of row.
 type table interface {
 	name() string
-	fetch(keys []string, whole int) Stmt
+	fetch(keys []string, whole, small int) Stmt
 	scan(Row) (any, error)
 	guard(cells []*cell) Stmt
 	write(cells []*cell) []Stmt
@@ -104,12 +122,12 @@ type table interface {
 
 func (t *Table[R]) name() string { return t.Name }
 
-// fetch reads the first so many keys whole, and heads of the rest; -1: all are whole.
-func (t *Table[R]) fetch(keys []string, whole int) Stmt {
-	if whole < 0 || t.FetchHeads == nil {
+// fetch is FetchPart, or Fetch where that does the same.
+func (t *Table[R]) fetch(keys []string, whole, small int) Stmt {
+	if whole == len(keys) || t.FetchPart == nil {
 		return t.Fetch(keys)
 	}
-	return t.FetchHeads(keys, whole)
+	return t.FetchPart(keys, whole, small)
 }
 
 func (t *Table[R]) scan(row Row) (any, error) {

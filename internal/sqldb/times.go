@@ -1,0 +1,42 @@
+package sqldb
+
+import (
+	"context"
+	"time"
+)
+
+// timeStep is how often a node that writes notes the time, in keyval_times.
+const timeStep = time.Second
+
+const (
+	noteTimeSQL = `INSERT OR REPLACE INTO keyval_times(versionstamp,time)
+SELECT printf('%04x%012x0000',s.incarnation,s.txn),s.time FROM keyval_sequence s`
+
+	forgetTimesSQL = `DELETE FROM keyval_times WHERE versionstamp IN (SELECT versionstamp FROM keyval_times ORDER BY versionstamp LIMIT 100)
+AND time<(SELECT time FROM keyval_sequence)-3600000`
+)
+
+// TimeSinceSQL is a time by which a snapshot with the position cannot have been read
+// yet: while the database is written, one of at most a second before. It is 0 for a
+// snapshot that nothing is known of any more.
+func TimeSinceSQL(position string) string {
+	return `coalesce((SELECT t.time FROM keyval_times t WHERE t.versionstamp<=` + position + ` ORDER BY t.versionstamp DESC LIMIT 1),0)`
+}
+
+// notesTime are the statements that note the transaction's time, if it is time to.
+func (c *committer) notesTime() []Stmt {
+	if time.Since(c.noted) < timeStep {
+		return nil
+	}
+	c.noted = time.Now()
+	return []Stmt{{SQL: noteTimeSQL}, {SQL: forgetTimesSQL}}
+}
+
+// NoteTime makes the time known at which snapshots are read from now on.
+func (db *DB) NoteTime(ctx context.Context) error {
+	_, err := db.Do(ctx, &Op{Name: "note time", Conditional: &Conditional{
+		Exec:    func(int) []Stmt { return []Stmt{{SQL: noteTimeSQL}} },
+		Outcome: func(string, int) Stmt { return Stmt{SQL: `SELECT 1`} },
+	}})
+	return err
+}
