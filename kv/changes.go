@@ -66,11 +66,11 @@ var (
 	sinceSQL = `SELECT ?1>` + sqldb.PositionSQL + `,?1<s.compacted FROM keyval_sequence s`
 
 	// An entry that has expired and not been removed has changed if it may have been
-	// there when the state was read. ?2 is the state's position, ?3 its time, NULL if not
-	// known, and ?4 the time to go by, NULL for now.
-	lapsedSQL = `e.expires_at>coalesce(?3,` + sqldb.TimeSinceSQL("?2") + `) AND e.expires_at<=coalesce(?4,` + sqldb.NowSQL + `)`
+	// there when the state was read. ?2 is the state's position and ?3 its time, NULL if
+	// that is not known.
+	lapsedSQL = `e.expires_at>coalesce(?3,` + sqldb.TimeSinceSQL("?2") + `) AND e.expires_at<=` + sqldb.NowSQL
 
-	versionSQL = `iif(` + aliveAtSQL("?4") + `,e.versionstamp,'')`
+	versionSQL = `iif(` + aliveSQL + `,e.versionstamp,'')`
 
 	// changesSQL goes through the entries that are covered. Conflicts are named up to a
 	// bound: a client needs to know that there are some, and where.
@@ -82,11 +82,11 @@ UNION ALL SELECT c.key,coalesce(e.versionstamp,''),0 FROM r CROSS JOIN keyval_ch
 WHERE c.op<>'s' AND c.key>=r.start AND c.key<r.stop AND c.versionstamp>?2 LIMIT 100`
 
 	// loggedSQL goes through the change log since then, and through what has expired, up to
-	// ?5 of each; its first row tells whether there is more.
+	// ?4 of each; its first row tells whether there is more.
 	loggedSQL = rangesSQL + `,
-logged(key) AS MATERIALIZED (SELECT c.key FROM keyval_changelog c WHERE c.versionstamp>?2 ORDER BY c.versionstamp LIMIT ?5),
-lapsed(key) AS MATERIALIZED (SELECT e.key FROM keyval_sequence s CROSS JOIN kv_entries e INDEXED BY idx_kv_expires WHERE ` + lapsedSQL + ` LIMIT ?5)
-SELECT NULL,NULL,(SELECT count(*) FROM logged)>=?5 OR (SELECT count(*) FROM lapsed)>=?5
+logged(key) AS MATERIALIZED (SELECT c.key FROM keyval_changelog c WHERE c.versionstamp>?2 ORDER BY c.versionstamp LIMIT ?4),
+lapsed(key) AS MATERIALIZED (SELECT e.key FROM keyval_sequence s CROSS JOIN kv_entries e INDEXED BY idx_kv_expires WHERE ` + lapsedSQL + ` LIMIT ?4)
+SELECT NULL,NULL,(SELECT count(*) FROM logged)>=?4 OR (SELECT count(*) FROM lapsed)>=?4
 UNION ALL SELECT * FROM (
 SELECT w.key,coalesce(` + versionSQL + `,''),w.lapsed
 FROM keyval_sequence s CROSS JOIN (SELECT key,0 AS lapsed FROM logged UNION ALL SELECT key,1 FROM lapsed) w CROSS JOIN r LEFT JOIN kv_entries e ON e.key=w.key
@@ -109,7 +109,7 @@ func (c *coverage) lockedStmts(s since, tries int) []sqldb.Stmt {
 	stmts := []sqldb.Stmt{{SQL: lockedSinceSQL, Args: []any{string(s.position)}}}
 	rows := min(max(maxCompared/max(1, len(c.ranges)), leastLogged), mostLogged) << min(tries, 4)
 	for _, argument := range c.arguments {
-		args := []any{argument, string(s.position), s.time, nil}
+		args := []any{argument, string(s.position), s.time}
 		if c.listed {
 			stmts = append(stmts, sqldb.Stmt{SQL: loggedSQL, Args: append(args, int64(rows))})
 		} else {
@@ -119,11 +119,11 @@ func (c *coverage) lockedStmts(s since, tries int) []sqldb.Stmt {
 	return stmts
 }
 
-// stmts ask the same in a snapshot, at a time, where nobody waits.
-func (c *coverage) stmts(s since, at any) []sqldb.Stmt {
+// stmts ask the same in a snapshot, where nobody waits.
+func (c *coverage) stmts(s since) []sqldb.Stmt {
 	stmts := []sqldb.Stmt{{SQL: sinceSQL, Args: []any{string(s.position)}}}
 	for _, argument := range c.arguments {
-		stmts = append(stmts, sqldb.Stmt{SQL: changesSQL, Args: []any{argument, string(s.position), s.time, at}})
+		stmts = append(stmts, sqldb.Stmt{SQL: changesSQL, Args: []any{argument, string(s.position), s.time}})
 	}
 	return stmts
 }

@@ -123,8 +123,12 @@ func snapshotPosition(ctx context.Context, q sqldb.Querier) (Versionstamp, int64
 	if err != nil {
 		return "", 0, err
 	}
-	row := results[0][0]
-	return Versionstamp(row.Text(0)), row.Integer(1), nil
+	position, now := scanPosition(results[0])
+	return position, now, nil
+}
+
+func scanPosition(rows []sqldb.Row) (position Versionstamp, now int64) {
+	return Versionstamp(rows[0].Text(0)), rows[0].Integer(1)
 }
 
 // A budget bounds the bytes of one answer.

@@ -81,12 +81,8 @@ func (t *transaction) budget() *budget {
 func (t *transaction) readSnapshot(ctx context.Context, budget func() *budget) (ahead *readAhead, err error) {
 	err = t.store.db.Snapshot(ctx, func(q sqldb.Querier) error {
 		ahead = &readAhead{}
-		position, now, err := snapshotPosition(ctx, q)
-		if err != nil {
-			return err
-		}
-		ahead.since = since{position, now}
-		if err := t.compareSnapshot(ctx, q, ahead); err != nil || ahead.changes.any() {
+		now, err := t.compareSnapshot(ctx, q, ahead)
+		if err != nil || ahead.changes.any() {
 			return err
 		}
 		b := budget()
@@ -100,19 +96,26 @@ func (t *transaction) readSnapshot(ctx context.Context, budget func() *budget) (
 	return ahead, err
 }
 
-// compareSnapshot finds what has changed since the request's snapshot.
-func (t *transaction) compareSnapshot(ctx context.Context, q sqldb.Querier, ahead *readAhead) error {
-	if t.req.Snapshot == "" {
-		return nil
+// compareSnapshot finds what has changed since the request's snapshot, and returns the
+// time that this one is read by.
+func (t *transaction) compareSnapshot(ctx context.Context, q sqldb.Querier, ahead *readAhead) (now int64, err error) {
+	stmts := []sqldb.Stmt{{SQL: positionSQL}}
+	if t.req.Snapshot != "" {
+		stmts = append(stmts, t.covered.stmts(since{position: t.req.Snapshot})...)
 	}
-	results, err := q.Query(ctx, t.covered.stmts(since{position: t.req.Snapshot}, ahead.since.time)...)
+	results, err := q.Query(ctx, stmts...)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if ahead.changes = scanChanges(results); ahead.changes.newer {
-		return errSnapshotNewer
+	position, now := scanPosition(results[0])
+	ahead.since = since{position, now}
+	if t.req.Snapshot == "" {
+		return now, nil
 	}
-	return nil
+	if ahead.changes = scanChanges(results[1:]); ahead.changes.newer {
+		return 0, errSnapshotNewer
+	}
+	return now, nil
 }
 
 // readAll answers the reads within a transaction.
@@ -144,6 +147,9 @@ func readKeys(ctx context.Context, q sqldb.Querier, reads []Read, answers [][]En
 		if r.List == nil {
 			keys = append(keys, r.Key)
 		}
+	}
+	if len(keys) == 0 {
+		return nil
 	}
 	found, err := getIn(ctx, q, keys, now, b)
 	if err != nil {

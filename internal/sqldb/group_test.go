@@ -119,6 +119,43 @@ func writersInFlight(t *testing.T, clients int) {
 	}
 }
 
+func TestWhatReadsUnderTheLockStandsTogetherAndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, url string) {
+		db := open(t, sqldb.Config{PrimaryURL: url})
+		mustDo(t, db, put("n", 5))
+		release := blockCommitter(t, db)
+		var answers []<-chan answer
+		seen := make([]int64, 8)
+		for i := range seen {
+			locked := put("locked", 1)
+			locked.Locked = &sqldb.LockedRead{
+				Stmts: []sqldb.Stmt{{SQL: "SELECT n+? FROM cells WHERE name='n'", Args: []any{int64(i)}}},
+				Found: func(results [][]sqldb.Row) { seen[i] = results[0][0].Integer(0) },
+			}
+			answers = append(answers, start(timeout(t), db, locked))
+			waitPending(t, db, 2*i+1)
+			answers = append(answers, start(timeout(t), db, put("other", 1)))
+			waitPending(t, db, 2*i+2)
+		}
+		release()
+		groups := map[int64]int{}
+		for _, a := range answers {
+			got := receive(t, a)
+			wantErr(t, got, nil)
+			groups[got.commit.Txn]++
+		}
+		if len(groups) != 2 {
+			t.Errorf("16 operations made groups of %v, want two of 8", groups)
+		}
+		for i, n := range seen {
+			if n != int64(5+i) {
+				t.Errorf("operation %d has found %d, want its own result", i, n)
+			}
+		}
+	})
+}
+
 func TestNobodyIsAnsweredBeforeTheCommit(t *testing.T) {
 	t.Parallel()
 	b := newBehindProxy(t)

@@ -108,6 +108,9 @@ func TestASnapshotWhoseStreamIsLostIsReadAnew(t *testing.T) {
 	runs := 0
 	err := db.Snapshot(t.Context(), func(q sqldb.Querier) error {
 		if runs++; runs == 1 {
+			if _, err := q.Query(t.Context(), sqldb.Stmt{SQL: "SELECT 1"}); err != nil {
+				return err
+			}
 			if err := primary.Kill(); err != nil {
 				return err
 			}

@@ -165,22 +165,29 @@ func (db *DB) snapshot(ctx context.Context, f func(Querier) error) error {
 	}
 	s := e.session()
 	defer s.drop()
-	if _, err := s.run(ctx, Stmt{SQL: "BEGIN"}); err != nil {
-		return db.primary.failed(ctx, err)
-	}
 	defer s.rollback(ctx)
-	return f(sessionQuerier{s, db.primary})
+	return f(&snapshotQuerier{session: s, source: db.primary})
 }
 
-// sessionQuerier runs statements in a session's transaction.
-type sessionQuerier struct {
+// A snapshotQuerier runs statements in a session's transaction, which the first ones
+// begin.
+type snapshotQuerier struct {
 	session *session
 	source  *source
+	begun   bool
 }
 
-func (q sessionQuerier) Query(ctx context.Context, stmts ...Stmt) ([][]Row, error) {
-	results, err := q.session.run(ctx, stmts...)
-	return results, q.source.failed(ctx, err)
+func (q *snapshotQuerier) Query(ctx context.Context, stmts ...Stmt) ([][]Row, error) {
+	if q.begun {
+		results, err := q.session.run(ctx, stmts...)
+		return results, q.source.failed(ctx, err)
+	}
+	q.begun = true
+	results, err := q.session.run(ctx, append([]Stmt{{SQL: "BEGIN"}}, stmts...)...)
+	if err != nil {
+		return nil, q.source.failed(ctx, err)
+	}
+	return results[1:], nil
 }
 
 // floor is the newest position in any answer of this node.
