@@ -59,11 +59,7 @@ type changes struct {
 func (c *changes) any() bool { return c.newer || c.tooOld || len(c.found) > 0 }
 
 var (
-	// Within a transaction that writes, whose sequence has been moved on already.
-	lockedSinceSQL = `SELECT ?1>=` + stampOfNothing + `,?1<s.compacted FROM keyval_sequence s`
-	stampOfNothing = `printf('%04x%012x0000',s.incarnation,s.txn)`
-	// Within one that reads.
-	sinceSQL = `SELECT ?1>` + sqldb.PositionSQL + `,?1<s.compacted FROM keyval_sequence s`
+	sinceSQL = `SELECT ?1` + sqldb.AfterAllSQL + `,?1<s.compacted FROM keyval_sequence s`
 
 	// An entry that has expired and not been removed has changed if it may have been
 	// there when the state was read. ?2 is the state's position and ?3 its time, NULL if
@@ -102,11 +98,11 @@ const (
 )
 
 // lockedStmts ask under the lock what has changed. Single keys are looked up; for ranges,
-// which may have any number of entries, the log is gone through. What takes longer is
+// which may have any number of entries, the log is gone through. What would take longer is
 // done ahead, in a snapshot; if so much happens meanwhile, the more is allowed the more
 // often that was tried.
 func (c *coverage) lockedStmts(s since, tries int) []sqldb.Stmt {
-	stmts := []sqldb.Stmt{{SQL: lockedSinceSQL, Args: []any{string(s.position)}}}
+	stmts := []sqldb.Stmt{{SQL: sinceSQL, Args: []any{string(s.position)}}}
 	rows := min(max(maxCompared/max(1, len(c.ranges)), leastLogged), mostLogged) << min(tries, 4)
 	for _, argument := range c.arguments {
 		args := []any{argument, string(s.position), s.time}

@@ -34,6 +34,7 @@ func Statements() map[string]sqldb.Stmt {
 		"count":          {SQL: countSQL, Args: []any{start, end}},
 		"remove":         {SQL: removeSQL, Args: []any{`[["61"]]`, nil}},
 		"changes":        {SQL: changesSQL, Args: []any{ranges, stamp, nil}},
+		"key changes":    {SQL: keyChangesSQL, Args: []any{`[["00000000000000000001","61"]]`}},
 		"logged changes": {SQL: loggedSQL, Args: []any{ranges, stamp, nil, int64(100)}},
 		"any expired":    {SQL: anyExpiredSQL},
 		"sweep":          {SQL: sweepLogSQL, Args: []any{op}},

@@ -129,11 +129,7 @@ func (t *transaction) try(ctx context.Context) (AtomicResult, error) {
 		return AtomicResult{}, errReadAhead
 	}
 	op := &sqldb.Op{Locked: t.locked()}
-	if refs := t.keyRefs(); t.sizes != nil {
-		op.Reads = refs
-	} else {
-		op.Small = refs
-	}
+	t.rows(op)
 	result, err := t.do(ctx, op)
 	if t.ahead == nil && errors.Is(err, ErrTooLarge) {
 		err = errReadAhead // that may be why

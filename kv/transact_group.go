@@ -38,6 +38,26 @@ func (t *transaction) lists() (n int) {
 	return n
 }
 
+// rows are what the group looks at for the transaction: the keys that are read within
+// it, and what has changed of them since the snapshot.
+func (t *transaction) rows(op *sqldb.Op) {
+	if refs := t.keyRefs(); t.sizes != nil {
+		op.Reads = refs
+	} else {
+		op.Small = refs
+	}
+	if t.keysOnSnapshot() {
+		for _, r := range t.req.Reads {
+			op.Reads = append(op.Reads, keyChanges.Ref(sinceName(t.req.Snapshot, r.Key)))
+		}
+	}
+}
+
+// keysOnSnapshot tells whether what has changed is looked up as rows of the group.
+func (t *transaction) keysOnSnapshot() bool {
+	return t.ahead == nil && t.req.Snapshot != "" && !t.covered.listed && t.fits()
+}
+
 // keyRefs are the rows of the keys that are read within the group.
 func (t *transaction) keyRefs() (refs []sqldb.Ref) {
 	if t.ahead != nil || !t.fits() {
@@ -57,7 +77,7 @@ func (t *transaction) locked() *sqldb.LockedRead {
 		return nil
 	}
 	read := &sqldb.LockedRead{Found: func(results [][]sqldb.Row) { t.found = results }}
-	if s, ok := t.since(); ok {
+	if s, ok := t.since(); ok && !t.keysOnSnapshot() {
 		read.Stmts, read.Bytes = t.covered.lockedStmts(s, t.tries), changesBytes
 	}
 	if t.ahead == nil {
@@ -103,7 +123,7 @@ func (t *transaction) look(tx *sqldb.Tx) error {
 	case t.ahead != nil && t.ahead.over != nil:
 		return t.ahead.over
 	}
-	lists, err := t.compare()
+	lists, err := t.compare(tx)
 	if err != nil || t.tooOld || len(t.result.Conflicts) > 0 {
 		return err
 	}
@@ -114,11 +134,13 @@ func (t *transaction) look(tx *sqldb.Tx) error {
 }
 
 // compare looks at what has changed, and returns the other results.
-func (t *transaction) compare() (lists [][]sqldb.Row, err error) {
+func (t *transaction) compare(tx *sqldb.Tx) (lists [][]sqldb.Row, err error) {
 	var c changes
 	lists = t.found
 	if t.ahead.decides() {
 		c = t.ahead.changes
+	} else if t.keysOnSnapshot() {
+		c = t.lookedUp(tx)
 	} else if _, ok := t.since(); ok {
 		n := 1 + len(t.covered.arguments)
 		c, lists = scanChanges(t.found[:n]), t.found[n:]
@@ -136,6 +158,16 @@ func (t *transaction) compare() (lists [][]sqldb.Row, err error) {
 	t.result.Conflicts = append(t.result.Conflicts, c.found...)
 	t.tooOld, t.answer.SnapshotTooOld, t.lapsed = c.tooOld, c.tooOld, c.lapsed
 	return lists, nil
+}
+
+// lookedUp are the changes of single keys.
+func (t *transaction) lookedUp(tx *sqldb.Tx) (c changes) {
+	for _, r := range t.req.Reads {
+		if row := keyChanges.Get(tx, sinceName(t.req.Snapshot, r.Key)); row != nil {
+			row.join(&c, r.Key)
+		}
+	}
+	return c
 }
 
 // meetGroup looks at what the operations before this one in the group have changed. That

@@ -53,7 +53,7 @@ type committer struct {
 	unclosed error
 	newest   Position
 	pacer    pacer
-	fixed    map[string]string // texts of atCommit
+	texts    map[string]string // of statements within the transaction
 	noted    time.Time         // when the time was noted last: see notesTime
 	// doubtUntil is until when nothing is believed that could be read.
 	doubtUntil time.Time
@@ -100,7 +100,7 @@ func newCommitter(db *DB, cfg Config) *committer {
 		quit:       make(chan struct{}),
 		done:       make(chan struct{}),
 		session:    db.writer.session(),
-		fixed:      map[string]string{},
+		texts:      map[string]string{},
 	}
 }
 

@@ -179,7 +179,7 @@ func (a *attempt) fetchLocked(ctx context.Context, stmts []Stmt) ([][]Row, error
 		}
 	}
 	for i := range stmts {
-		stmts[i] = a.atCommit(stmts[i])
+		stmts[i] = a.within(stmts[i])
 	}
 	opening := a.opening(len(a.group))
 	results, err := a.session.run(ctx, append(opening, stmts...)...)

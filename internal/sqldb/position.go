@@ -37,17 +37,28 @@ const ClockSQL = "CAST(round(unixepoch('subsec')*1000) AS INTEGER)"
 // NowSQL is the time that a read goes by: the database's clock, but never
 // before the last transaction's time, so that what one reader has seen expire
 // never comes back. The statement must join keyval_sequence as s. Statements
-// of a transaction use s.time alone; those that a group reads with are made to.
+// of a transaction use s.time alone; those that a group reads with are made to: see WithinTransaction.
 const NowSQL = "max(s.time," + ClockSQL + ")"
 
-// atCommit is a reading statement as it runs inside a group's transaction, whose
-// time has been fixed: what has not expired by that time will not have expired when
-// the transaction commits, however long that takes.
-func (c *committer) atCommit(st Stmt) Stmt {
-	text, ok := c.fixed[st.SQL]
+// AfterAllSQL follows a position, and holds if that is after everything that has been
+// committed. The statement must join keyval_sequence as s.
+const AfterAllSQL = ">" + PositionSQL
+
+// WithinTransaction is the text of a reading statement as it runs inside a group's
+// transaction, whose place and time have been fixed: what has not expired by that time
+// will not have expired when the transaction commits, however long that takes.
+func WithinTransaction(text string) string {
+	return withinTransaction.Replace(text)
+}
+
+var withinTransaction = strings.NewReplacer(NowSQL, "s.time", AfterAllSQL, ">=printf('%04x%012x0000',s.incarnation,s.txn)")
+
+// within is a reading statement inside the group's transaction.
+func (c *committer) within(st Stmt) Stmt {
+	text, ok := c.texts[st.SQL]
 	if !ok {
-		text = strings.ReplaceAll(st.SQL, NowSQL, "s.time")
-		c.fixed[st.SQL] = text
+		text = WithinTransaction(st.SQL)
+		c.texts[st.SQL] = text
 	}
 	return Stmt{SQL: text, Args: st.Args}
 }
