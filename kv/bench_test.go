@@ -40,6 +40,77 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
+// What reads and sets a single key, each beside the others: with a check, without a
+// snapshot, and on one.
+func BenchmarkTransaction(b *testing.B) {
+	for name, setSnapshot := range map[string]func(*kv.TransactionRequest, kv.Key, kv.Versionstamp){
+		"check": func(r *kv.TransactionRequest, k kv.Key, v kv.Versionstamp) {
+			r.Checks = []kv.Check{{Key: k, Versionstamp: v}}
+		},
+		"read": func(r *kv.TransactionRequest, k kv.Key, _ kv.Versionstamp) { r.Reads = []kv.Read{{Key: k}} },
+		"snapshot": func(r *kv.TransactionRequest, k kv.Key, v kv.Versionstamp) {
+			r.Reads, r.Snapshot = []kv.Read{{Key: k}}, v
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			onEachBenchmarked(b, func(b *testing.B, s *kv.Store) { transactions(b, s, setSnapshot) })
+		})
+	}
+}
+
+// transactions has each client change a key of its own.
+func transactions(b *testing.B, s *kv.Store, setSnapshot func(*kv.TransactionRequest, kv.Key, kv.Versionstamp)) {
+	var clients atomic.Int64
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		key := mustKey(b, "bench", float64(clients.Add(1)))
+		version := mustCommit(b, s, set(key, `1`))
+		for pb.Next() {
+			req := kv.TransactionRequest{AtomicRequest: kv.AtomicRequest{Mutations: []kv.Mutation{set(key, `1`)}}}
+			setSnapshot(&req, key, version)
+			r, err := s.Transaction(timeout(b), req)
+			if err != nil || !r.OK {
+				b.Errorf("%+v, %v", r, err)
+				return
+			}
+			version = r.Versionstamp
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
+}
+
+// A commit on a snapshot costs what has changed since then, not what was read.
+func BenchmarkSnapshotOver(b *testing.B) {
+	for _, entries := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprint(entries), func(b *testing.B) {
+			onEachBenchmarked(b, func(b *testing.B, s *kv.Store) { snapshotCommits(b, s, entries) })
+		})
+	}
+}
+
+func snapshotCommits(b *testing.B, s *kv.Store, entries int) {
+	for i := 0; i < entries; i += 1000 {
+		var many []kv.Mutation
+		for n := range 1000 {
+			many = append(many, set(mustKey(b, "range", float64(i+n)), `1`))
+		}
+		mustCommit(b, s, many...)
+	}
+	req := kv.TransactionRequest{
+		Reads:         []kv.Read{{List: &kv.Selector{Range: kv.PrefixRange(mustKey(b, "range")), Limit: 1}}},
+		AtomicRequest: kv.AtomicRequest{Mutations: []kv.Mutation{set(mustKey(b, "elsewhere"), `1`)}},
+	}
+	req.Snapshot = mustCommit(b, s, req.Mutations...)
+	b.ResetTimer()
+	for range b.N {
+		r, err := s.Transaction(timeout(b), req)
+		if err != nil || !r.OK {
+			b.Fatalf("%+v, %v", r, err)
+		}
+		req.Snapshot = r.Versionstamp
+	}
+}
+
 func parallel(b *testing.B, do func()) {
 	b.SetParallelism(32)
 	b.RunParallel(func(pb *testing.PB) {

@@ -156,6 +156,8 @@ type attempt struct {
 	tables   []table // in order of first use, so that statements are constant
 	sequence Row     // that of a locked transaction: see opening
 	applied  []outcome
+	apart    bool  // the tables were read one after the other
+	together bool  // they are to be read in one snapshot
 	others   int64 // other nodes that write at the time
 	settled  bool  // the number of the group before is closed
 	wrote    bool  // it has committed
@@ -216,6 +218,10 @@ func (a *attempt) run(ctx context.Context) error {
 		return a.readFailed(ctx, err)
 	}
 	ops := a.apply()
+	if ops == 0 && a.apart {
+		a.together, a.apart = true, false
+		return a.run(ctx)
+	}
 	if ops == 0 {
 		a.unlock(ctx)
 		a.answer(Commit{}, nil)
