@@ -69,7 +69,8 @@ func (t *transaction) read(ctx context.Context) (TransactionResult, error) {
 		t.answer.OK, t.answer.Versionstamp, t.answer.Reads = true, ahead.since.position, ahead.reads
 		t.store.db.Answered(sqldb.Position(ahead.since.position))
 	}
-	return t.answer, t.settleLapse(ctx)
+	t.settleLapse(ctx)
+	return t.answer, nil
 }
 
 // readTogether answers reads of keys together with those of other callers.
@@ -104,7 +105,8 @@ func (t *transaction) commit(ctx context.Context) (TransactionResult, error) {
 	t.answer.AtomicResult = result
 	if !result.OK || result.Replayed != nil {
 		t.answer.Reads = nil
-		return t.answer, t.settleLapse(ctx)
+		t.settleLapse(ctx)
+		return t.answer, nil
 	}
 	for _, p := range t.pendingReads {
 		p.entry.Versionstamp = Versionstamp(t.committed.At(p.op))
@@ -116,12 +118,12 @@ func (t *transaction) commit(ctx context.Context) (TransactionResult, error) {
 }
 
 // settleLapse has a conflict with what may have expired before the snapshot happen only
-// once: a snapshot that is read from now on is known to be newer than that.
-func (t *transaction) settleLapse(ctx context.Context) error {
-	if !t.lapsed || t.answer.OK {
-		return nil
+// once: a snapshot that is read from now on is known to be newer than that. If it cannot,
+// the conflict stands all the same.
+func (t *transaction) settleLapse(ctx context.Context) {
+	if t.lapsed && !t.answer.OK {
+		_ = t.store.db.NoteTime(ctx)
 	}
-	return failure(t.store.db.NoteTime(ctx))
 }
 
 func (t *transaction) try(ctx context.Context) (AtomicResult, error) {
