@@ -84,7 +84,7 @@ func codeOf(err error) api.Code {
 
 // conditions are outcomes that tell all there is to tell; what led to them is for the
 // log.
-var conditions = []error{sqldb.ErrStorageFull, sqldb.ErrReadOnly, sqldb.ErrMoved, sqldb.ErrCorrupt}
+var conditions = []error{sqldb.ErrStorageFull, sqldb.ErrReadOnly, sqldb.ErrMoved, sqldb.ErrCorrupt, sqldb.ErrSilent}
 
 // sentence is what a caller is told of an error.
 func sentence(err error) string {

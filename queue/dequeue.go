@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -73,15 +74,21 @@ func (q *Queue) Dequeue(ctx context.Context, r Dequeue) ([]Message, error) {
 		return nil, err
 	}
 	var over <-chan time.Time
+	var silence <-chan struct{}
 	if r.Wait > 0 {
 		timer := time.NewTimer(time.Duration(r.Wait) * time.Millisecond)
 		defer timer.Stop()
 		over = timer.C
+	} else {
+		silence = q.db.Silence()
 	}
 	select {
 	case a := <-t.answer:
 		return a.messages, a.err
 	case <-ctx.Done():
+	case <-silence:
+		// The round that takes for it will hear of its outcome, but who knows when.
+		return q.dispatcher.depart(t, sqldb.ErrSilent)
 	case <-over:
 		if q.dispatcher.lastCall(t) {
 			grace := time.NewTimer(dequeueGrace)
@@ -94,7 +101,10 @@ func (q *Queue) Dequeue(ctx context.Context, r Dequeue) ([]Message, error) {
 			}
 		}
 	}
-	return q.dispatcher.depart(ctx, t)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return q.dispatcher.depart(t, kv.ErrTimeout)
+	}
+	return q.dispatcher.depart(t, nil)
 }
 
 // lastCall tells whether a round is taking messages for a dequeue whose wait is
@@ -107,8 +117,8 @@ func (d *dispatcher) lastCall(t *taker) bool {
 }
 
 // depart takes a dequeue out of its line. What a round is taking for it will be
-// given back; what it has been answered already is its caller's.
-func (d *dispatcher) depart(ctx context.Context, t *taker) ([]Message, error) {
+// given back; what it has been answered already is its caller's, otherwise err is.
+func (d *dispatcher) depart(t *taker, err error) ([]Message, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	select {
@@ -117,8 +127,5 @@ func (d *dispatcher) depart(ctx context.Context, t *taker) ([]Message, error) {
 	default:
 	}
 	d.leave(t)
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return nil, kv.ErrTimeout
-	}
-	return nil, nil
+	return nil, err
 }

@@ -1,8 +1,9 @@
 package queue
 
 import (
-	"context"
 	"time"
+
+	"github.com/buntime/keyval/internal/sqldb"
 )
 
 // lookTimeout bounds one question to the database.
@@ -96,7 +97,7 @@ func (g *glance) add(l *line) {
 
 // glance asks the database.
 func (d *dispatcher) glance(g *glance) {
-	ctx, cancel := context.WithTimeout(d.looks, lookTimeout)
+	ctx, cancel := sqldb.Within(d.looks, lookTimeout)
 	defer cancel()
 	if len(g.lines) > 0 {
 		names := make([]string, 0, len(g.lines))

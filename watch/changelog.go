@@ -161,7 +161,7 @@ func (l *changelog) readFrom(ctx context.Context, r sqldb.Reader, primary bool, 
 	if primary {
 		limit = primaryTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := sqldb.Within(ctx, limit)
 	defer cancel()
 	l.metrics.query(primary)
 	rows, err := r.Query(ctx, st)

@@ -87,7 +87,7 @@ func (l *changelog) fetch(ctx context.Context, changes []change, entries []*kv.E
 func (l *changelog) fetchRows(ctx context.Context, st sqldb.Stmt, position kv.Versionstamp) ([]sqldb.Row, error) {
 	r, primary := l.reader(false)
 	if !primary {
-		short, cancel := context.WithTimeout(ctx, queryTimeout)
+		short, cancel := sqldb.Within(ctx, queryTimeout)
 		defer cancel()
 		rows, err := r.QueryLarge(short, st)
 		if err == nil && kv.Versionstamp(rows[0].Text(0)) >= position {

@@ -104,7 +104,7 @@ func (l *lane[V]) get(ctx context.Context, keys []string) ([]V, Position, error)
 	case <-look.done:
 		return look.values, look.position, look.err
 	case <-ctx.Done():
-		return nil, "", ctx.Err()
+		return nil, "", ended(ctx)
 	}
 }
 
@@ -155,7 +155,7 @@ func (l *lane[V]) read(batch []*lookup[V]) {
 	for _, look := range batch {
 		keys = append(keys, look.keys...)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), coalesceTimeout)
+	ctx, cancel := Within(context.Background(), coalesceTimeout)
 	defer cancel()
 	l.coalescer.db.metrics.coalesced.Observe(float64(len(keys)))
 	values, position, err := l.coalescer.fetch(ctx, l.reader, keys)

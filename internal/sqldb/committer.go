@@ -142,6 +142,17 @@ func (c *committer) refuseUnsent(err error) {
 	if c.refusal = err; err == nil {
 		return
 	}
+	c.refusePendingLocked(err)
+}
+
+// refusePending answers all that waits with err.
+func (c *committer) refusePending(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refusePendingLocked(err)
+}
+
+func (c *committer) refusePendingLocked(err error) {
 	for _, w := range c.pending {
 		w.finish(Commit{Op: -1}, err)
 	}
@@ -247,6 +258,8 @@ func (c *committer) admit(w *waiting) error {
 		return c.refusal
 	case c.db.primary.damage.known():
 		return ErrCorrupt
+	case c.db.writer.liveness.isSilent():
+		return ErrSilent
 	case c.health.condition() == unreachable && len(c.pending) > 0:
 		// One waits, so that the committer keeps asking.
 		return ErrUnavailable

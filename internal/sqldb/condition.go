@@ -69,6 +69,7 @@ func (c *committer) ails(with condition, err error) {
 func (c *committer) suffers(err error) {
 	switch {
 	case errors.Is(err, ErrRestored):
+	case errors.Is(err, ErrSilent): // its liveness knows
 	case verdictOf(err) == corrupt:
 		c.db.primary.isCorrupt(err)
 	case errors.Is(err, ErrCorrupt): // known already

@@ -17,7 +17,8 @@ import (
 type engine struct {
 	db       *sql.DB
 	embedded bool
-	place    place // of an embedded database's file, once that is open
+	place    place     // of an embedded database's file, once that is open
+	liveness *liveness // nil for what is no server
 
 	mu       sync.Mutex // covers prepared
 	prepared map[string]*sql.Stmt
@@ -61,7 +62,10 @@ func (s *session) run(ctx context.Context, stmts ...Stmt) (_ [][]Row, err error)
 	if s.engine.embedded {
 		results, err = s.runEach(ctx, stmts)
 	} else {
-		results, err = s.runBatch(ctx, stmts)
+		err = s.engine.liveness.call(ctx, func(ctx context.Context) (err error) {
+			results, err = s.runBatch(ctx, stmts)
+			return err
+		})
 	}
 	s.last = time.Now()
 	if err != nil && (ctx.Err() != nil || !answered(err)) {

@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,6 +15,10 @@ var (
 	// ErrUnavailable is returned when the database cannot be reached or the
 	// committer is closed. Nothing was written.
 	ErrUnavailable = errors.New("the database is unavailable")
+	// ErrSilent is returned when the database has not answered in the time that
+	// this node gives it, or is known not to answer. Nothing was written. It
+	// wraps ErrUnavailable.
+	ErrSilent error = &unavailableError{"the database does not answer; send the request again later"}
 	// ErrCommitUnknown is returned when an operation was sent and its
 	// caller's time was up before the outcome could be learnt.
 	ErrCommitUnknown = errors.New("the outcome of the commit is unknown")
@@ -81,10 +86,14 @@ func failure(err error) error {
 	}
 }
 
-// unavailable is err, or ErrUnavailable around it.
+// unavailable is err, or ErrUnavailable around it. A deadline in it was one of ours, or
+// the network's: it would be taken for the caller's.
 func unavailable(err error) error {
-	if errors.Is(err, ErrUnavailable) {
+	switch {
+	case errors.Is(err, ErrUnavailable):
 		return err
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return fmt.Errorf("%w: %s", ErrUnavailable, err.Error())
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }

@@ -239,10 +239,11 @@ func TestAStoppedPrimaryDoesNothingTwiceOnceItGoesOn(t *testing.T) {
 	lost := b.proxy.NoteNextRequest(closeBatch)
 	answers := start(timeout(t), b.db, put("n", 2)) // reads nothing, so the batch is on its way
 	wait(t, sent)
-	wait(t, lost)
+	<-b.db.Silence()
 	if err := b.primary.Resume(); err != nil {
 		t.Fatal(err)
 	}
+	wait(t, lost)
 	if a := receive(t, answers); a.err != nil {
 		t.Fatal(a.err)
 	}

@@ -74,7 +74,7 @@ func (db *DB) conditions() []prometheus.Collector {
 			func() float64 { return boolean(holds()) })
 	}
 	is := func(c condition) func() bool { return func() bool { return db.health.condition() == c } }
-	return []prometheus.Collector{of("unreachable", is(unreachable)), of("full", is(full)), of("read_only", is(unwritable)), of("moved", is(moved)), of("corrupt", db.primary.damage.known)}
+	return []prometheus.Collector{of("unreachable", func() bool { return is(unreachable)() || db.writer.liveness.isSilent() }), of("full", is(full)), of("read_only", is(unwritable)), of("moved", is(moved)), of("corrupt", db.primary.damage.known)}
 }
 
 func (m *metrics) operation(name string, err error, took time.Duration) {

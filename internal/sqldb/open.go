@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -33,6 +34,11 @@ type Config struct {
 	MaxPending int
 	// MaxPendingBytes bounds what they stage; 0 means 64 MiB.
 	MaxPendingBytes int
+	// SlowAfter is how long a call to the primary may take before the node looks
+	// whether it lives, if it is a server; 0 means 2 s.
+	SlowAfter time.Duration
+	// SilentAfter is how long it then has for the least question; 0 means 3 s.
+	SilentAfter time.Duration
 	// Logger hears of changes of state; nil discards.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil keeps them unregistered.
@@ -49,6 +55,7 @@ type DB struct {
 	writer  *engine // transactions on the primary
 	primary *source
 	replica *source // nil without one
+	asker   *engine // for its liveness; nil for what is no server
 	floor   floor
 	info    Info
 	file    string // that of an embedded database
@@ -80,6 +87,8 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.MaxPendingBytes == 0 {
 		cfg.MaxPendingBytes = 64 << 20
 	}
+	cfg.SlowAfter = cmp.Or(cfg.SlowAfter, slowAfter)
+	cfg.SilentAfter = cmp.Or(cfg.SilentAfter, silentAfter)
 	tuneTransport()
 	if cfg.MustExist {
 		if err := requireSchema(ctx, cfg); err != nil {
@@ -94,15 +103,18 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	db.primary = newSource("primary", reader, nil, db.metrics, cfg.Logger)
 	if !reader.embedded {
 		db.primary.plain = writer
+		if err := db.lookAfter(cfg); err != nil {
+			return nil, errors.Join(err, writer.close(), reader.close())
+		}
 	}
 	if cfg.ReplicaURL != "" {
 		replica, err := openReader(cfg.ReplicaURL, cfg.Token)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("replica: %w", err), writer.close(), reader.close())
+			return nil, errors.Join(fmt.Errorf("replica: %w", err), db.closeEngines())
 		}
 		plain, err := openURL(httpURL(cfg.ReplicaURL), cfg.Token)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("replica: %w", err), replica.close(), writer.close(), reader.close())
+			return nil, errors.Join(fmt.Errorf("replica: %w", err), replica.close(), db.closeEngines())
 		}
 		db.replica = newSource("replica", replica, plain, db.metrics, cfg.Logger)
 	}
@@ -111,6 +123,23 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	db.metrics.register(cfg.Registerer, db.conditions()...) // not before: opening may be tried again
 	return db, nil
+}
+
+// lookAfter has the node look whether the primary lives when calls to it take long. The
+// question has a connection of its own each time, since one may be what is broken.
+func (db *DB) lookAfter(cfg Config) error {
+	e, err := openReader(cfg.PrimaryURL, cfg.Token)
+	if err != nil {
+		return err
+	}
+	e.db.SetMaxIdleConns(0)
+	asker := newSource("primary", e, db.writer, db.metrics, cfg.Logger)
+	l := newLiveness(cfg, func(ctx context.Context) error {
+		_, err := asker.ask(ctx, Stmt{SQL: "SELECT 1"})
+		return err
+	})
+	db.asker, db.primary.liveness, db.writer.liveness = e, l, l
+	return nil
 }
 
 // start migrates, registers this boot and starts the committer.
@@ -185,7 +214,11 @@ func (db *DB) Close() error {
 }
 
 func (db *DB) closeEngines() error {
+	db.writer.liveness.close()
 	err := errors.Join(db.primary.close(), db.writer.close())
+	if db.asker != nil {
+		err = errors.Join(err, db.asker.close())
+	}
 	if db.replica != nil {
 		err = errors.Join(err, db.replica.close())
 	}

@@ -1,6 +1,9 @@
 package sqldb
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
 // RaiseIncarnation begins a new life of a database that was restored or
 // replaced, and returns its number. Versionstamps go on in order, and
@@ -58,14 +61,28 @@ func positionOf(ctx context.Context, s *source) Position {
 	return Position(rows[0].Text(0))
 }
 
-// Ping tells whether reads can be served: the replica's answer is enough.
+// Ping tells whether reads can be served: the replica's answer is enough. Both are asked
+// at once, because who asks does not wait for long.
 func (db *DB) Ping(ctx context.Context) error {
-	_, err := db.primary.query(ctx, Stmt{SQL: positionsSQL})
-	if err != nil && db.replica != nil {
-		if _, replicaErr := db.replica.query(ctx, Stmt{SQL: positionsSQL}); replicaErr == nil {
-			return nil
-		}
+	if db.replica == nil || db.primary.liveness == nil {
+		return db.primary.ping(ctx)
 	}
+	ctx, cancel := Within(ctx, db.primary.liveness.patience())
+	answers := make(chan error, 2)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel()
+	for _, s := range []*source{db.primary, db.replica} {
+		asking.Go(func() { answers <- s.ping(ctx) })
+	}
+	if err := <-answers; err == nil {
+		return nil
+	}
+	return <-answers
+}
+
+func (s *source) ping(ctx context.Context) error {
+	_, err := s.query(ctx, Stmt{SQL: positionsSQL})
 	return err
 }
 

@@ -75,13 +75,13 @@ func (db *DB) readReplica(ctx context.Context, fresh Freshness, f func(context.C
 		need = max(need, db.floor.load())
 	}
 	for try := range 2 {
-		short, cancel := context.WithTimeout(ctx, replicaTimeout)
+		short, cancel := Within(ctx, replicaTimeout)
 		position, err := f(short, db.replica)
 		cancel()
 		switch {
 		case err != nil:
 			// A caller that was in a hurry says nothing about the replica.
-			if ctx.Err() == nil && (errors.Is(err, ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) {
+			if ctx.Err() == nil && errors.Is(err, ErrUnavailable) {
 				if db.replica.breaker.fail() {
 					db.log.Warn("the replica does not answer; the primary serves", "error", err)
 				}
@@ -129,14 +129,15 @@ func (s *source) Query(ctx context.Context, st Stmt) ([]Row, error) { return s.q
 // QueryLarge implements Reader.
 func (s *source) QueryLarge(ctx context.Context, st Stmt) ([]Row, error) {
 	if err := s.large.Acquire(ctx, 1); err != nil {
-		return nil, err
+		return nil, ended(ctx)
 	}
 	defer s.large.Release(1)
 	return s.query(ctx, st)
 }
 
 // snapshotTries is how often a transaction that only reads is begun. A server may take
-// it away: it has been restarted, or the transaction has been idle for too long.
+// it away: it has been restarted, its connection was cut, or the transaction has been
+// idle for too long.
 const snapshotTries = 3
 
 // Snapshot runs f in one read transaction on the primary, which other writers
@@ -146,12 +147,12 @@ func (db *DB) Snapshot(ctx context.Context, f func(Querier) error) error {
 		return ErrCorrupt
 	}
 	if err := db.primary.large.Acquire(ctx, 1); err != nil {
-		return err
+		return ended(ctx)
 	}
 	defer db.primary.large.Release(1)
 	for try := 1; ; try++ {
 		err := db.snapshot(ctx, f)
-		if err == nil || verdictOf(err) != repeatable || try == snapshotTries {
+		if err == nil || verdictOf(err) != repeatable && !cutOff(err) || try == snapshotTries {
 			return err
 		}
 	}

@@ -130,6 +130,8 @@ func (c *committer) insist(stmts []Stmt, cause error) ([][]Row, error) {
 		switch {
 		case err == nil:
 			return results, nil
+		case errors.Is(err, ErrSilent):
+			c.refusePending(err) // what comes is refused already
 		case c.tellsEnough(cause, err):
 			if !c.db.writer.embedded {
 				c.unclosed = cause

@@ -15,12 +15,15 @@ import (
 
 // A source is a database to read from.
 type source struct {
-	name    string
-	engine  *engine
-	metrics *metrics
-	breaker breaker
-	damage  damage
-	log     *slog.Logger
+	name   string
+	engine *engine
+	// liveness is nil for what is no server, and for a replica: who it does not
+	// answer asks the primary.
+	liveness *liveness
+	metrics  *metrics
+	breaker  breaker
+	damage   damage
+	log      *slog.Logger
 	// large bounds the statements under way whose answers may be large:
 	// sqld holds at most 32 MB of answers for everybody.
 	large *semaphore.Weighted
@@ -53,17 +56,26 @@ func (s *source) query(ctx context.Context, st Stmt) ([]Row, error) {
 	if s.damage.known() {
 		return nil, ErrCorrupt
 	}
-	e := s.engine
-	if s.refused.Load() {
-		e = s.plain
-	}
-	rows, err := e.query(ctx, st)
-	if s.plain != nil && e != s.plain && refusesWebSockets(err) {
-		s.refused.Store(true)
-		rows, err = s.plain.query(ctx, st)
-	}
+	var rows []Row
+	err := s.liveness.call(ctx, func(ctx context.Context) (err error) {
+		rows, err = s.ask(ctx, st)
+		return err
+	})
 	s.metrics.roundTrips.WithLabelValues(s.name, outcomeOf(err)).Inc()
 	return rows, s.failed(ctx, err)
+}
+
+// ask asks the engine that the server speaks with.
+func (s *source) ask(ctx context.Context, st Stmt) ([]Row, error) {
+	if s.refused.Load() {
+		return s.plain.query(ctx, st)
+	}
+	rows, err := s.engine.query(ctx, st)
+	if s.plain != nil && refusesWebSockets(err) {
+		s.refused.Store(true)
+		return s.plain.query(ctx, st)
+	}
+	return rows, err
 }
 
 // refusesWebSockets tells whether the server is there but speaks only HTTP.
@@ -84,7 +96,7 @@ func (s *source) failed(ctx context.Context, err error) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return ended(ctx)
 	}
 	if err = failure(fmt.Errorf("%s: %w", s.name, &readError{err})); errors.Is(err, ErrCorrupt) {
 		s.isCorrupt(err)
