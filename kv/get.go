@@ -14,19 +14,50 @@ const MaxAnswerBytes = 64 << 20
 // Get reads the entries of keys from one snapshot, in order, and returns the
 // snapshot's position. A missing one has only its key.
 func (s *Store) Get(ctx context.Context, keys []Key, opts ReadOptions) ([]Entry, Versionstamp, error) {
-	encoded := encodedKeys(keys)
-	rows, position, err := s.entries.Get(ctx, opts.freshness(), encoded)
+	once, places := distinct(keys)
+	rows, position, err := s.entries.Get(ctx, opts.freshness(), encodedKeys(once))
 	if errors.Is(err, sqldb.ErrTooLarge) {
 		return s.getLarge(ctx, keys)
 	}
 	if err != nil {
 		return nil, "", failure(err)
 	}
-	found := make([]Entry, len(keys))
+	found := make([]Entry, len(once))
 	for i := range rows {
-		found[i] = rows[i].entry(keys[i])
+		found[i] = rows[i].entry(once[i])
 	}
-	return found, Versionstamp(position), nil
+	return dealt(found, places), Versionstamp(position), nil
+}
+
+// distinct are keys without repetitions, each of which is read once, and where among them
+// each of keys is; nil if there is none.
+func distinct(keys []Key) (once []Key, places []int) {
+	if len(keys) < 2 {
+		return keys, nil
+	}
+	at := make(map[Key]int, len(keys))
+	places = make([]int, len(keys))
+	for i, key := range keys {
+		place, ok := at[key]
+		if !ok {
+			place = len(once)
+			at[key], once = place, append(once, key)
+		}
+		places[i] = place
+	}
+	return once, places
+}
+
+// dealt are what was found once, for each mention.
+func dealt[T any](found []T, places []int) []T {
+	if places == nil {
+		return found
+	}
+	all := make([]T, len(places))
+	for i, place := range places {
+		all[i] = found[place]
+	}
+	return all
 }
 
 // getLarge reads entries that do not fit one answer of the database, in
@@ -53,11 +84,12 @@ func (s *Store) getLarge(ctx context.Context, keys []Key) ([]Entry, Versionstamp
 // getIn reads keys within a transaction, as they are at a time: first how large the
 // values are, then as many at once as fit an answer.
 func getIn(ctx context.Context, q sqldb.Querier, keys []Key, now int64, b *budget) ([]Entry, error) {
+	keys, places := distinct(keys)
 	sizes, err := sizesIn(ctx, q, keys)
 	if err != nil {
 		return nil, err
 	}
-	if !b.take(sizes) {
+	if !b.take(dealt(sizes, places)) {
 		return nil, b.over
 	}
 	found := make([]Entry, 0, len(keys))
@@ -78,7 +110,7 @@ func getIn(ctx context.Context, q sqldb.Querier, keys []Key, now int64, b *budge
 		}
 		found, keys, sizes = append(found, read...), keys[n:], sizes[n:]
 	}
-	return found, nil
+	return dealt(found, places), nil
 }
 
 func encodedKeys(keys []Key) []string {

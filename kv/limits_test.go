@@ -200,7 +200,11 @@ func TestWhatIsCheckedOrDeletedMayBeLargerThanAnAnswer(t *testing.T) {
 // Only sqld bounds its answers. What is told quotes no SQL.
 func TestAnOperationThatNeedsMoreThanAnAnswerIsToldToDoLess(t *testing.T) {
 	t.Parallel()
-	s, db := database{primary: nodetest.MustStartPrimary(t).HTTPURL()}.open(t)
+	onEachDatabase(t, needsTooMuch)
+}
+
+func needsTooMuch(t *testing.T, d database) {
+	s, db := d.open(t)
 	var req kv.AtomicRequest
 	for i := range 3 {
 		key := mustKey(t, float64(i))
@@ -211,6 +215,31 @@ func TestAnOperationThatNeedsMoreThanAnAnswerIsToldToDoLess(t *testing.T) {
 		strings.Contains(err.Error(), "SELECT") {
 		t.Errorf("%v, want too large and what to do", err)
 	}
+}
+
+func TestAKeyThatIsNamedAgainAndAgainIsReadOnce(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		s := d.store(t)
+		large, other := mustKey(t, "large"), mustKey(t, "other")
+		mustCommit(t, s, set(large, `"`+strings.Repeat("x", 1<<19)+`"`), set(other, `1`))
+		keys := []kv.Key{other}
+		for range 100 {
+			keys = append(keys, large, other)
+		}
+		found, _, err := s.Get(timeout(t), keys, kv.ReadOptions{Consistency: kv.Strong})
+		if err != nil || len(found) != len(keys) {
+			t.Fatalf("%d entries, %v", len(found), err)
+		}
+		for i, e := range found {
+			if e.Key != keys[i] || len(e.Value) == 0 {
+				t.Errorf("entry %d is that of %s", i, e.Key)
+			}
+			if e.Key == large && &e.Value[0] != &found[1].Value[0] {
+				t.Error("its value was read once more")
+			}
+		}
+	})
 }
 
 func TestNoKeysAreNoEntries(t *testing.T) {

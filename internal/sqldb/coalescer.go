@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,6 +15,11 @@ const (
 	// gets one: a second would only make both smaller.
 	coalesceBatches = 2
 	coalesceTimeout = 10 * time.Second
+	// manyKeys is from how many keys on a read is merged with its like alone, so that
+	// small ones pass it.
+	manyKeys = 64
+	// maxWaitingKeys bounds the keys that wait for a batch.
+	maxWaitingKeys = 1 << 15
 )
 
 // A Coalescer merges point reads that come while others are in flight into
@@ -22,41 +28,48 @@ type Coalescer[V any] struct {
 	db    *DB
 	fetch func(ctx context.Context, r Reader, keys []string) ([]V, Position, error)
 	mu    sync.Mutex
-	lanes map[*source]*lane[V]
+	lanes map[road]*lane[V]
+}
+
+// A road is where reads are merged: those of few keys to one database, or of many.
+type road struct {
+	reader *source
+	many   bool
 }
 
 // NewCoalescer merges calls of fetch, which returns a value for each key, in
 // order, and the position of the snapshot.
 func NewCoalescer[V any](db *DB, fetch func(ctx context.Context, r Reader, keys []string) ([]V, Position, error)) *Coalescer[V] {
-	return &Coalescer[V]{db: db, fetch: fetch, lanes: map[*source]*lane[V]{}}
+	return &Coalescer[V]{db: db, fetch: fetch, lanes: map[road]*lane[V]{}}
 }
 
-// Get reads the values of keys, all from one snapshot if there are at most
-// 512 of them that fit one answer.
+// Get reads the values of keys, all from one snapshot. ErrTooLarge is for values that do
+// not fit one answer, ErrOverloaded for keys too many to wait.
 func (c *Coalescer[V]) Get(ctx context.Context, fresh Freshness, keys []string) ([]V, Position, error) {
 	var values []V
 	var position Position
 	err := c.db.Read(ctx, fresh, func(ctx context.Context, r Reader) (Position, error) {
 		var err error
-		values, position, err = c.lane(r.(*source)).get(ctx, keys) // a Reader is always one of ours
+		// A Reader is always one of ours.
+		values, position, err = c.lane(road{r.(*source), len(keys) > manyKeys}).get(ctx, keys)
 		return position, err
 	})
 	return values, position, err
 }
 
-func (c *Coalescer[V]) lane(r *source) *lane[V] {
+func (c *Coalescer[V]) lane(r road) *lane[V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.lanes[r]
 	if l == nil {
-		l = &lane[V]{coalescer: c, reader: r, wake: make(chan struct{}, coalesceBatches)}
+		l = &lane[V]{coalescer: c, reader: r.reader, wake: make(chan struct{}, coalesceBatches)}
 		c.lanes[r] = l
 		l.start()
 	}
 	return l
 }
 
-// A lane is the traffic to one database. Its workers live as long as the
+// A lane is the traffic on a road. Its workers live as long as the
 // database is open: a new goroutine for each batch would have to grow its
 // stack for the engine each time.
 type lane[V any] struct {
@@ -64,17 +77,27 @@ type lane[V any] struct {
 	reader    *source
 	wake      chan struct{}
 
-	mu      sync.Mutex // covers what follows
+	mu      sync.Mutex // covers what follows, and lookups and batches
 	waiting []*lookup[V]
+	keys    int // of those that wait
+	gone    int // of waiting, how many nobody waits for any more
 	closed  bool
 }
 
 type lookup[V any] struct {
 	keys     []string
+	batch    *batch // once it is in one
+	gone     bool   // nobody waits for it any more
 	values   []V
 	position Position
 	err      error
 	done     chan struct{}
+}
+
+// A batch is one statement under way, until nobody waits for it any more.
+type batch struct {
+	callers int
+	cancel  context.CancelFunc
 }
 
 func (l *lane[V]) start() {
@@ -89,13 +112,9 @@ func (l *lane[V]) start() {
 
 func (l *lane[V]) get(ctx context.Context, keys []string) ([]V, Position, error) {
 	look := &lookup[V]{keys: keys, done: make(chan struct{})}
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return nil, "", ErrUnavailable
+	if err := l.join(look); err != nil {
+		return nil, "", err
 	}
-	l.waiting = append(l.waiting, look)
-	l.mu.Unlock()
 	select {
 	case l.wake <- struct{}{}:
 	default: // all workers have been called
@@ -104,7 +123,40 @@ func (l *lane[V]) get(ctx context.Context, keys []string) ([]V, Position, error)
 	case <-look.done:
 		return look.values, look.position, look.err
 	case <-ctx.Done():
+		l.leave(look)
 		return nil, "", ended(ctx)
+	}
+}
+
+func (l *lane[V]) join(look *lookup[V]) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+		return ErrUnavailable
+	case l.keys > 0 && l.keys+len(look.keys) > maxWaitingKeys:
+		return ErrOverloaded
+	}
+	l.waiting = append(l.waiting, look)
+	l.keys += len(look.keys)
+	return nil
+}
+
+// leave is for a lookup whose caller has gone: it is not read any more.
+func (l *lane[V]) leave(look *lookup[V]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b := look.batch; b != nil {
+		if b.callers--; b.callers == 0 {
+			b.cancel()
+		}
+		return
+	}
+	l.keys -= len(look.keys)
+	look.keys, look.gone = nil, true
+	if l.gone++; l.gone > len(l.waiting)/2 {
+		l.waiting = slices.DeleteFunc(l.waiting, func(look *lookup[V]) bool { return look.gone })
+		l.gone = 0
 	}
 }
 
@@ -117,25 +169,48 @@ func (l *lane[V]) work() {
 			return
 		case <-l.wake:
 		}
-		for batch := l.take(); len(batch) > 0; batch = l.take() {
-			l.read(batch)
+		for l.readNext() {
 		}
 	}
 }
 
-func (l *lane[V]) take() []*lookup[V] {
+// readNext answers the next batch, if anybody waits.
+func (l *lane[V]) readNext() bool {
+	ctx, cancel := Within(context.Background(), coalesceTimeout)
+	defer cancel()
+	lookups := l.take(&batch{cancel: cancel})
+	if len(lookups) == 0 {
+		return false
+	}
+	l.read(ctx, lookups)
+	return true
+}
+
+// take puts those who wait into a batch, as many as fit.
+func (l *lane[V]) take(b *batch) []*lookup[V] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var lookups []*lookup[V]
 	n, keys := 0, 0
-	for n < len(l.waiting) && (n == 0 || keys+len(l.waiting[n].keys) <= coalesceKeys) {
-		keys += len(l.waiting[n].keys)
-		n++
+	for ; n < len(l.waiting); n++ {
+		look := l.waiting[n]
+		if look.gone {
+			l.gone--
+			continue
+		}
+		if len(lookups) > 0 && keys+len(look.keys) > coalesceKeys {
+			break
+		}
+		keys += len(look.keys)
+		look.batch = b
+		lookups = append(lookups, look)
 	}
-	batch := l.waiting[:n:n]
 	if l.waiting = l.waiting[n:]; len(l.waiting) == 0 {
 		l.waiting = nil
 	}
-	return batch
+	l.keys -= keys
+	b.callers = len(lookups)
+	return lookups
 }
 
 // close refuses who waits and who comes later.
@@ -149,22 +224,20 @@ func (l *lane[V]) close() {
 	l.waiting, l.closed = nil, true
 }
 
-// read answers a batch. One whose answer is too large is read in halves.
-func (l *lane[V]) read(batch []*lookup[V]) {
+// read answers lookups. Those whose answer is too large are read in halves.
+func (l *lane[V]) read(ctx context.Context, lookups []*lookup[V]) {
 	var keys []string
-	for _, look := range batch {
+	for _, look := range lookups {
 		keys = append(keys, look.keys...)
 	}
-	ctx, cancel := Within(context.Background(), coalesceTimeout)
-	defer cancel()
 	l.coalescer.db.metrics.coalesced.Observe(float64(len(keys)))
 	values, position, err := l.coalescer.fetch(ctx, l.reader, keys)
-	if errors.Is(err, ErrTooLarge) && len(batch) > 1 {
-		l.read(batch[:len(batch)/2])
-		l.read(batch[len(batch)/2:])
+	if errors.Is(err, ErrTooLarge) && len(lookups) > 1 {
+		l.read(ctx, lookups[:len(lookups)/2])
+		l.read(ctx, lookups[len(lookups)/2:])
 		return
 	}
-	for _, look := range batch {
+	for _, look := range lookups {
 		if err == nil {
 			look.values, values = values[:len(look.keys):len(look.keys)], values[len(look.keys):]
 		}

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -20,8 +21,7 @@ type engine struct {
 	place    place     // of an embedded database's file, once that is open
 	liveness *liveness // nil for what is no server
 
-	mu       sync.Mutex // covers prepared
-	prepared map[string]*sql.Stmt
+	prepared sync.Map // *sql.Stmt by text
 }
 
 // streamIdle is how long a stream may have been idle and still be used: sqld
@@ -137,7 +137,7 @@ func (s *session) runBatch(ctx context.Context, stmts []Stmt) ([][]Row, error) {
 	defer rows.Close()
 	results := make([][]Row, 0, len(stmts))
 	for {
-		set, err := readRows(rows)
+		set, err := readRows(rows, s.engine.mostRead())
 		if err != nil {
 			return nil, err
 		}
@@ -198,7 +198,7 @@ func (s *session) runOne(ctx context.Context, st Stmt) ([]Row, error) {
 		return nil, err
 	}
 	defer rows.Close()
-	return readRows(rows)
+	return readRows(rows, s.engine.mostRead())
 }
 
 // rollback ends whatever transaction the session has open.
@@ -244,28 +244,44 @@ func (e *engine) query(ctx context.Context, st Stmt) (_ []Row, err error) {
 		return nil, err
 	}
 	defer rows.Close()
-	return readRows(rows)
+	return readRows(rows, e.mostRead())
 }
 
+// prepare prepares a statement once. Nobody else waits while it does, since it may have to
+// wait for a connection: of two who prepare the same, the second takes what the first has.
 func (e *engine) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if st, ok := e.prepared[text]; ok {
-		return st, nil
+	if st, ok := e.prepared.Load(text); ok {
+		return st.(*sql.Stmt), nil
 	}
 	st, err := e.db.PrepareContext(context.WithoutCancel(ctx), text) //nolint:sqlclosecheck // closed with the database
 	if err != nil {
 		return nil, err
 	}
-	if e.prepared == nil {
-		e.prepared = map[string]*sql.Stmt{}
+	first, loaded := e.prepared.LoadOrStore(text, st)
+	if loaded {
+		_ = st.Close()
 	}
-	e.prepared[text] = st
-	return st, nil
+	return first.(*sql.Stmt), nil
 }
 
-// readRows reads one result set. A statement that is no query has none.
-func readRows(rows *sql.Rows) ([]Row, error) {
+// maxRead is about how many bytes a statement of an embedded database may select: as many
+// as a server, which counts them in base64, sends in one answer.
+const maxRead = 7 << 20
+
+// errLargeRead is what a statement ends with that selects more.
+var errLargeRead = errors.New("the result is too large")
+
+// mostRead is how many bytes a statement may select; a server sees to that by itself.
+func (e *engine) mostRead() int {
+	if e.embedded {
+		return maxRead
+	}
+	return math.MaxInt
+}
+
+// readRows reads one result set, and ends the statement where that passes so many bytes. A
+// statement that is no query has none.
+func readRows(rows *sql.Rows, most int) ([]Row, error) {
 	columns, err := rows.Columns()
 	if err != nil {
 		return nil, err
@@ -281,9 +297,25 @@ func readRows(rows *sql.Rows) ([]Row, error) {
 		if err := rows.Scan(pointers...); err != nil {
 			return nil, err
 		}
+		if most -= row.bytes(); most < 0 {
+			return nil, errLargeRead
+		}
 		set = append(set, row)
 	}
 	return set, rows.Err()
+}
+
+// bytes is about how many bytes a row has.
+func (r Row) bytes() (n int) {
+	for _, cell := range r {
+		switch v := cell.(type) {
+		case []byte:
+			n += len(v)
+		case string:
+			n += len(v)
+		}
+	}
+	return n
 }
 
 // recoverDriver turns a panic of the driver into an error: its WebSocket side

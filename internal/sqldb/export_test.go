@@ -27,6 +27,19 @@ func Waiting[V any](c *Coalescer[V]) int {
 	return n
 }
 
+// WaitingKeys is how many keys wait to be merged.
+func WaitingKeys[V any](c *Coalescer[V]) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, l := range c.lanes {
+		l.mu.Lock()
+		n += l.keys
+		l.mu.Unlock()
+	}
+	return n
+}
+
 // Await is what a committer does before it waits for company.
 func Await(db *DB, operations int) (gathered <-chan struct{}, complete bool) {
 	complete = db.committer.await(operations)

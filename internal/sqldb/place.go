@@ -38,7 +38,11 @@ type placedConnector struct {
 	engine *engine
 }
 
+// It looks before and afterwards, since the file may be put back meanwhile.
 func (c placedConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	if c.engine.place.isLeft() {
+		return nil, ErrMoved
+	}
 	conn, err := c.Connector.Connect(ctx)
 	if !c.engine.place.isLeft() {
 		return conn, err

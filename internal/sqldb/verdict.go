@@ -140,6 +140,9 @@ func verdictOf(err error) verdict {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return verdictOfCode(e.Code())
 	}
+	if errors.Is(err, errLargeRead) {
+		return oversize
+	}
 	if v, ok := serverVerdict(err.Error()); ok {
 		return v
 	}
@@ -254,7 +257,7 @@ func cutOff(err error) bool {
 // answered tells whether the database itself has answered with the error, so that
 // the connection is still good.
 func answered(err error) bool {
-	if _, ok := errors.AsType[*sqlite.Error](err); ok {
+	if _, ok := errors.AsType[*sqlite.Error](err); ok || errors.Is(err, errLargeRead) {
 		return true
 	}
 	_, ok := serverVerdict(err.Error())
