@@ -1,9 +1,11 @@
 package queue_test
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -66,8 +68,14 @@ type modelled struct {
 	id                            string
 	state                         state
 	priority, attempts, max, rank int // rank orders those of one priority
-	receipt                       string
+	// due is when it became ready, if that is known: a lock's end, say. What has
+	// come by the clock comes after all these.
+	due     int
+	receipt string
 }
+
+// byTheClock is due when the database's clock says.
+const byTheClock = math.MaxInt
 
 type model struct {
 	*rapid.T
@@ -105,7 +113,7 @@ func (m *model) pick(t *rapid.T, states ...state) *modelled {
 }
 
 func (m *model) enqueue(t *rapid.T) {
-	s := &modelled{state: pending, priority: rapid.IntRange(-1, 1).Draw(t, "priority"), max: rapid.IntRange(1, 3).Draw(t, "max"), rank: m.next()}
+	s := &modelled{state: pending, priority: rapid.IntRange(-1, 1).Draw(t, "priority"), max: rapid.IntRange(1, 3).Draw(t, "max"), rank: m.next(), due: byTheClock}
 	e := queue.Enqueue{Value: []byte(`1`), Queue: m.queue, Priority: s.priority, MaxAttempts: s.max, Backoff: []int64{3_600_000}}
 	if rapid.Bool().Draw(t, "delayed") {
 		s.state, e.Delay = delayed, 3_600_000
@@ -117,20 +125,22 @@ func (m *model) enqueue(t *rapid.T) {
 func (m *model) dequeue(t *rapid.T) {
 	limit := rapid.IntRange(1, 4).Draw(t, "max")
 	got := m.node(t).dequeue(queue.Dequeue{Queue: m.queue, Max: limit, Lock: queue.MaxLock})
-	// By priority; within one, ties of the millisecond leave only the set.
+	// By priority and readiness; ties of the millisecond leave only the set.
 	ready := m.in(pending)
 	for _, s := range m.in(expired) {
 		if s.attempts < s.max {
 			ready = append(ready, s)
 		}
 	}
-	slices.SortStableFunc(ready, func(a, b *modelled) int { return b.priority - a.priority })
+	slices.SortStableFunc(ready, func(a, b *modelled) int {
+		return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.due, b.due))
+	})
 	if want := min(limit, len(ready)); len(got) != want {
 		t.Fatalf("delivered %d messages, want %d", len(got), want)
 	}
 	for i, g := range got {
 		s := m.states[g.ID]
-		if s == nil || !slices.Contains(ready, s) || s.priority != ready[i].priority {
+		if s == nil || !slices.Contains(ready, s) || s.priority != ready[i].priority || s.due != ready[i].due {
 			t.Fatalf("delivered %+v of %+v as number %d", g, s, i)
 		}
 		if s.attempts++; g.Attempts != s.attempts {
@@ -168,6 +178,7 @@ func (m *model) nack(t *rapid.T) {
 		next = dead
 	}
 	must(m.nodes[0].t, m.node(t).Nack(timeout(m.nodes[0].t), s.id, s.receipt, f))
+	s.due = byTheClock
 	m.over(s, next)
 }
 
@@ -180,8 +191,8 @@ func (m *model) release(t *rapid.T) {
 
 func (m *model) lockEnd(t *rapid.T) {
 	s := m.pick(t, processing)
-	m.nodes[0].change("UPDATE kv_queue SET locked_until=1 WHERE id=?", s.id)
-	s.state = expired
+	s.state, s.due = expired, m.next()
+	m.nodes[0].change("UPDATE kv_queue SET locked_until=? WHERE id=?", int64(s.due), s.id)
 }
 
 func (m *model) sweep(t *rapid.T) {
@@ -200,10 +211,10 @@ func (m *model) sweep(t *rapid.T) {
 
 func (m *model) due(t *rapid.T) {
 	s := m.pick(t, delayed)
-	m.nodes[0].change("UPDATE kv_queue SET ready_at=1 WHERE id=?", s.id)
+	s.state, s.due = pending, m.next()
+	m.nodes[0].change("UPDATE kv_queue SET ready_at=? WHERE id=?", int64(s.due), s.id)
 	m.nodes[0].NotifyAll()
 	m.nodes[1].NotifyAll()
-	s.state = pending
 }
 
 func (m *model) requeue(t *rapid.T) {
@@ -215,7 +226,7 @@ func (m *model) requeue(t *rapid.T) {
 		id, err := m.node(t).Requeue(timeout(m.nodes[0].t), l.ID)
 		must(m.nodes[0].t, err)
 		delete(m.states, s.id)
-		s.id, s.attempts, s.state, s.rank = id, 0, pending, m.next()
+		s.id, s.attempts, s.state, s.rank, s.due = id, 0, pending, m.next(), byTheClock
 		m.states[id] = s
 		return
 	}

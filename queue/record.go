@@ -20,7 +20,7 @@ type record struct {
 	death *death   // the row becomes a dead letter
 	moved bool     // the row's place in the queue changes, as follows
 
-	readyIn  *int64 // ms from the commit; nil: ready_at stays
+	readyIn  *int64 // ms from the commit; nil: it keeps its place
 	lockIn   *int64 // ms from the commit; nil: no lock and no receipt
 	failedBy string // why an attempt failed; "" leaves the last error
 }
@@ -59,9 +59,11 @@ WHERE coalesce(q.attempts,-1)<>j.value->>1 OR coalesce(q.receipt,'')<>j.value->>
 SELECT j.value->>0,CAST(coalesce(?2,j.value->>1) AS BLOB),j.value->>2,j.value->>3,j.value->>4,s.time+(j.value->>5),j.value->>6,j.value->>7,j.value->>8,s.time,s.time
 FROM keyval_sequence s CROSS JOIN json_each(?1) j`
 
-	// A row is [id, attempts, readyIn, lockIn, error]. (No CROSS JOIN here: it would
+	// A row is [id, attempts, readyIn, lockIn, error]. What has failed and has no
+	// readyIn is ready from its lock's end on. (No CROSS JOIN here: it would
 	// make SQLite scan the table that is updated, which stands first.)
-	recordMoveSQL = `UPDATE kv_queue SET attempts=j.value->>1,ready_at=coalesce(s.time+(j.value->>2),ready_at),
+	recordMoveSQL = `UPDATE kv_queue SET attempts=j.value->>1,
+ready_at=coalesce(s.time+(j.value->>2),CASE WHEN j.value->>4 IS NOT NULL THEN locked_until END,ready_at),
 locked_until=s.time+(j.value->>3),status=CASE WHEN j.value->>3 IS NULL THEN 'pending' ELSE 'processing' END,
 receipt=CASE WHEN j.value->>3 IS NOT NULL THEN receipt END,last_error=coalesce(j.value->>4,last_error),updated_at=s.time
 FROM keyval_sequence s,json_each(?) j WHERE kv_queue.id=j.value->>0`

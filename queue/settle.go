@@ -98,7 +98,7 @@ func (q *Queue) nack(ctx context.Context, n *nack) error {
 		if n.failure.Delay != nil {
 			delay = *n.failure.Delay
 		}
-		dead, err = failed.fail(tx, n.id, delay, death{n.deadID, n.failure.text()}, n.fallback)
+		dead, err = failed.fail(tx, n.id, &delay, death{n.deadID, n.failure.text()}, n.fallback)
 		return err
 	})
 	if err != nil || s.name == "" {
@@ -145,12 +145,12 @@ func clip(text string) string {
 }
 
 // fail stages a failed attempt and tells whether it was the last one: then the
-// fallback, the dead letter and the removal are one transaction. f is nil if it has not
-// been read.
-func (r record) fail(tx *sqldb.Tx, id string, delay int64, d death, f *fallback) (dead bool, err error) {
+// fallback, the dead letter and the removal are one transaction. Without a delay the
+// message is ready from its lock's end on. f is nil if it has not been read.
+func (r record) fail(tx *sqldb.Tx, id string, delay *int64, d death, f *fallback) (dead bool, err error) {
 	if r.attempts < r.maxAttempts {
 		r.receipt, r.locked = "", false
-		r.moved, r.readyIn, r.lockIn, r.failedBy = true, &delay, nil, d.reason
+		r.moved, r.readyIn, r.lockIn, r.failedBy = true, delay, nil, d.reason
 		messages.Put(tx, id, r)
 		return false, nil
 	}

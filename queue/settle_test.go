@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,6 +160,23 @@ func TestASweepReclaimsLocksAndForgetsDedupeIDs(t *testing.T) {
 		}
 		if got := n.sweep(); got != 0 {
 			t.Errorf("a second sweep changed %d messages, want 0", got)
+		}
+	})
+}
+
+func TestAMessageIsReadyFromItsLocksEndOnWhoeverFindsIt(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, d database) {
+		n := d.node(t)
+		n.enqueue(message(`"swept"`), message(`"taken"`))
+		n.dequeue(queue.Dequeue{Max: 2})
+		n.change(`UPDATE kv_queue SET locked_until=CASE CAST(value AS TEXT) WHEN '"swept"' THEN 1 ELSE 2 END`)
+		n.change("UPDATE kv_queue SET locked_until=s.time+3600000 FROM keyval_sequence s WHERE locked_until=2")
+		if got := n.sweep(); got != 1 {
+			t.Fatalf("the sweep changed %d messages, want 1", got)
+		}
+		n.change("UPDATE kv_queue SET locked_until=2 WHERE locked_until IS NOT NULL")
+		if got := values(n.dequeue(queue.Dequeue{Max: 2})); !slices.Equal(got, []string{`"swept"`, `"taken"`}) {
+			t.Errorf("delivered %v, want the one first whose lock ended first", got)
 		}
 	})
 }

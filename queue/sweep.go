@@ -106,7 +106,7 @@ type expiry struct {
 }
 
 // apply fails the attempts of those that nobody has touched meanwhile. They are
-// ready at once: the lock was pause enough.
+// ready from their locks' ends on, as a take sees them: the lock was pause enough.
 func (s *sweep) apply(tx *sqldb.Tx) error {
 	s.expired = s.expired[:0]
 	for _, e := range s.found {
@@ -114,7 +114,7 @@ func (s *sweep) apply(tx *sqldb.Tx) error {
 		if r == nil || r.receipt == "" || r.locked {
 			continue
 		}
-		dead, err := r.fail(tx, e.id, 0, death{e.deadID, lockExpired}, e.fallback)
+		dead, err := r.fail(tx, e.id, nil, death{e.deadID, lockExpired}, e.fallback)
 		if errors.Is(err, errNeedsFallback) {
 			continue // its last lock has ended only since; the next batch has it
 		}
