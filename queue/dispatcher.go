@@ -111,7 +111,8 @@ func (d *dispatcher) join(name string, t *taker) error {
 	return nil
 }
 
-// line finds or makes the line of a queue. A new one is hot: a round finds out.
+// line finds or makes the line of a queue. A new one is cold: a look finds out, which
+// writes nothing, unlike a round.
 func (d *dispatcher) line(name string) *line {
 	if l := d.lines[name]; l != nil {
 		return l
@@ -123,7 +124,7 @@ func (d *dispatcher) line(name string) *line {
 			}
 		}
 	}
-	l := &line{name: name, hot: true}
+	l := &line{name: name}
 	d.lines[name] = l
 	return l
 }
@@ -187,8 +188,7 @@ func (d *dispatcher) notifyAll() {
 func (d *dispatcher) notifyLine(l *line) {
 	l.news++
 	if len(l.takers) == 0 {
-		l.hot = true // the next one who comes finds out
-		return
+		return // the next one who comes looks
 	}
 	now := time.Now()
 	l.look(now)

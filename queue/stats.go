@@ -3,8 +3,6 @@ package queue
 import (
 	"context"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/buntime/keyval/internal/sqldb"
 )
@@ -83,46 +81,4 @@ func (q *Queue) readStats(ctx context.Context) (Stats, error) {
 		stats.add(c)
 	}
 	return stats, nil
-}
-
-const (
-	// cheapCount is how many messages are counted without being sampled.
-	cheapCount = 50_000
-	// countShare bounds the share of time that is spent counting.
-	countShare = 10
-)
-
-// A sampler keeps the newest counts, so that those which take long are made
-// once for many.
-type sampler struct {
-	mu    sync.Mutex // covers what follows
-	stats Stats
-	at    time.Time
-	took  time.Duration
-}
-
-// get returns counts that are at most maxAge old, or made as often as their
-// making allows. Zero demands new ones where they are cheap.
-func (s *sampler) get(ctx context.Context, read func(context.Context) (Stats, error), maxAge time.Duration) (Stats, error) {
-	if stats, ok := s.recent(maxAge); ok {
-		return stats, nil
-	}
-	start := time.Now()
-	stats, err := read(ctx)
-	if err != nil {
-		return Stats{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stats, s.at, s.took = stats, time.Now(), time.Since(start)
-	return stats, nil
-}
-
-func (s *sampler) recent(maxAge time.Duration) (Stats, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stats.Delayed+s.stats.Processing > cheapCount {
-		maxAge = max(maxAge, countShare*s.took)
-	}
-	return s.stats, !s.at.IsZero() && maxAge > 0 && time.Since(s.at) < maxAge
 }
