@@ -81,7 +81,7 @@ LEFT JOIN keyval_changelog c ON c.versionstamp=` + sqldb.StampSQL("?2") + ` WHER
 )
 
 func (d *bulkDelete) op() *sqldb.Op {
-	op := &sqldb.Op{Name: "delete", Bytes: bytesOf(d.ranges), Conditional: &sqldb.Conditional{Exec: d.exec, Outcome: d.outcome}}
+	op := &sqldb.Op{Name: "delete", Bytes: bytesOf(d.ranges), Rows: deleteBatch, Conditional: &sqldb.Conditional{Exec: d.exec, Outcome: d.outcome}}
 	if d.idempotency != nil {
 		op.Reads = []sqldb.Ref{d.idempotency.ref()}
 		op.Apply = d.apply

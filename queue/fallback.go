@@ -37,15 +37,25 @@ func (f *fallback) stage(tx *sqldb.Tx) {
 	}
 }
 
-// size is about how many bytes stage sends.
-func (f *fallback) size() (n int) {
+// size is about how many bytes it holds.
+func (f *fallback) size() int {
 	if f == nil {
 		return 0
 	}
+	n := len(f.value)
 	for _, key := range f.keys {
-		n += len(f.value) + 2*len(key)
+		n += 2 * len(key)
 	}
 	return n
+}
+
+// again is about how many bytes are written besides: the value under every key but one, and
+// in the dead letter.
+func (f *fallback) again() int {
+	if f == nil {
+		return 0
+	}
+	return len(f.value) * len(f.keys)
 }
 
 func decodeKeys(stored string) ([]kv.Key, error) {

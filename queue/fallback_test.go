@@ -41,6 +41,30 @@ func TestTheFallbackKeysOfManyMessagesHoldUpNeitherReleaseNorSweep(t *testing.T)
 	}
 }
 
+func TestASweepsTransactionsAreBoundedByWhatTheyWrite(t *testing.T) {
+	for name, keys := range map[string][]kv.Key{"dead letters": nil, "fallback keys": {mustKey(t, "failed", "a"), mustKey(t, "failed", "b")}} {
+		t.Run(name, func(t *testing.T) {
+			onEachDatabase(t, func(t *testing.T, d database) {
+				n := d.node(t)
+				const messages = 4
+				for range messages {
+					n.enqueue(queue.Enqueue{Value: []byte(`1`), MaxAttempts: 1, KeysIfUndelivered: keys})
+				}
+				n.takeAll(messages)
+				n.change(`UPDATE kv_queue SET value='"'||hex(zeroblob((?1-2)/2))||'"',size=?1`, int64(1<<20))
+				n.endLocks()
+				before := n.transactions()
+				if got := n.sweep(); got != messages {
+					t.Errorf("swept %d messages, want %d", got, messages)
+				}
+				if got := n.transactions() - before; got != messages {
+					t.Errorf("%d transactions for %d messages of 1 MiB, want one for each", got, messages)
+				}
+			})
+		})
+	}
+}
+
 // longKeys are ten keys of about the largest size.
 func longKeys(t *testing.T) []kv.Key {
 	t.Helper()

@@ -86,7 +86,7 @@ type nack struct {
 
 // nack tries once, and is errNeedsFallback if it must be tried with the fallback.
 func (q *Queue) nack(ctx context.Context, n *nack) error {
-	s := settlement{id: n.id, receipt: n.receipt, onlyLocked: true, bytes: smallBytes + n.fallback.size()}
+	s := settlement{id: n.id, receipt: n.receipt, onlyLocked: true, bytes: smallBytes + n.fallback.size(), again: n.fallback.again()}
 	var delay int64
 	var dead bool
 	err := q.settle(ctx, "queue_nack", &s, func(tx *sqldb.Tx, r *record) (err error) {
@@ -205,8 +205,8 @@ type settlement struct {
 	onlyLocked bool
 	// goesOn is set when the delivery goes on afterwards.
 	goesOn bool
-	// bytes is about how much it may stage.
-	bytes int
+	// bytes and again are as in sqldb.Op.
+	bytes, again int
 
 	name   string // of the queue; "" if there was nothing to do
 	held   string // the receipt that held the message
@@ -224,6 +224,7 @@ func (q *Queue) settle(ctx context.Context, op string, s *settlement, change fun
 		Reads:    []sqldb.Ref{messages.Ref(s.id)},
 		Expect:   s.expect,
 		Bytes:    s.bytes,
+		Again:    s.again,
 		Relieves: true,
 		Apply: func(tx *sqldb.Tx) error {
 			s.name, s.held = "", ""

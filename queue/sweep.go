@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	// With the fallbacks of those that die and have one. A batch stops before they,
-	// and what they write, grow large.
-	expiredSQL = `SELECT e.id,CASE WHEN e.load>0 THEN q.value END,CASE WHEN e.load>0 THEN q.keys_if_undelivered END FROM (
-SELECT x.id,x.load,sum(x.load) OVER (ORDER BY x.locked_until,x.id)-x.load AS before FROM (
- SELECT q.id,q.locked_until,CASE WHEN q.keys_if_undelivered IS NOT NULL AND q.attempts>=q.max_attempts 
- THEN (1+json_array_length(q.keys_if_undelivered))*q.size+length(q.keys_if_undelivered) ELSE 0 END AS load
+	// With what each writes that dies, as a dead letter and under its fallback keys, and
+	// with the fallbacks themselves. A batch stops before that grows large.
+	expiredSQL = `SELECT e.id,e.load,CASE WHEN e.falls THEN q.value END,CASE WHEN e.falls THEN q.keys_if_undelivered END FROM (
+SELECT x.id,x.load,x.falls AND x.load>0 AS falls,sum(x.load) OVER (ORDER BY x.locked_until,x.id)-x.load AS before FROM (
+ SELECT q.id,q.locked_until,q.keys_if_undelivered IS NOT NULL AS falls,CASE WHEN q.attempts>=q.max_attempts
+ THEN (1+coalesce(json_array_length(q.keys_if_undelivered),0))*q.size+coalesce(length(q.keys_if_undelivered),0) ELSE 0 END AS load
  FROM keyval_sequence s CROSS JOIN kv_queue q WHERE q.locked_until<=` + sqldb.NowSQL + ` ORDER BY q.locked_until LIMIT 1000) x) e
 CROSS JOIN kv_queue q WHERE q.id=e.id AND e.before<?`
 
@@ -53,10 +53,10 @@ func (q *Queue) sweepLocks(ctx context.Context, epoch int64) (int, error) {
 		return 0, err
 	}
 	s := sweep{found: make([]ended, len(rows))}
-	refs, bytes := make([]sqldb.Ref, len(rows)), 0
+	refs, bytes, written := make([]sqldb.Ref, len(rows)), 0, 0
 	for i, row := range rows {
 		e := &s.found[i]
-		if e.fallback, err = scanFallback(row, 1); err != nil {
+		if e.fallback, err = scanFallback(row, 2); err != nil {
 			return 0, err
 		}
 		if e.deadID, err = newID(); err != nil {
@@ -65,11 +65,13 @@ func (q *Queue) sweepLocks(ctx context.Context, epoch int64) (int, error) {
 		e.id = row.Text(0)
 		refs[i] = messages.Ref(e.id)
 		bytes += smallBytes + e.fallback.size()
+		written += int(row.Integer(1))
 	}
 	_, err = q.db.Do(ctx, &sqldb.Op{
 		Name:     "queue_sweep",
 		Reads:    refs,
 		Bytes:    bytes,
+		Again:    written,
 		Epoch:    epoch,
 		Relieves: true,
 		Apply:    s.apply,
@@ -133,6 +135,7 @@ func (q *Queue) sweepDedupes(ctx context.Context, epoch int64) error {
 		var commit sqldb.Commit
 		commit, err = q.db.Do(ctx, &sqldb.Op{
 			Name:     "queue_dedupe_sweep",
+			Rows:     1000,
 			Epoch:    epoch,
 			Relieves: true,
 			Conditional: &sqldb.Conditional{

@@ -9,14 +9,6 @@ import (
 	"time"
 )
 
-// Bounds of a group. Rows travel as JSON in arguments, and sqld takes strings
-// of at most 5 MB and holds its lock for at most 5 s.
-const (
-	maxGroupOps   = 1000
-	maxGroupReads = 4000
-	maxGroupBytes = 4 << 20
-)
-
 // A committer commits operations in groups, one group at a time. Operations
 // that come while a group is in flight wait, and are the next group; nothing
 // waits for company.
@@ -361,25 +353,23 @@ func (c *committer) await(operations int) bool {
 	return c.awaited == 0
 }
 
-// take returns the operations of the next group, in arrival order. Those that read
-// under the lock stand together, and are passed over by the others; one that was put
-// back is a group of its own.
+// take returns the operations of the next group, in arrival order. One that does not
+// fit is passed over by those after it; it comes once it is the oldest. Those that read under the lock stand together;
+// one that was put back is a group of its own.
 func (c *committer) take() []*waiting {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var group, rest []*waiting
 	var load load
-	full := false
 	for _, w := range c.pending {
 		switch {
 		case w.state.Load() == dropped:
 			c.bytes -= w.bytes
-		case len(group) == 0, !full && w.joins(group[0]) && load.takes(w):
+		case len(group) == 0, w.joins(group[0]) && load.takes(w):
 			group = append(group, w)
 			load.add(w)
 			c.bytes -= w.bytes
 		default:
-			full = full || w.joins(group[0])
 			rest = append(rest, w)
 		}
 	}
@@ -391,22 +381,6 @@ func (c *committer) take() []*waiting {
 // joins tells whether an operation may be in a group that begins with another one.
 func (w *waiting) joins(first *waiting) bool {
 	return w.returns+first.returns == 0 && (w.op.Locked == nil) == (first.op.Locked == nil)
-}
-
-// load is how much there is in a group.
-type load struct{ ops, reads, bytes, locked int }
-
-func (l *load) add(w *waiting) {
-	l.ops++
-	l.reads += w.op.reads()
-	l.bytes += w.bytes
-	l.locked += w.op.lockedBytes()
-}
-
-// takes tells whether the group stays within its bounds with another operation.
-func (l load) takes(w *waiting) bool {
-	l.add(w)
-	return l.ops <= maxGroupOps && l.reads <= maxGroupReads && l.bytes <= maxGroupBytes && l.locked <= MaxAnswer
 }
 
 func refuse(group []*waiting, err error) {

@@ -197,7 +197,7 @@ func (a *attempt) timed(ctx context.Context) error {
 func (a *attempt) time() time.Duration {
 	bytes := 0
 	for _, w := range a.group {
-		bytes += w.bytes
+		bytes += w.written()
 	}
 	limit := roundTripTime + time.Second*time.Duration(bytes/slowBytes)
 	if len(a.group) > 1 {

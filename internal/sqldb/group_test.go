@@ -390,6 +390,11 @@ func TestAGroupIsBounded(t *testing.T) {
 			op.Bytes = 1 << 20
 			return op
 		}, 20, 4},
+		"by rows": {func(i int) *sqldb.Op {
+			op := put(fmt.Sprint(i), 1)
+			op.Rows = 1000
+			return op
+		}, 40, 10},
 		"by keys that are read": {func(i int) *sqldb.Op {
 			op := put(fmt.Sprint(i), 1)
 			for j := range 1000 {
@@ -428,6 +433,39 @@ func TestAGroupIsBounded(t *testing.T) {
 			}
 			if want := (tt.ops + int(tt.most) - 1) / int(tt.most); len(sizes) != want {
 				t.Errorf("%d transactions, want %d", len(sizes), want)
+			}
+		})
+	}
+}
+
+func TestALightOperationWaitsForOneHeavyOneAtMost(t *testing.T) {
+	t.Parallel()
+	for name, weigh := range map[string]func(*sqldb.Op){
+		"by bytes": func(op *sqldb.Op) { op.Again = 64 << 20 },
+		"by rows":  func(op *sqldb.Op) { op.Rows = 1 << 20 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
+			release := blockCommitter(t, db)
+			var heavy []<-chan answer
+			for i := range 5 {
+				op := put(fmt.Sprint(i), 1)
+				weigh(op)
+				heavy = append(heavy, start(timeout(t), db, op))
+				waitPending(t, db, i+1)
+			}
+			light := start(timeout(t), db, put("light", 1))
+			waitPending(t, db, 6)
+			release()
+			first := receive(t, heavy[0]).commit.Txn
+			for i, a := range heavy[1:] {
+				if got := receive(t, a).commit.Txn; got != first+int64(i)+1 {
+					t.Errorf("heavy operation %d is in transaction %d after %d, want one of its own, in order of arrival", i+1, got, first)
+				}
+			}
+			if got := receive(t, light).commit.Txn; got != first {
+				t.Errorf("the light operation is in transaction %d, want the first one's, %d", got, first)
 			}
 		})
 	}

@@ -36,8 +36,12 @@ type Op struct {
 	// Epoch, when not 0, makes the whole operation conditional on that leader
 	// epoch.
 	Epoch int64
-	// Bytes is about how much Apply stages, for bounding groups.
+	// Bytes is about how much Apply stages, for bounding what waits, and groups.
 	Bytes int
+	// Again is about how many bytes the operation writes besides, of what it holds once
+	// or the database has: a value under many keys, or one that moves. Rows is how many rows
+	// Conditional changes at most. Both bound groups.
+	Again, Rows int
 	// Relieves marks an operation that makes room, as an ack does: it is
 	// refused last under overload.
 	Relieves bool

@@ -1,0 +1,37 @@
+package sqldb
+
+// Bounds of a group, so that it holds the lock for about a quarter of a second at most:
+// see kv/DESIGN.md. (Rows travel as JSON in arguments, and sqld takes strings of at most
+// 5 MB and holds its lock for at most 5 s.)
+const (
+	maxGroupOps   = 1000
+	maxGroupReads = 4000
+	maxGroupBytes = 4 << 20
+	maxGroupRows  = 10_000
+)
+
+// load is how much there is in a group.
+type load struct{ ops, reads, bytes, rows, locked int }
+
+// add counts one more. The first one fits however heavy it is, and leaves half of the
+// group to others: those that are light need not wait for all that are heavy.
+func (l *load) add(w *waiting) {
+	bytes, rows := w.written(), w.op.Rows
+	if l.ops == 0 {
+		bytes, rows = min(bytes, maxGroupBytes/2), min(rows, maxGroupRows/2)
+	}
+	l.ops++
+	l.reads += w.op.reads()
+	l.bytes += bytes
+	l.rows += rows
+	l.locked += w.op.lockedBytes()
+}
+
+// written is about how many bytes the operation writes.
+func (w *waiting) written() int { return w.bytes + w.op.Again }
+
+// takes tells whether the group stays within its bounds with another operation.
+func (l load) takes(w *waiting) bool {
+	l.add(w)
+	return l.ops <= maxGroupOps && l.reads <= maxGroupReads && l.bytes <= maxGroupBytes && l.rows <= maxGroupRows && l.locked <= MaxAnswer
+}
