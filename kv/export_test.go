@@ -16,6 +16,9 @@ func NeverReadLocked(s *Store) *Store {
 	return ReadAhead(s)
 }
 
+// SweepBytes has a store sweep so many bytes of values in a transaction.
+func SweepBytes(s *Store, n int) { s.sweepBytes = n }
+
 // Statements are the package's reading and conditional statements, by what they
 // are for, with arguments: for the test of their plans.
 func Statements() map[string]sqldb.Stmt {
@@ -36,8 +39,8 @@ func Statements() map[string]sqldb.Stmt {
 		"changes":        {SQL: changesSQL, Args: []any{ranges, stamp, nil}},
 		"key changes":    {SQL: keyChangesSQL, Args: []any{`[["00000000000000000001","61"]]`}},
 		"logged changes": {SQL: loggedSQL, Args: []any{ranges, stamp, nil, int64(100)}},
-		"any expired":    {SQL: anyExpiredSQL},
-		"sweep":          {SQL: sweepLogSQL, Args: []any{op}},
+		"any expired":    {SQL: anyExpiredSQL, Args: []any{int64(1)}},
+		"sweep":          {SQL: sweepLogSQL, Args: []any{op, int64(1000)}},
 		"swept":          {SQL: sweptSQL, Args: []any{"boot", op}},
 		"bulk delete":    {SQL: bulkLogSQL, Args: []any{ranges, op}},
 		"bulk removal":   {SQL: bulkRemoveSQL, Args: []any{op}},

@@ -23,6 +23,7 @@ type Store struct {
 	cfg     Config
 	// maxLockedBytes and maxAgainBytes are those constants; tests lower them.
 	maxLockedBytes, maxAgainBytes int64
+	sweepBytes                    int // that constant, likewise
 }
 
 // New makes a Store on an open database.
@@ -30,7 +31,10 @@ func New(db *sqldb.DB, cfg Config) *Store {
 	if cfg.MaxValueBytes == 0 {
 		cfg.MaxValueBytes = 1 << 20
 	}
-	return &Store{db: db, cfg: cfg, entries: sqldb.NewCoalescer(db, fetchEntries), maxLockedBytes: maxLockedBytes, maxAgainBytes: maxAgainBytes}
+	return &Store{
+		db: db, cfg: cfg, entries: sqldb.NewCoalescer(db, fetchEntries),
+		maxLockedBytes: maxLockedBytes, maxAgainBytes: maxAgainBytes, sweepBytes: sweepBytes,
+	}
 }
 
 // freshness translates a read's options for the database.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -132,6 +133,36 @@ func TestAnExpiredEntryIsGoneBeforeAndAfterTheSweep(t *testing.T) {
 		}
 		if n, err := s.Sweep(timeout(t), 0); n != 0 || err != nil {
 			t.Errorf("swept again %d, %v; want 0", n, err)
+		}
+	})
+}
+
+func TestLargeValuesThatHaveExpiredAreSweptFewAtATime(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		s, db := d.open(t)
+		kv.SweepBytes(s, 100)
+		const entries = 5
+		var expiring []kv.Mutation
+		for i := range entries {
+			m := set(mustKey(t, "expiring", int64(i)), `"`+strings.Repeat("x", 60)+`"`)
+			m.ExpireIn = 1
+			expiring = append(expiring, m)
+		}
+		mustCommit(t, s, expiring...)
+		transactions := func() int64 {
+			rows, err := db.Primary().Query(timeout(t), sqldb.Stmt{SQL: "SELECT txn FROM keyval_sequence"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return rows[0].Integer(0)
+		}
+		last := mustKey(t, "expiring", int64(entries-1))
+		eventually(t, "the entries expire", func() bool { return !mustGet(t, s, last).Exists() })
+		before := transactions()
+		n, err := s.Sweep(timeout(t), 0)
+		if made := transactions() - before; n != entries || made != 3 || err != nil {
+			t.Errorf("swept %d in %d transactions, %v; want %d, two in each", n, made, err, entries)
 		}
 	})
 }
