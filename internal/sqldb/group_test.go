@@ -389,7 +389,7 @@ func TestAGroupIsBounded(t *testing.T) {
 			op := put(fmt.Sprint(i), 1)
 			op.Bytes = 1 << 20
 			return op
-		}, 20, 4},
+		}, 20, 2},
 		"by rows": {func(i int) *sqldb.Op {
 			op := put(fmt.Sprint(i), 1)
 			op.Rows = 1000
@@ -406,7 +406,7 @@ func TestAGroupIsBounded(t *testing.T) {
 			op := put(fmt.Sprint(i), 1)
 			op.Reads = []sqldb.Ref{cells.Ref(fmt.Sprint(i, strings.Repeat("k", 1<<19-100)))}
 			return op
-		}, 20, 4},
+		}, 20, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,7 +6,7 @@ package sqldb
 const (
 	maxGroupOps   = 1000
 	maxGroupReads = 4000
-	maxGroupBytes = 4 << 20
+	maxGroupBytes = 2 << 20
 	maxGroupRows  = 10_000
 )
 
