@@ -194,12 +194,13 @@ func (l *lane[V]) take(b *batch) []*lookup[V] {
 	n, keys := 0, 0
 	for ; n < len(l.waiting); n++ {
 		look := l.waiting[n]
+		if len(lookups) > 0 && keys+len(look.keys) > coalesceKeys {
+			break
+		}
+		l.waiting[n] = nil // so that it is not held any longer
 		if look.gone {
 			l.gone--
 			continue
-		}
-		if len(lookups) > 0 && keys+len(look.keys) > coalesceKeys {
-			break
 		}
 		keys += len(look.keys)
 		look.batch = b

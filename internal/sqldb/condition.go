@@ -153,6 +153,19 @@ func (c *committer) smallestFirst(group []*waiting) bool {
 	return true
 }
 
+// lightOnes is how many of operations, the smallest first, are lighter than they are on
+// average: those are the ones that may find room. If all are the same, it is half.
+func lightOnes(group []*waiting) int {
+	sum := 0
+	for _, w := range group {
+		sum += w.bytes
+	}
+	if n := slices.IndexFunc(group, func(w *waiting) bool { return w.bytes*len(group) > sum }); n > 0 {
+		return n
+	}
+	return len(group) / 2
+}
+
 // probing is when the database is to be tried next; nil while that is not called for.
 func (c *committer) probing() <-chan time.Time {
 	switch with := c.health.condition(); {

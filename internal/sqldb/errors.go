@@ -10,8 +10,8 @@ import (
 // Outcomes that callers act on.
 var (
 	// ErrOverloaded is returned before anything was done when too many
-	// operations, or too many bytes of them, are waiting already.
-	ErrOverloaded = errors.New("too many writes are waiting")
+	// operations, too many bytes of them, or reads of too many keys, are waiting already.
+	ErrOverloaded = errors.New("too many requests are waiting")
 	// ErrUnavailable is returned when the database cannot be reached or the
 	// committer is closed. Nothing was written.
 	ErrUnavailable = errors.New("the database is unavailable")

@@ -87,8 +87,12 @@ func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 			// One of them is to blame, or what is smaller finds room: the halves
 			// will tell.
 			c.log.Debug("a group failed in the database and is split", "operations", len(group), "error", err)
-			c.commitAll(ctx, group[:len(group)/2])
-			group, try = group[len(group)/2:], -1
+			half := len(group) / 2
+			if errors.Is(err, ErrStorageFull) {
+				half = lightOnes(group)
+			}
+			c.commitAll(ctx, group[:half])
+			group, try = group[half:], -1
 		}
 		group = wanted(group)
 	}

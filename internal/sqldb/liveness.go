@@ -41,6 +41,7 @@ type liveness struct {
 	log                    *slog.Logger
 
 	answers atomic.Int64 // counts the calls that were answered
+	since   atomic.Int64 // when the first call was made that was not, after the last that was; 0 if there is none
 	silent  atomic.Bool
 
 	mu sync.Mutex // covers what follows
@@ -54,8 +55,8 @@ type liveness struct {
 	done sync.WaitGroup
 }
 
-func newLiveness(cfg Config, ask func(context.Context) error) *liveness {
-	l := &liveness{ask: ask, slowAfter: cfg.SlowAfter, silentAfter: cfg.SilentAfter, log: cfg.Logger, silence: make(chan struct{})}
+func newLiveness(cfg Config, log *slog.Logger, ask func(context.Context) error) *liveness {
+	l := &liveness{ask: ask, slowAfter: cfg.SlowAfter, silentAfter: cfg.SilentAfter, log: log, silence: make(chan struct{})}
 	l.life, l.stop = context.WithCancel(context.Background())
 	return l
 }
@@ -101,14 +102,27 @@ func (l *liveness) call(ctx context.Context, f func(context.Context) error) erro
 	defer cancel(nil)
 	slow := time.AfterFunc(l.slowAfter, func() { l.watch(ctx, cancel) })
 	defer slow.Stop()
+	begun := time.Now()
 	err := f(ctx)
 	switch {
 	case err == nil, answered(err):
 		l.answers.Add(1)
+		l.since.Store(0)
 	case errors.Is(context.Cause(ctx), ErrSilent):
 		return context.Cause(ctx)
+	case ctx.Err() != nil:
+		l.givenUp(begun)
 	}
 	return err
+}
+
+// givenUp notes a call whose caller did not wait for the answer. Silence is to be found
+// out though nobody waits for long.
+func (l *liveness) givenUp(begun time.Time) {
+	l.since.CompareAndSwap(0, begun.UnixNano())
+	if since := l.since.Load(); since != 0 && time.Since(time.Unix(0, since)) >= l.slowAfter {
+		l.look()
+	}
 }
 
 // watch looks after a call that takes long, until it ends.

@@ -35,7 +35,7 @@ func takes(d time.Duration) func(context.Context) error {
 // awake.
 func newServer(t *testing.T) (l *liveness, awake *atomic.Bool) {
 	awake = &atomic.Bool{}
-	l = newLiveness(Config{SlowAfter: slowAfter, SilentAfter: silentAfter, Logger: slog.New(slog.DiscardHandler)}, func(ctx context.Context) error {
+	l = newLiveness(Config{SlowAfter: slowAfter, SilentAfter: silentAfter}, slog.New(slog.DiscardHandler), func(ctx context.Context) error {
 		if awake.Load() {
 			return nil
 		}
@@ -93,6 +93,22 @@ func TestASilentServerIsKnownWithinSixSecondsAndLeftAloneUntilItAnswers(t *testi
 		synctest.Wait()
 		if err := l.call(t.Context(), takes(0)); err != nil {
 			t.Errorf("a call after it has answered: %v", err)
+		}
+	})
+}
+
+func TestASilentServerIsKnownAlthoughNobodyWaitsForLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := newServer(t)
+		begun := time.Now()
+		for !l.isSilent() && time.Since(begun) < time.Minute {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			_ = l.call(ctx, hangs)
+			cancel()
+		}
+		if took := time.Since(begun); took > 6*time.Second {
+			t.Errorf("it was known after %v", took)
 		}
 	})
 }

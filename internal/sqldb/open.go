@@ -55,7 +55,6 @@ type DB struct {
 	writer  *engine // transactions on the primary
 	primary *source
 	replica *source // nil without one
-	asker   *engine // for its liveness; nil for what is no server
 	floor   floor
 	info    Info
 	file    string // that of an embedded database
@@ -103,9 +102,10 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	db.primary = newSource("primary", reader, nil, db.metrics, cfg.Logger)
 	if !reader.embedded {
 		db.primary.plain = writer
-		if err := db.lookAfter(cfg); err != nil {
+		if err := db.primary.lookAfter(cfg, cfg.PrimaryURL, cfg.Logger); err != nil {
 			return nil, errors.Join(err, writer.close(), reader.close())
 		}
+		writer.liveness = db.primary.liveness
 	}
 	if cfg.ReplicaURL != "" {
 		replica, err := openReader(cfg.ReplicaURL, cfg.Token)
@@ -117,6 +117,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 			return nil, errors.Join(fmt.Errorf("replica: %w", err), replica.close(), db.closeEngines())
 		}
 		db.replica = newSource("replica", replica, plain, db.metrics, cfg.Logger)
+		if err := db.replica.lookAfter(cfg, cfg.ReplicaURL, slog.New(slog.DiscardHandler)); err != nil { // its breaker tells
+			return nil, errors.Join(fmt.Errorf("replica: %w", err), db.closeEngines())
+		}
 	}
 	if err := db.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, db.closeEngines())
@@ -125,20 +128,20 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return db, nil
 }
 
-// lookAfter has the node look whether the primary lives when calls to it take long. The
+// lookAfter has the node look whether a server lives when calls to it take long. The
 // question has a connection of its own each time, since one may be what is broken.
-func (db *DB) lookAfter(cfg Config) error {
-	e, err := openReader(cfg.PrimaryURL, cfg.Token)
+func (s *source) lookAfter(cfg Config, address string, log *slog.Logger) error {
+	e, err := openReader(address, cfg.Token)
 	if err != nil {
 		return err
 	}
 	e.db.SetMaxIdleConns(0)
-	asker := newSource("primary", e, db.writer, db.metrics, cfg.Logger)
-	l := newLiveness(cfg, func(ctx context.Context) error {
+	asker := newSource(s.name, e, s.plain, s.metrics, s.log)
+	s.asker = e
+	s.liveness = newLiveness(cfg, log, func(ctx context.Context) error {
 		_, err := asker.ask(ctx, Stmt{SQL: "SELECT 1"})
 		return err
 	})
-	db.asker, db.primary.liveness, db.writer.liveness = e, l, l
 	return nil
 }
 
@@ -214,11 +217,7 @@ func (db *DB) Close() error {
 }
 
 func (db *DB) closeEngines() error {
-	db.writer.liveness.close()
 	err := errors.Join(db.primary.close(), db.writer.close())
-	if db.asker != nil {
-		err = errors.Join(err, db.asker.close())
-	}
 	if db.replica != nil {
 		err = errors.Join(err, db.replica.close())
 	}

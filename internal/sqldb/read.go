@@ -34,6 +34,8 @@ const (
 	// replicaTimeout is how long the replica may take before the primary is
 	// asked instead.
 	replicaTimeout = 2 * time.Second
+	// replicaProbe is how long it then has for the least question.
+	replicaProbe = time.Second
 	// replicaWait is about how far a replica is behind.
 	replicaWait = 4 * time.Millisecond
 	// replicaRest is how long one that was further behind is left alone by
@@ -77,14 +79,13 @@ func (db *DB) readReplica(ctx context.Context, fresh Freshness, f func(context.C
 	for try := range 2 {
 		short, cancel := Within(ctx, replicaTimeout)
 		position, err := f(short, db.replica)
+		late := short.Err() != nil
 		cancel()
 		switch {
 		case err != nil:
 			// A caller that was in a hurry says nothing about the replica.
-			if ctx.Err() == nil && errors.Is(err, ErrUnavailable) {
-				if db.replica.breaker.fail() {
-					db.log.Warn("the replica does not answer; the primary serves", "error", err)
-				}
+			if ctx.Err() == nil && errors.Is(err, ErrUnavailable) && (!late || !db.replicaLives(ctx)) && db.replica.breaker.fail() {
+				db.log.Warn("the replica does not answer; the primary serves", "error", err)
 			}
 			return false
 		case position >= need:
@@ -108,6 +109,20 @@ func (db *DB) readReplica(ctx context.Context, fresh Freshness, f func(context.C
 	db.metrics.stale.Inc()
 	db.replica.breaker.rest(replicaRest)
 	return false
+}
+
+// replicaLives tells whether the replica answers the least question. A read that takes
+// long is no sign that it does not: it may be large, or have waited behind others. Only
+// one asks at a time.
+func (db *DB) replicaLives(ctx context.Context) bool {
+	b := &db.replica.breaker
+	if !b.asking.CompareAndSwap(false, true) {
+		return true
+	}
+	defer b.asking.Store(false)
+	ctx, cancel := Within(ctx, replicaProbe)
+	defer cancel()
+	return db.replica.ping(ctx) == nil
 }
 
 // Primary reads the primary; Replica reads the replica as it is, or the

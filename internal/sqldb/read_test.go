@@ -275,3 +275,27 @@ func TestPointReadsThatComeTogetherAreOneStatement(t *testing.T) {
 		t.Errorf("%d statements for %d reads: %v", len(batches), count, batches)
 	}
 }
+
+// A read that takes longer than the replica's patience is answered by the primary, and
+// others go on to be answered by the replica.
+func TestALargeReadDoesNotTurnOthersFromTheReplica(t *testing.T) {
+	t.Parallel()
+	w := newWithReplica(t)
+	mustDo(t, w.db, put("n", 1))
+	w.awaitReplica(t, 1)
+	asked := 0
+	err := w.db.Read(timeout(t), session, func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
+		if asked++; asked > 1 {
+			return sqldb.Floor(w.db), nil
+		}
+		_, err := r.Query(ctx, sqldb.Stmt{SQL: "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT max(i) FROM n"})
+		return "", err
+	})
+	if err != nil || asked != 2 {
+		t.Errorf("asked %d times, %v; want the replica and then the primary", asked, err)
+	}
+	before := w.toReplica.Stats().Requests
+	if _, err := read(timeout(t), w.db, session, "n"); err != nil || w.toReplica.Stats().Requests == before {
+		t.Errorf("the next read: %v, %d requests to the replica, want another one", err, w.toReplica.Stats().Requests-before)
+	}
+}

@@ -15,11 +15,10 @@ import (
 
 // A source is a database to read from.
 type source struct {
-	name   string
-	engine *engine
-	// liveness is nil for what is no server, and for a replica: who it does not
-	// answer asks the primary.
-	liveness *liveness
+	name     string
+	engine   *engine
+	liveness *liveness // nil for what is no server, as is asker, by which it asks
+	asker    *engine
 	metrics  *metrics
 	breaker  breaker
 	damage   damage
@@ -84,6 +83,10 @@ func refusesWebSockets(err error) bool {
 }
 
 func (s *source) close() error {
+	s.liveness.close()
+	if s.asker != nil {
+		_ = s.asker.close()
+	}
 	if s.plain != nil {
 		_ = s.plain.close()
 	}
@@ -121,6 +124,8 @@ type breaker struct {
 	until  time.Time // failed: nobody asks before
 	pause  time.Duration
 	behind time.Time // works, but is behind: who needs fresh data does not ask before
+
+	asking atomic.Bool // whether it lives
 }
 
 const (
