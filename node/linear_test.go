@@ -121,17 +121,7 @@ func TestRegistersAreLinearisableOverNodesThatAreKilled(t *testing.T) {
 	eventually(t, "both nodes serve", func() bool { return h.length() > before+200 })
 	stop()
 	clients.Wait()
-	t.Logf("%d operations", len(h.ops))
-	switch result, info := porcupine.CheckOperationsVerbose(registers, h.ops, 3*time.Minute); result {
-	case porcupine.Illegal:
-		file := t.ArtifactDir() + "/history.html"
-		if err := porcupine.VisualizePath(registers, info, file); err != nil {
-			t.Error(err)
-		}
-		t.Errorf("the history is not linearisable, see %s", file)
-	case porcupine.Unknown:
-		t.Error("the checker has not come to an end")
-	}
+	h.mustBeLinearisable(t)
 }
 
 // useRegisters writes and reads two registers through one node, at any moment of
@@ -160,7 +150,23 @@ func useRegisters(ctx context.Context, t *testing.T, h *history, id int, url str
 // the node says so.
 func refusedAtOnce(err error) bool {
 	dial, ok := errors.AsType[*net.OpError](err)
-	return ok && dial.Op == "dial" || strings.Contains(err.Error(), `"code":"unavailable"`)
+	return ok && dial.Op == "dial" || errors.Is(err, api.Unavailable) || strings.Contains(err.Error(), `"code":"unavailable"`)
+}
+
+// mustBeLinearisable is for when nobody adds to the history any more.
+func (h *history) mustBeLinearisable(t *testing.T) {
+	t.Helper()
+	t.Logf("%d operations", len(h.ops))
+	switch result, info := porcupine.CheckOperationsVerbose(registers, h.ops, 3*time.Minute); result {
+	case porcupine.Illegal:
+		file := t.ArtifactDir() + "/history.html"
+		if err := porcupine.VisualizePath(registers, info, file); err != nil {
+			t.Error(err)
+		}
+		t.Errorf("the history is not linearisable, see %s", file)
+	case porcupine.Unknown:
+		t.Error("the checker has not come to an end")
+	}
 }
 
 func (h *history) length() int {
