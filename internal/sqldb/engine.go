@@ -253,13 +253,13 @@ func (e *engine) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	if st, ok := e.prepared.Load(text); ok {
 		return st.(*sql.Stmt), nil
 	}
-	st, err := e.db.PrepareContext(context.WithoutCancel(ctx), text) //nolint:sqlclosecheck // closed with the database
+	st, err := e.db.PrepareContext(context.WithoutCancel(ctx), text)
 	if err != nil {
 		return nil, err
 	}
 	first, loaded := e.prepared.LoadOrStore(text, st)
 	if loaded {
-		_ = st.Close()
+		_ = st.Close() //nolint:sqlclosecheck // the other is closed with the database
 	}
 	return first.(*sql.Stmt), nil
 }
