@@ -110,7 +110,7 @@ func text(t *testing.T, primary *nodetest.Sqld, sql string) string {
 
 // sweepBatch is part of the statement with which a leader sweeps expired entries,
 // and of no other.
-const sweepBatch = `,e.key,'x' FROM keyval_sequence`
+const sweepBatch = `,x.key,'x' FROM (`
 
 func TestASweepThatArrivesAfterTheNextLeaderBeganChangesNothing(t *testing.T) {
 	t.Parallel()

@@ -53,7 +53,7 @@ func frozenNode(t *testing.T, sqld *nodetest.SqldPair) *testnode.Node {
 	cfg := testnode.NodeConfig(t.TempDir())
 	cfg.LibsqlURL, cfg.LibsqlReplicaURL, cfg.OperationTimeout = sqld.Primary.HTTPURL(), sqld.Replica.HTTPURL(), time.Hour
 	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: cfg.LibsqlURL, ReplicaURL: cfg.LibsqlReplicaURL,
-		SlowAfter: 200 * time.Millisecond, SilentAfter: 300 * time.Millisecond})
+		SlowAfter: 200 * time.Millisecond, SilentAfter: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
