@@ -138,7 +138,7 @@ func (s *Store) Count(ctx context.Context, r Range, opts ReadOptions) (int64, Ve
 	var count int64
 	var position sqldb.Position
 	err := s.db.Read(ctx, opts.freshness(), func(ctx context.Context, reader sqldb.Reader) (sqldb.Position, error) {
-		rows, err := reader.Query(ctx, sqldb.Stmt{SQL: countSQL, Args: []any{[]byte(r.Start), []byte(r.End)}})
+		rows, err := reader.QueryLarge(ctx, sqldb.Stmt{SQL: countSQL, Args: []any{[]byte(r.Start), []byte(r.End)}})
 		if err != nil {
 			return "", err
 		}

@@ -25,8 +25,9 @@ var ErrFuture = errors.New("the position is newer than the database")
 type Reader interface {
 	// Query runs a statement that selects little.
 	Query(ctx context.Context, st Stmt) ([]Row, error)
-	// QueryLarge runs one that may select up to MaxAnswer bytes of values;
-	// it waits while too many of those are under way.
+	// QueryLarge runs one that may select up to MaxAnswer bytes of values, or look
+	// at many rows; it waits while too many of those are under way, so that they
+	// leave connections for small ones.
 	QueryLarge(ctx context.Context, st Stmt) ([]Row, error)
 }
 
