@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/buntime/keyval/internal/sqldb"
@@ -18,7 +19,7 @@ const (
 	largeAnswerBytes = 1 << 20
 	// maxInFlightBytes bounds what large answers hold while slow readers take
 	// them. Beyond it a node says 429.
-	maxInFlightBytes = 512 << 20
+	maxInFlightBytes = 256 << 20
 	// maxAnswerBytes is the budget of one answer.
 	maxAnswerBytes = 64 << 20
 )
@@ -50,8 +51,15 @@ func (c *call) reserve(n int64) error {
 	case !c.server.inFlight.TryAcquire(n - c.reserved):
 		return fmt.Errorf("%w: too many large answers are on their way", sqldb.ErrOverloaded)
 	}
-	c.reserved = n
+	c.hold(n)
 	return nil
+}
+
+// hold notes what has been reserved. The answer has its memory at once: growing, it would
+// leave as much again for the collector.
+func (c *call) hold(n int64) {
+	c.reserved = n
+	c.out = slices.Grow(c.out, int(n))
 }
 
 // await makes room for the answer to what has been committed. That is not refused for
@@ -63,7 +71,7 @@ func (c *call) await(ctx context.Context, n int64) {
 		return
 	}
 	if err := c.server.inFlight.Acquire(ctx, n-c.reserved); err == nil {
-		c.reserved = n
+		c.hold(n)
 	}
 }
 
