@@ -36,7 +36,7 @@ const (
 	// asked instead.
 	replicaTimeout = 2 * time.Second
 	// replicaProbe is how long it then has for the least question.
-	replicaProbe = time.Second
+	replicaProbe = 2 * time.Second
 	// replicaWait is about how far a replica is behind.
 	replicaWait = 4 * time.Millisecond
 	// replicaRest is how long one that was further behind is left alone by
