@@ -116,7 +116,9 @@ type machine struct {
 	nodes []*kv.Store
 	db    *sqldb.DB // the first node's
 	model model
-	first kv.Versionstamp // the change log begins after it
+	// lapsed have expired, and no sweep has removed them.
+	lapsed map[kv.Key]bool
+	first  kv.Versionstamp // the change log begins after it
 }
 
 func (m *machine) node(t *rapid.T) *kv.Store {
@@ -196,6 +198,7 @@ func (m *machine) leapAhead(t *rapid.T) {
 	for k, e := range m.model.entries {
 		if e.expires {
 			delete(m.model.entries, k)
+			m.lapsed[k] = true
 		}
 	}
 }
@@ -218,6 +221,7 @@ func (m *machine) sweep(t *rapid.T) {
 	if _, err := m.node(t).Sweep(timeout(m.t), 0); err != nil {
 		t.Fatal(err)
 	}
+	clear(m.lapsed)
 }
 
 // transaction decides on a snapshot, lets another write come between or not,
@@ -246,18 +250,46 @@ func (m *machine) transaction(t *rapid.T) {
 		m.advance(t, result.Versionstamp)
 	}
 	write := set(drawKey(t, "write"), `2`)
-	result, err := m.node(t).Transaction(timeout(m.t), kv.TransactionRequest{Reads: reads, Snapshot: seen.Versionstamp,
-		AtomicRequest: kv.AtomicRequest{Mutations: []kv.Mutation{write}}})
-	if err != nil {
-		t.Fatal(err)
+	commit := func(snapshot kv.Versionstamp) kv.TransactionResult {
+		result, err := m.node(t).Transaction(timeout(m.t), kv.TransactionRequest{Reads: reads, Snapshot: snapshot,
+			AtomicRequest: kv.AtomicRequest{Mutations: []kv.Mutation{write}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
 	}
-	if conflict := between != "" && covered.Contains(between); result.OK == conflict {
+	result := commit(seen.Versionstamp)
+	interfered := between != "" && covered.Contains(between)
+	if !result.OK && !interfered && m.onlyLapsed(result.Conflicts) {
+		result = m.again(t, reads, commit)
+	}
+	if result.OK == interfered {
 		t.Fatalf("interference at %q, covered %v: got %+v", between, covered, result)
 	}
 	if result.OK {
 		m.model.apply(write, result.Versionstamp)
 		m.advance(t, result.Versionstamp)
 	}
+}
+
+// onlyLapsed tells whether what had expired may be all that a commit met.
+func (m *machine) onlyLapsed(conflicts []kv.Check) bool {
+	for _, c := range conflicts {
+		if _, exists := m.model.entries[c.Key]; exists || !m.lapsed[c.Key] {
+			return false
+		}
+	}
+	return len(conflicts) > 0
+}
+
+// again reads and commits once more: what has lapsed is a conflict only once.
+func (m *machine) again(t *rapid.T, reads []kv.Read, commit func(kv.Versionstamp) kv.TransactionResult) kv.TransactionResult {
+	seen, err := m.node(t).Transaction(timeout(m.t), kv.TransactionRequest{Reads: reads})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(m.lapsed)
+	return commit(seen.Versionstamp)
 }
 
 // compare compares entries with what the model has under keys.
@@ -378,6 +410,6 @@ func newMachine(t *testing.T, rt *rapid.T, nodes []*kv.Store, db *sqldb.DB) *mac
 	if err != nil || empty.Deleted != 0 {
 		rt.Fatalf("%+v, %v", empty, err)
 	}
-	return &machine{t: t, nodes: nodes, db: db, first: empty.Versionstamp,
+	return &machine{t: t, nodes: nodes, db: db, first: empty.Versionstamp, lapsed: map[kv.Key]bool{},
 		model: model{entries: map[kv.Key]modelEntry{}, newest: empty.Versionstamp}}
 }
