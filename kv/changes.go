@@ -10,9 +10,8 @@ import (
 // coverage is what a transaction's reads cover: whole keys and ranges, disjoint and in
 // order.
 type coverage struct {
-	ranges    []Range
-	arguments []string // ranges, as rangesSQL takes them
-	listed    bool     // not only keys
+	ranges []Range
+	lists  int // how many of the reads are lists; the others are keys
 }
 
 func coverageOf(reads []Read) coverage {
@@ -25,7 +24,7 @@ func coverageOf(reads []Read) coverage {
 			keys = append(keys, r.Key)
 		}
 	}
-	return coverage{mergeRanges(keys, ranges), rangesJSON(keys, ranges), len(ranges) > 0}
+	return coverage{mergeRanges(keys, ranges), len(ranges)}
 }
 
 // meets tells whether a range has something in common with what is covered.
@@ -102,24 +101,20 @@ const (
 // done ahead, in a snapshot; if so much happens meanwhile, the more is allowed the more
 // often that was tried.
 func (c *coverage) lockedStmts(s since, tries int) []sqldb.Stmt {
-	stmts := []sqldb.Stmt{{SQL: sinceSQL, Args: []any{string(s.position)}}}
-	rows := min(max(maxCompared/max(1, len(c.ranges)), leastLogged), mostLogged) << min(tries, 4)
-	for _, argument := range c.arguments {
-		args := []any{argument, string(s.position), s.time}
-		if c.listed {
-			stmts = append(stmts, sqldb.Stmt{SQL: loggedSQL, Args: append(args, int64(rows))})
-		} else {
-			stmts = append(stmts, sqldb.Stmt{SQL: changesSQL, Args: args})
-		}
+	if c.lists == 0 {
+		return c.stmts(s)
 	}
-	return stmts
+	rows := min(max(maxCompared/max(1, len(c.ranges)), leastLogged), mostLogged) << min(tries, 4)
+	return c.ask(loggedSQL, s, int64(rows))
 }
 
 // stmts ask the same in a snapshot, where nobody waits.
-func (c *coverage) stmts(s since) []sqldb.Stmt {
+func (c *coverage) stmts(s since) []sqldb.Stmt { return c.ask(changesSQL, s) }
+
+func (c *coverage) ask(text string, s since, more ...any) []sqldb.Stmt {
 	stmts := []sqldb.Stmt{{SQL: sinceSQL, Args: []any{string(s.position)}}}
-	for _, argument := range c.arguments {
-		stmts = append(stmts, sqldb.Stmt{SQL: changesSQL, Args: []any{argument, string(s.position), s.time}})
+	for _, ranges := range renderRanges(c.ranges) {
+		stmts = append(stmts, sqldb.Stmt{SQL: text, Args: append([]any{ranges, string(s.position), s.time}, more...)})
 	}
 	return stmts
 }

@@ -20,13 +20,18 @@ const (
 )
 
 // rangesJSON renders keys and ranges as disjoint ranges, so that no entry is
-// met twice, in as many arguments as they need: at least one. A range is
-// [start, suffix] if its end is start and a suffix, as that of a key or a subtree
-// is, otherwise [start, null, end].
+// met twice.
 func rangesJSON(keys []Key, ranges []Range) []string {
+	return renderRanges(mergeRanges(keys, ranges))
+}
+
+// renderRanges renders ranges in as many arguments as they need: at least one. A range
+// is [start, suffix] if its end is start and a suffix, as that of a key or a subtree
+// is, otherwise [start, null, end].
+func renderRanges(ranges []Range) []string {
 	var arguments []string
 	rendered := []byte{'['}
-	for _, r := range mergeRanges(keys, ranges) {
+	for _, r := range ranges {
 		switch {
 		case len(rendered) > sqldb.MaxArgument:
 			arguments = append(arguments, string(append(rendered, ']')))

@@ -53,7 +53,7 @@ func (t *transaction) onlyReads() bool {
 
 // read answers a transaction that only reads. It writes nothing.
 func (t *transaction) read(ctx context.Context) (TransactionResult, error) {
-	if !t.covered.listed && t.req.Snapshot == "" {
+	if t.covered.lists == 0 && t.req.Snapshot == "" {
 		return t.readTogether(ctx)
 	}
 	ahead, err := t.readSnapshot(ctx, newBudget)

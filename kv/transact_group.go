@@ -25,17 +25,8 @@ func (t *transaction) fits() bool {
 	if t.ahead != nil || t.sizes != nil {
 		return true
 	}
-	lists := t.lists()
+	lists := t.covered.lists
 	return t.store.maxLockedBytes >= 0 && len(t.req.Reads)-lists <= mostKeys && lists <= mostLists
-}
-
-func (t *transaction) lists() (n int) {
-	for _, r := range t.req.Reads {
-		if r.List != nil {
-			n++
-		}
-	}
-	return n
 }
 
 // rows are what the group looks at for the transaction: the keys that are read within
@@ -55,7 +46,7 @@ func (t *transaction) rows(op *sqldb.Op) {
 
 // keysOnSnapshot tells whether what has changed is looked up as rows of the group.
 func (t *transaction) keysOnSnapshot() bool {
-	return t.ahead == nil && t.req.Snapshot != "" && !t.covered.listed && t.fits()
+	return t.ahead == nil && t.req.Snapshot != "" && t.covered.lists == 0 && t.fits()
 }
 
 // keyRefs are the rows of the keys that are read within the group.
@@ -100,7 +91,7 @@ func (t *transaction) listBytes(i int) int64 {
 	if t.sizes != nil {
 		return min(2*t.sizes[i]+maxLockedBytes, sqldb.MaxAnswer)
 	}
-	return t.store.maxLockedBytes / int64(t.lists())
+	return t.store.maxLockedBytes / int64(t.covered.lists)
 }
 
 // since is the state after which nothing may have changed, if there is one.
@@ -142,7 +133,10 @@ func (t *transaction) compare(tx *sqldb.Tx) (lists [][]sqldb.Row, err error) {
 	} else if t.keysOnSnapshot() {
 		c = t.lookedUp(tx)
 	} else if _, ok := t.since(); ok {
-		n := 1 + len(t.covered.arguments)
+		n := len(t.found)
+		if t.ahead == nil {
+			n -= t.covered.lists // which come last
+		}
 		c, lists = scanChanges(t.found[:n]), t.found[n:]
 	}
 	switch {
@@ -173,7 +167,7 @@ func (t *transaction) lookedUp(tx *sqldb.Tx) (c changes) {
 // meetGroup looks at what the operations before this one in the group have changed. That
 // is after the snapshot; without one, a list has to be read again.
 func (t *transaction) meetGroup(tx *sqldb.Tx) error {
-	if _, ok := t.since(); !ok && !t.covered.listed {
+	if _, ok := t.since(); !ok && t.covered.lists == 0 {
 		return nil
 	}
 	for key, c := range entries.Staged(tx) {

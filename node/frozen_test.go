@@ -1,8 +1,6 @@
 package node_test
 
 import (
-	"context"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -19,22 +17,11 @@ type request struct{ method, path, body string }
 
 func (r request) send(t *testing.T, url string) (status int, header http.Header, body string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	sent, err := http.NewRequestWithContext(ctx, r.method, url+r.path, strings.NewReader(r.body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(sent)
+	status, header, body, err := exchange(t, r.method, url+r.path, r.body)
 	if err != nil {
 		return 0, nil, err.Error()
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, nil, err.Error()
-	}
-	return response.StatusCode, response.Header, string(text)
+	return status, header, body
 }
 
 // wantUnavailable wants that the database is blamed, and not the caller's time.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -85,20 +84,11 @@ func TestANodeThatStartsOnAFullDiskWaitsForRoomAndHasLostNothing(t *testing.T) {
 
 func readyz(t *testing.T, url string) (status int, body string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/readyz", nil)
+	status, _, body, err := exchange(t, http.MethodGet, url+"/readyz", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(text)
+	return status, body
 }
 
 func TestOneProcessOwnsAnEmbeddedDatabaseUntilItEndsHoweverItDoes(t *testing.T) {

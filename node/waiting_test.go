@@ -41,22 +41,30 @@ func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j,
 // answered is what a node says to a request, "" while it says nothing.
 func answered(t *testing.T, method, url string) (status int, header http.Header, body string) {
 	t.Helper()
+	status, header, body, err := exchange(t, method, url, "")
+	if err != nil && status != 0 {
+		t.Fatal(err)
+	}
+	return status, header, body
+}
+
+// exchange sends a request on a connection of its own. An error is with status 0 if
+// nothing was answered, and else of the answer's body.
+func exchange(t *testing.T, method, url, content string) (status int, header http.Header, body string, err error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
 	}
 	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
 	if err != nil {
-		return 0, nil, ""
+		return 0, nil, "", err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, response.Header, string(text)
+	return response.StatusCode, response.Header, string(text), err
 }
 
 func TestANodeThatStartsBeforeItsDatabaseWaitsForIt(t *testing.T) {

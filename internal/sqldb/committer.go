@@ -354,8 +354,8 @@ func (c *committer) await(operations int) bool {
 }
 
 // take returns the operations of the next group, in arrival order. One that does not
-// fit is passed over by those after it; it comes once it is the oldest. Those that read under the lock stand together;
-// one that was put back is a group of its own.
+// fit is passed over by those after it; it comes once it is the oldest. Those that read
+// under the lock stand together; one that was put back is a group of its own.
 func (c *committer) take() []*waiting {
 	c.mu.Lock()
 	defer c.mu.Unlock()

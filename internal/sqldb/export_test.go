@@ -16,25 +16,20 @@ func Floor(db *DB) Position { return db.floor.load() }
 
 // Waiting is how many reads wait to be merged.
 func Waiting[V any](c *Coalescer[V]) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := 0
-	for _, l := range c.lanes {
-		l.mu.Lock()
-		n += len(l.waiting)
-		l.mu.Unlock()
-	}
-	return n
+	return inAllLanes(c, func(l *lane[V]) int { return len(l.waiting) })
 }
 
 // WaitingKeys is how many keys wait to be merged.
 func WaitingKeys[V any](c *Coalescer[V]) int {
+	return inAllLanes(c, func(l *lane[V]) int { return l.keys })
+}
+
+func inAllLanes[V any](c *Coalescer[V], in func(*lane[V]) int) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := 0
 	for _, l := range c.lanes {
 		l.mu.Lock()
-		n += l.keys
+		n += in(l)
 		l.mu.Unlock()
 	}
 	return n

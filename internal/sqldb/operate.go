@@ -34,8 +34,13 @@ const forgetNodesSQL = `DELETE FROM keyval_nodes WHERE time<(SELECT time FROM ke
 // ForgetNodes removes the rows of nodes that have not written for a week. One
 // that is still there takes a new row with its next group.
 func (db *DB) ForgetNodes(ctx context.Context, epoch int64) error {
-	_, err := db.Do(ctx, &Op{Name: "forget nodes", Epoch: epoch, Conditional: &Conditional{
-		Exec:    func(int) []Stmt { return []Stmt{{SQL: forgetNodesSQL}} },
+	return db.exec(ctx, "forget nodes", epoch, forgetNodesSQL)
+}
+
+// exec carries out one statement, of which nobody wants to know what it has done.
+func (db *DB) exec(ctx context.Context, name string, epoch int64, text string) error {
+	_, err := db.Do(ctx, &Op{Name: name, Epoch: epoch, Conditional: &Conditional{
+		Exec:    func(int) []Stmt { return []Stmt{{SQL: text}} },
 		Outcome: func(string, int) Stmt { return Stmt{SQL: `SELECT 1`} },
 	}})
 	return err

@@ -51,7 +51,7 @@ func WithinTransaction(text string) string {
 	return withinTransaction.Replace(text)
 }
 
-var withinTransaction = strings.NewReplacer(NowSQL, "s.time", AfterAllSQL, ">=printf('%04x%012x0000',s.incarnation,s.txn)")
+var withinTransaction = strings.NewReplacer(NowSQL, "s.time", AfterAllSQL, ">="+StampSQL("0"))
 
 // within is a reading statement inside the group's transaction.
 func (c *committer) within(st Stmt) Stmt {

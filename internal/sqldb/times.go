@@ -8,13 +8,11 @@ import (
 // timeStep is how often a node that writes notes the time, in keyval_times.
 const timeStep = time.Second
 
-const (
-	noteTimeSQL = `INSERT OR REPLACE INTO keyval_times(versionstamp,time)
-SELECT printf('%04x%012x0000',s.incarnation,s.txn),s.time FROM keyval_sequence s`
+var noteTimeSQL = `INSERT OR REPLACE INTO keyval_times(versionstamp,time)
+SELECT ` + StampSQL("0") + `,s.time FROM keyval_sequence s`
 
-	forgetTimesSQL = `DELETE FROM keyval_times WHERE versionstamp IN (SELECT versionstamp FROM keyval_times ORDER BY versionstamp LIMIT 100)
+const forgetTimesSQL = `DELETE FROM keyval_times WHERE versionstamp IN (SELECT versionstamp FROM keyval_times ORDER BY versionstamp LIMIT 100)
 AND time<(SELECT time FROM keyval_sequence)-3600000`
-)
 
 // TimeSinceSQL is a time by which a snapshot with the position cannot have been read
 // yet: while the database is written, one of at most a second before. It is 0 for a
@@ -34,9 +32,5 @@ func (c *committer) notesTime() []Stmt {
 
 // NoteTime makes the time known at which snapshots are read from now on.
 func (db *DB) NoteTime(ctx context.Context) error {
-	_, err := db.Do(ctx, &Op{Name: "note time", Conditional: &Conditional{
-		Exec:    func(int) []Stmt { return []Stmt{{SQL: noteTimeSQL}} },
-		Outcome: func(string, int) Stmt { return Stmt{SQL: `SELECT 1`} },
-	}})
-	return err
+	return db.exec(ctx, "note time", 0, noteTimeSQL)
 }
