@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,6 +91,25 @@ func BenchmarkDequeueOf(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkDeathOfLargeMessage measures a nack after which a message of 400 kB is
+// written under ten keys.
+func BenchmarkDeathOfLargeMessage(b *testing.B) {
+	onEachEngine(b, func(b *testing.B, d database) {
+		n := d.node(b)
+		dying := queue.Enqueue{Value: []byte(`"` + strings.Repeat("x", 400_000) + `"`), MaxAttempts: 1}
+		for i := range 10 {
+			dying.KeysIfUndelivered = append(dying.KeysIfUndelivered, mustKey(b, "undelivered", i))
+		}
+		for b.Loop() {
+			b.StopTimer()
+			n.enqueue(dying)
+			m := n.one("default")
+			b.StartTimer()
+			must(b, n.Nack(b.Context(), m.ID, m.Receipt, queue.Failure{}))
+		}
+	})
 }
 
 // fill puts many messages of three priorities in the queue, by SQL: a million

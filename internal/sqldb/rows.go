@@ -11,57 +11,68 @@ import (
 const (
 	// MaxArgument is from how many bytes on an argument goes on in another one.
 	MaxArgument = 3 << 20
-	// largeValue is the size from which a value travels as a blob of its
-	// own, because JSON's escapes may double it.
-	largeValue = 1 << 20
+	// largeValue is the size from which a value travels as a blob of its own: JSON's
+	// escapes may double it, and SQLite would read it several times.
+	largeValue = 32 << 10
 )
 
 // Rows collects rows for statements that take them as JSON arrays in one
 // argument and unpack them with json_each. A statement has two arguments: the
-// JSON array of rows, and a blob that is NULL unless the only row has a large
-// value.
+// JSON array of rows, and a blob that is NULL unless its rows have a large value,
+// which is the same in all of them.
 type Rows struct {
 	sql   string
 	buf   []byte
 	stmts []Stmt
+	large Text   // the value of the rows that follow
+	alike []byte // rows with that value, as buf
 }
 
 // NewRows begins rows for the statement sql.
-func NewRows(sql string) *Rows { return &Rows{sql: sql, buf: []byte{'['}} }
+func NewRows(sql string) *Rows { return &Rows{sql: sql} }
 
 // Add adds one row: cells are string, []byte (in hexadecimal), int64, int,
-// Text, JSON, or nil.
+// Text, JSON, or nil. Of large texts it keeps the slice, and has one that is added
+// again at once travel once.
 func (r *Rows) Add(cells ...any) {
-	var large []byte
-	start := len(r.buf)
-	if start > 1 {
-		r.buf = append(r.buf, ',')
-	}
-	r.buf = append(r.buf, '[')
+	var large Text
 	for i, cell := range cells {
-		if i > 0 {
-			r.buf = append(r.buf, ',')
-		}
 		if t, ok := cell.(Text); ok && t.Large() {
-			large = t
-			cell = nil
+			large, cells[i] = t, nil
 		}
-		r.buf = appendCell(r.buf, cell)
 	}
-	r.buf = append(r.buf, ']')
-	if large != nil {
-		row := string(r.buf[start:])
-		r.buf = r.buf[:start]
-		r.flush()
-		r.stmts = append(r.stmts, Stmt{SQL: r.sql, Args: []any{"[" + trimComma(row) + "]", large}})
+	if large == nil {
+		r.buf = r.add(r.buf, nil, cells)
 		return
 	}
-	if len(r.buf) > MaxArgument && start > 1 {
-		row := trimComma(string(r.buf[start:]))
-		r.buf = r.buf[:start]
-		r.flush()
-		r.buf = append(r.buf, row...)
+	if !large.same(r.large) {
+		r.flush(r.alike, r.large)
+		r.large, r.alike = large, r.alike[:0]
 	}
+	r.alike = r.add(r.alike, large, cells)
+}
+
+// add appends a row to those of a statement, which is begun anew if it grows too long.
+func (r *Rows) add(buf []byte, large Text, cells []any) []byte {
+	start := len(buf)
+	buf = appendRow(buf, cells)
+	if len(buf) > MaxArgument && start > 0 {
+		r.flush(buf[:start], large)
+		buf = append(buf[:0], buf[start:]...)
+	}
+	return buf
+}
+
+// appendRow appends a row and the comma after it.
+func appendRow(buf []byte, cells []any) []byte {
+	buf = append(buf, '[')
+	for i, cell := range cells {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		buf = appendCell(buf, cell)
+	}
+	return append(buf, "],"...)
 }
 
 // Text is a cell with a value's JSON text. Large ones travel as the second
@@ -71,12 +82,17 @@ type Text []byte
 // Large tells whether the text travels as the second argument.
 func (t Text) Large() bool { return len(t) >= largeValue }
 
+// same tells whether two texts are one slice.
+func (t Text) same(other Text) bool { return len(t) == len(other) && len(t) > 0 && &t[0] == &other[0] }
+
 // JSON is a cell that is JSON already.
 type JSON []byte
 
-// Stmts are the statements that carry all rows, in order.
+// Stmts are the statements that carry all rows. Those without a large value are in order.
 func (r *Rows) Stmts() []Stmt {
-	r.flush()
+	r.flush(r.buf, nil)
+	r.flush(r.alike, r.large)
+	r.buf, r.alike = nil, nil
 	return r.stmts
 }
 
@@ -108,18 +124,16 @@ func (r *Rows) Arrays() []Stmt {
 	return stmts
 }
 
-func (r *Rows) flush() {
-	if len(r.buf) > 1 {
-		r.stmts = append(r.stmts, Stmt{SQL: r.sql, Args: []any{string(append(r.buf, ']')), nil}})
+// flush has a statement carry rows, if there are any.
+func (r *Rows) flush(rows []byte, large Text) {
+	if len(rows) == 0 {
+		return
 	}
-	r.buf = append(r.buf[:0], '[')
-}
-
-func trimComma(row string) string {
-	if row[0] == ',' {
-		return row[1:]
+	var blob any
+	if large != nil {
+		blob = []byte(large)
 	}
-	return row
+	r.stmts = append(r.stmts, Stmt{SQL: r.sql, Args: []any{"[" + string(rows[:len(rows)-1]) + "]", blob}})
 }
 
 func appendCell(buf []byte, cell any) []byte {
