@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,9 @@ type committer struct {
 	pacer    pacer
 	texts    map[string]string // of statements within the transaction
 	noted    time.Time         // when the time was noted last: see notesTime
+	heavy    bool              // the last group had heavy operations
+
+	checkpoints checkpoints
 	// doubtUntil is until when nothing is believed that could be read.
 	doubtUntil time.Time
 }
@@ -93,6 +97,8 @@ func newCommitter(db *DB, cfg Config) *committer {
 		done:       make(chan struct{}),
 		session:    db.writer.session(),
 		texts:      map[string]string{},
+
+		checkpoints: checkpoints{due: make(chan struct{}, 1)},
 	}
 }
 
@@ -355,19 +361,26 @@ func (c *committer) await(operations int) bool {
 
 // take returns the operations of the next group, in arrival order. One that does not
 // fit is passed over by those after it; it comes once it is the oldest. Those that read
-// under the lock stand together; one that was put back is a group of its own.
+// under the lock stand together; one that was put back is a group of its own. Between two
+// groups with heavy operations, the light ones that wait have one to themselves: so they
+// wait for one such group, and never for two.
 func (c *committer) take() []*waiting {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var group, rest []*waiting
 	var load load
+	onlyLight := c.heavy && slices.ContainsFunc(c.pending, (*waiting).light)
+	c.heavy = false
 	for _, w := range c.pending {
 		switch {
 		case w.state.Load() == dropped:
 			c.bytes -= w.bytes
+		case onlyLight && !w.light():
+			rest = append(rest, w)
 		case len(group) == 0, w.joins(group[0]) && load.takes(w):
 			group = append(group, w)
 			load.add(w)
+			c.heavy = c.heavy || !w.light()
 			c.bytes -= w.bytes
 		default:
 			rest = append(rest, w)

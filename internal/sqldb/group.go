@@ -236,6 +236,7 @@ func (a *attempt) run(ctx context.Context) error {
 		return err
 	}
 	a.wrote = true
+	a.checkpoints.wrote(a.group)
 	if p := commit.At(ops - 1); p > a.newest {
 		a.newest = p
 	}

@@ -471,6 +471,33 @@ func TestALightOperationWaitsForOneHeavyOneAtMost(t *testing.T) {
 	}
 }
 
+func TestBetweenTwoHeavyGroupsTheLightOnesThatWaitHaveOne(t *testing.T) {
+	t.Parallel()
+	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
+	under, goOn := make(chan struct{}), make(chan struct{})
+	heavy := func(name string, apply func()) *sqldb.Op {
+		return &sqldb.Op{Name: name, Again: 64 << 20, Apply: func(tx *sqldb.Tx) error {
+			apply()
+			cells.Put(tx, name, cell{n: 1})
+			return nil
+		}}
+	}
+	first := start(timeout(t), db, heavy("first", func() { close(under); <-goOn }))
+	<-under
+	var others []<-chan answer
+	for i, op := range []*sqldb.Op{heavy("second", func() {}), put("light", 1), put("as light", 1), heavy("third", func() {}), put("late", 1)} {
+		others = append(others, start(timeout(t), db, op))
+		waitPending(t, db, i+1)
+	}
+	close(goOn)
+	begun := receive(t, first).commit.Txn
+	for i, want := range []int64{2, 1, 1, 3, 1} {
+		if got := receive(t, others[i]).commit.Txn - begun; got != want {
+			t.Errorf("operation %d is in transaction %d after the heavy one, want %d", i, got, want)
+		}
+	}
+}
+
 // Megabytes of arguments are slow under the race detector, so this test does not run
 // beside others.
 func TestKeysThatFillSeveralArgumentsAreReadAndGuarded(t *testing.T) {

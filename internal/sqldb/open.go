@@ -61,7 +61,7 @@ type DB struct {
 	owner   *owner // nil without one
 
 	*committer
-	workers sync.WaitGroup // those of coalescers
+	workers sync.WaitGroup // those of coalescers, and who copies the log
 	ended   chan struct{}  // closed by Close
 	closing sync.Once
 }
@@ -165,6 +165,9 @@ func (db *DB) start(ctx context.Context, cfg Config) error {
 		return told(err)
 	}
 	db.committer.start()
+	if db.writer.embedded {
+		db.workers.Go(db.checkpointAll)
+	}
 	return nil
 }
 
@@ -253,7 +256,7 @@ func openPrimary(cfg Config) (writer, reader *engine, err error) {
 		return nil, nil, err
 	}
 	// FULL makes each group survive a power cut; group commit pays for it.
-	if writer, err = openURL(withPragmas(cfg.PrimaryURL, "journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)"), ""); err != nil {
+	if writer, err = openURL(withPragmas(cfg.PrimaryURL, "journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "wal_autocheckpoint("+mostLogPages+")"), ""); err != nil {
 		return nil, nil, err
 	}
 	writer.embedded = true

@@ -10,6 +10,12 @@ const (
 	maxGroupRows  = 10_000
 )
 
+// What operations write that nobody notices to wait for.
+const (
+	lightBytes = 64 << 10
+	lightRows  = 100
+)
+
 // load is how much there is in a group.
 type load struct{ ops, reads, bytes, rows, locked int }
 
@@ -34,4 +40,9 @@ func (w *waiting) written() int { return w.bytes + w.op.Again }
 func (l load) takes(w *waiting) bool {
 	l.add(w)
 	return l.ops <= maxGroupOps && l.reads <= maxGroupReads && l.bytes <= maxGroupBytes && l.rows <= maxGroupRows && l.locked <= MaxAnswer
+}
+
+// light tells whether nobody notices to wait for the operation.
+func (w *waiting) light() bool {
+	return w.returns == 0 && w.op.Locked == nil && w.written() <= lightBytes && w.op.Rows <= lightRows
 }
