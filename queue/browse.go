@@ -239,7 +239,7 @@ SELECT q.id,q.value,q.attempts,q.priority,q.created_at,q.ready_at,q.locked_until
 SELECT f.place,f.id,count(*) OVER () AS n,sum(q.size) OVER (ORDER BY f.place)-q.size AS before
 FROM found f CROSS JOIN kv_queue q WHERE q.rowid=f.id) p CROSS JOIN kv_queue q
 WHERE q.rowid=p.id AND p.before<?7 ORDER BY p.place`), followedBy(`
-SELECT q.id,NULL,NULL,q.priority,NULL,q.ready_at,q.locked_until,q.rowid
+SELECT q.id,NULL,NULL,q.priority,NULL,q.ready_at,q.locked_until,q.rowid,q.size
 FROM found f CROSS JOIN kv_queue q WHERE q.rowid=f.id ORDER BY f.place`)
 
 // followedBy are the walks with what is to be selected of their messages.

@@ -171,6 +171,7 @@ func parseDeadCursor(s string) (deadCursor, error) {
 // A grave is a row of kv_dlq as operations see it.
 type grave struct {
 	queue string
+	size  int // of the value, in bytes
 	// newID is that of the message that the dead letter becomes again; "" if
 	// it does not.
 	newID string
@@ -182,7 +183,9 @@ var graves = &sqldb.Table[grave]{
 	Fetch: func(ids []string) sqldb.Stmt {
 		return sqldb.Stmt{SQL: graveFetchSQL, Args: []any{sqldb.TextKeys(ids)}}
 	},
-	Scan: func(row sqldb.Row) (grave, error) { return grave{queue: row.Text(0)}, nil },
+	Scan: func(row sqldb.Row) (grave, error) {
+		return grave{queue: row.Text(0), size: int(row.Integer(1))}, nil
+	},
 	Guard: func(reads []sqldb.Held[grave]) sqldb.Stmt {
 		rows := sqldb.NewRows(graveGuardSQL)
 		for _, r := range reads {
@@ -198,7 +201,7 @@ var graves = &sqldb.Table[grave]{
 }
 
 const (
-	graveFetchSQL = `SELECT j.key,d.queue FROM json_each(?) j CROSS JOIN kv_dlq d WHERE d.id=j.value`
+	graveFetchSQL = `SELECT j.key,d.queue,d.size FROM json_each(?) j CROSS JOIN kv_dlq d WHERE d.id=j.value`
 
 	// A dead letter does not change, and its id never comes back.
 	graveGuardSQL = sqldb.StaleSQL + `FROM json_each(?) j LEFT JOIN kv_dlq d ON d.id=j.value->>0
@@ -261,7 +264,7 @@ func (q *Queue) Requeue(ctx context.Context, id string) (newMessageID string, er
 			}
 			name = g.queue
 			graves.Put(tx, id, grave{queue: g.queue, newID: messageID})
-			return nil
+			return tx.Weigh(g.size) // the value moves
 		},
 	})
 	if err != nil {
@@ -281,17 +284,22 @@ func (q *Queue) DeleteDeadLetter(ctx context.Context, id string) error {
 	return err
 }
 
-// purgeBatch is how many dead letters one transaction removes.
-const purgeBatch = 1000
+const (
+	// purgeBatch is how many messages or dead letters one transaction removes.
+	purgeBatch = 1000
+	// purgeBytes is after how many bytes of values it removes no more: to free a large
+	// value, SQLite reads all of it.
+	purgeBytes = 16 << 20
+)
 
 const (
-	deadAllIDsSQL   = `SELECT d.id,d.failed_at FROM kv_dlq d WHERE ?1 IS NOT NULL AND d.failed_at<=?2 ORDER BY d.failed_at LIMIT 1000`
-	deadQueueIDsSQL = `SELECT d.id,d.failed_at FROM kv_dlq d WHERE d.queue=?1 AND d.failed_at<=?2 ORDER BY d.failed_at LIMIT 1000`
+	deadAllIDsSQL   = `SELECT d.id,d.failed_at,d.size FROM kv_dlq d WHERE ?1 IS NOT NULL AND d.failed_at<=?2 ORDER BY d.failed_at LIMIT 1000`
+	deadQueueIDsSQL = `SELECT d.id,d.failed_at,d.size FROM kv_dlq d WHERE d.queue=?1 AND d.failed_at<=?2 ORDER BY d.failed_at LIMIT 1000`
 	deadNewestSQL   = `SELECT max(failed_at) FROM kv_dlq`
 )
 
 // Purge removes the dead letters of a queue, of all queues if name is "", that
-// are there when it begins, 1,000 in a transaction. On an error the count says
+// are there when it begins, up to 1,000 in a transaction. On an error the count says
 // how far it came.
 func (q *Queue) Purge(ctx context.Context, name string) (deleted int, err error) {
 	sql := deadAllIDsSQL
@@ -310,13 +318,10 @@ func (q *Queue) Purge(ctx context.Context, name string) (deleted int, err error)
 		if err != nil || len(rows) == 0 {
 			return deleted, failure(err)
 		}
-		ids := make([]string, len(rows))
-		for i, row := range rows {
-			ids[i] = row.Text(0)
-		}
-		n, err := q.deleteDeadLetters(ctx, ids)
+		batch := untilLarge(rows, 2)
+		n, err := q.deleteDeadLetters(ctx, idsOf(batch))
 		deleted += n
-		if err != nil || len(rows) < purgeBatch {
+		if err != nil || len(batch) == len(rows) && len(rows) < purgeBatch {
 			return deleted, err
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
-// PurgeMessages removes the messages of a queue that are there when it begins, 1,000
-// in a transaction: those in a state, or with "" all that wait. What is being
+// PurgeMessages removes the messages of a queue that are there when it begins, up to
+// 1,000 in a transaction: those in a state, or with "" all that wait. What is being
 // processed goes only with Processing: then its receipts hold nothing any more. It
 // leaves no dead letters, and a dedupe id still counts. On an error the count says how
 // far it came.
@@ -31,17 +31,35 @@ func (q *Queue) PurgeMessages(ctx context.Context, name string, state State) (de
 		if err != nil || len(rows) == 0 {
 			return deleted, failure(err)
 		}
-		ids := make([]string, len(rows))
-		for i, row := range rows {
-			ids[i] = row.Text(0)
-		}
-		n, err := q.purge(ctx, ids, state)
+		batch := untilLarge(rows, 8)
+		n, err := q.purge(ctx, idsOf(batch), state)
 		deleted += n
-		if err != nil || len(rows) < purgeBatch {
+		if err != nil || len(batch) == len(rows) && len(rows) < purgeBatch {
 			return deleted, err
 		}
-		at = at.spotOf(rows[len(rows)-1])
+		at = at.spotOf(batch[len(batch)-1])
 	}
+}
+
+// untilLarge are the first of what is to be purged, by the bytes of their values in a
+// column.
+func untilLarge(rows []sqldb.Row, column int) []sqldb.Row {
+	bytes := int64(0)
+	for i, row := range rows {
+		if bytes >= purgeBytes {
+			return rows[:i]
+		}
+		bytes += row.Integer(column)
+	}
+	return rows
+}
+
+func idsOf(rows []sqldb.Row) []string {
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.Text(0)
+	}
+	return ids
 }
 
 // PurgeMessage removes one message, if it is in the state, and tells whether it has.

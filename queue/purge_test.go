@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -225,4 +226,26 @@ func (n *node) workOff() (acked int) {
 		n.ackAll(taken)
 		acked += len(taken)
 	}
+}
+
+func TestMessagesWithLargeValuesDieComeBackAndArePurgedAFewAtATime(t *testing.T) {
+	n := embedded(t).node(t)
+	const count = 20 // of 900 kB: more than a purge removes in a transaction
+	for range count {
+		n.enqueue(queue.Enqueue{Value: []byte(`"` + strings.Repeat("x", 900_000) + `"`), MaxAttempts: 1})
+		m := n.one("default")
+		must(t, n.Nack(timeout(t), m.ID, m.Receipt, queue.Failure{}))
+	}
+	n.wantCounts(queue.Counts{Dead: count})
+	for range count {
+		_, err := n.Requeue(timeout(t), n.deadLetters(queue.DeadLetterList{Limit: 1})[0].ID)
+		must(t, err)
+	}
+	n.wantCounts(queue.Counts{Pending: count})
+	before := n.transactions()
+	n.mustPurge("default", "", count)
+	if took := n.transactions() - before; took != 2 {
+		t.Errorf("the purge took %d transactions, want 2", took)
+	}
+	n.wantCounts(queue.Counts{})
 }

@@ -14,6 +14,7 @@ type record struct {
 	createdAt             int64
 	backoff               []int64 // nil: the default
 	fallsBack             bool    // it has fallback keys
+	size                  int     // of the value, in bytes
 
 	// At most one of these is set by an operation.
 	added *Enqueue // the row is new
@@ -44,7 +45,7 @@ var messages = &sqldb.Table[record]{
 
 const (
 	recordFetchSQL = `SELECT j.key,q.queue,q.attempts,q.max_attempts,q.receipt,q.locked_until>` + sqldb.NowSQL + `,
-q.created_at,q.backoff_schedule,q.keys_if_undelivered IS NOT NULL
+q.created_at,q.backoff_schedule,q.keys_if_undelivered IS NOT NULL,q.size
 FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_queue q WHERE q.id=j.value`
 
 	// A row is [id, attempts, receipt, locked]; attempts are -1 if there is no such
@@ -86,6 +87,7 @@ func scanRecord(row sqldb.Row) (record, error) {
 		locked:      row.Integer(4) == 1,
 		createdAt:   row.Integer(5),
 		fallsBack:   row.Integer(7) == 1,
+		size:        int(row.Integer(8)),
 	}
 	var err error
 	r.backoff, err = decodeBackoff(row.Text(6))

@@ -98,7 +98,9 @@ func (q *Queue) nack(ctx context.Context, n *nack) error {
 		if n.failure.Delay != nil {
 			delay = *n.failure.Delay
 		}
-		dead, err = failed.fail(tx, n.id, &delay, death{n.deadID, n.failure.text()}, n.fallback)
+		if dead, err = failed.fail(tx, n.id, &delay, death{n.deadID, n.failure.text()}, n.fallback); err == nil && dead {
+			err = tx.Weigh(r.size) // the value moves
+		}
 		return err
 	})
 	if err != nil || s.name == "" {

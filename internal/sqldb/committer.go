@@ -165,21 +165,30 @@ func (c *committer) refusePendingLocked(err error) {
 // ErrTooLarge, ErrFenced, ErrCommitUnknown, or ctx's when its time is up before
 // the operation was sent; then nothing was written.
 func (db *DB) Do(ctx context.Context, op *Op) (Commit, error) {
-	w := &waiting{op: op, ctx: ctx, bytes: op.size(), done: make(chan struct{})}
 	start := time.Now()
+	commit, err := db.do(ctx, op)
+	var heavier Heavier
+	if errors.As(err, &heavier) {
+		op.Again = int(heavier)
+		commit, err = db.do(ctx, op)
+	}
+	db.metrics.operation(op.Name, err, time.Since(start))
+	return commit, err
+}
+
+// do has an operation wait for its group, once.
+func (db *DB) do(ctx context.Context, op *Op) (Commit, error) {
+	w := &waiting{op: op, ctx: ctx, bytes: op.size(), done: make(chan struct{})}
 	if err := db.admit(w); err != nil {
-		db.metrics.operation(op.Name, err, time.Since(start))
 		return Commit{Op: -1}, err
 	}
 	select {
 	case <-w.done:
 	case <-ctx.Done():
 		if err := db.committer.leave(w); err != nil {
-			db.metrics.operation(op.Name, err, time.Since(start))
 			return Commit{Op: -1}, err
 		}
 	}
-	db.metrics.operation(op.Name, w.err, time.Since(start))
 	return w.commit, w.err
 }
 

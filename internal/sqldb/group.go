@@ -303,7 +303,7 @@ func (a *attempt) apply() int {
 				continue
 			}
 			o := outcome{waiting: w, op: -1}
-			a.tx.op = ops
+			a.tx.op, a.tx.again = ops, w.op.Again
 			a.tx.begin()
 			if w.op.Apply != nil {
 				o.err = w.op.Apply(a.tx)

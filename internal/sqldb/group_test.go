@@ -471,6 +471,40 @@ func TestALightOperationWaitsForOneHeavyOneAtMost(t *testing.T) {
 	}
 }
 
+func TestAnOperationThatFindsOutThatItIsHeavyWaitsForRoom(t *testing.T) {
+	t.Parallel()
+	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
+	release := blockCommitter(t, db)
+	var answers []<-chan answer
+	for i := range 5 {
+		op := add(fmt.Sprint(i), nil)
+		apply := op.Apply
+		op.Apply = func(tx *sqldb.Tx) error {
+			if err := tx.Weigh(2 << 20); err != nil {
+				return err
+			}
+			return apply(tx)
+		}
+		answers = append(answers, start(timeout(t), db, op))
+		waitPending(t, db, i+1)
+	}
+	release()
+	transactions := map[int64]bool{}
+	for i, a := range answers {
+		got := receive(t, a)
+		if got.err != nil {
+			t.Fatal(got.err)
+		}
+		transactions[got.commit.Txn] = true
+		if n := value(t, db, fmt.Sprint(i)); n != 1 {
+			t.Errorf("operation %d has added %d", i, n)
+		}
+	}
+	if len(transactions) != 5 {
+		t.Errorf("%d transactions, want one for each", len(transactions))
+	}
+}
+
 func TestBetweenTwoHeavyGroupsTheLightOnesThatWaitHaveOne(t *testing.T) {
 	t.Parallel()
 	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})

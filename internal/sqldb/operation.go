@@ -143,6 +143,7 @@ type Tx struct {
 	cells map[Ref]*cell
 	order []Ref // as staged, possibly more than once
 	op    int
+	again int // what the operation has said that it writes again
 	undo  []undo
 }
 

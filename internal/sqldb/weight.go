@@ -1,5 +1,7 @@
 package sqldb
 
+import "fmt"
+
 // Bounds of a group, so that it holds the lock for about a quarter of a second at most:
 // see kv/DESIGN.md. (Rows travel as JSON in arguments, and sqld takes strings of at most
 // 5 MB and holds its lock for at most 5 s.)
@@ -40,6 +42,21 @@ func (w *waiting) written() int { return w.bytes + w.op.Again }
 func (l load) takes(w *waiting) bool {
 	l.add(w)
 	return l.ops <= maxGroupOps && l.reads <= maxGroupReads && l.bytes <= maxGroupBytes && l.rows <= maxGroupRows && l.locked <= MaxAnswer
+}
+
+// Heavier is what Apply returns if it finds that the operation writes so many bytes
+// again, as in Op.Again, which it has not said: it then waits for a group that has room
+// for it, and is applied anew.
+type Heavier int
+
+func (h Heavier) Error() string { return fmt.Sprintf("the operation writes %d bytes more", int(h)) }
+
+// Weigh is Heavier if the operation turns out to write so many bytes again.
+func (tx *Tx) Weigh(bytes int) error {
+	if bytes <= lightBytes || bytes <= tx.again {
+		return nil
+	}
+	return Heavier(bytes)
 }
 
 // light tells whether nobody notices to wait for the operation.
