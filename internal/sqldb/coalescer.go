@@ -86,7 +86,7 @@ type lane[V any] struct {
 
 type lookup[V any] struct {
 	keys     []string
-	batch    *batch // once it is in one
+	batch    *batch // while somebody waits for it in one
 	gone     bool   // nobody waits for it any more
 	values   []V
 	position Position
@@ -146,10 +146,13 @@ func (l *lane[V]) join(look *lookup[V]) error {
 func (l *lane[V]) leave(look *lookup[V]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b := look.batch; b != nil {
-		if b.callers--; b.callers == 0 {
-			b.cancel()
-		}
+	select {
+	case <-look.done:
+		return
+	default:
+	}
+	if look.batch != nil {
+		look.leaveBatch()
 		return
 	}
 	l.keys -= len(look.keys)
@@ -244,5 +247,27 @@ func (l *lane[V]) read(ctx context.Context, lookups []*lookup[V]) {
 		}
 		look.position, look.err = position, err
 		close(look.done)
+	}
+	l.answered(lookups)
+}
+
+// answered notes that those have left a batch for whom it has been read.
+func (l *lane[V]) answered(lookups []*lookup[V]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, look := range lookups {
+		look.leaveBatch()
+	}
+}
+
+// leaveBatch ends a batch with the last one who waits for it.
+func (look *lookup[V]) leaveBatch() {
+	b := look.batch
+	if b == nil {
+		return // it has left before
+	}
+	look.batch = nil
+	if b.callers--; b.callers == 0 {
+		b.cancel()
 	}
 }
