@@ -167,8 +167,7 @@ func (c *committer) refusePendingLocked(err error) {
 func (db *DB) Do(ctx context.Context, op *Op) (Commit, error) {
 	start := time.Now()
 	commit, err := db.do(ctx, op)
-	var heavier Heavier
-	if errors.As(err, &heavier) {
+	for heavier := Heavier(0); errors.As(err, &heavier); {
 		op.Again = int(heavier)
 		commit, err = db.do(ctx, op)
 	}
@@ -368,35 +367,43 @@ func (c *committer) await(operations int) bool {
 	return c.awaited == 0
 }
 
-// take returns the operations of the next group, in arrival order. One that does not
-// fit is passed over by those after it; it comes once it is the oldest. Those that read
-// under the lock stand together; one that was put back is a group of its own. Between two
-// groups with heavy operations, the light ones that wait have one to themselves: so they
-// wait for one such group, and never for two.
+// take returns the operations of the next group, in arrival order. Between two groups
+// with heavy operations, the light ones that wait have one to themselves: so they wait
+// for one such group, and never for two.
 func (c *committer) take() []*waiting {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var group []*waiting
+	if c.heavy {
+		group = c.takeThose((*waiting).light)
+	}
+	if len(group) == 0 {
+		group = c.takeThose(func(*waiting) bool { return true })
+	}
+	c.heavy = slices.ContainsFunc(group, func(w *waiting) bool { return !w.light() })
+	c.db.metrics.pending.Set(float64(len(c.pending)))
+	return group
+}
+
+// takeThose returns those that may be in the next group. One that does not fit is passed
+// over by those after it; it comes once it is the oldest. Those that read under the lock
+// stand together; one that was put back is a group of its own.
+func (c *committer) takeThose(may func(*waiting) bool) []*waiting {
 	var group, rest []*waiting
 	var load load
-	onlyLight := c.heavy && slices.ContainsFunc(c.pending, (*waiting).light)
-	c.heavy = false
 	for _, w := range c.pending {
 		switch {
 		case w.state.Load() == dropped:
 			c.bytes -= w.bytes
-		case onlyLight && !w.light():
-			rest = append(rest, w)
-		case len(group) == 0, w.joins(group[0]) && load.takes(w):
+		case may(w) && (len(group) == 0 || w.joins(group[0]) && load.takes(w)):
 			group = append(group, w)
 			load.add(w)
-			c.heavy = c.heavy || !w.light()
 			c.bytes -= w.bytes
 		default:
 			rest = append(rest, w)
 		}
 	}
 	c.pending = rest
-	c.db.metrics.pending.Set(float64(len(c.pending)))
 	return group
 }
 

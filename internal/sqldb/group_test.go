@@ -508,18 +508,9 @@ func TestAnOperationThatFindsOutThatItIsHeavyWaitsForRoom(t *testing.T) {
 func TestBetweenTwoHeavyGroupsTheLightOnesThatWaitHaveOne(t *testing.T) {
 	t.Parallel()
 	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
-	under, goOn := make(chan struct{}), make(chan struct{})
-	heavy := func(name string, apply func()) *sqldb.Op {
-		return &sqldb.Op{Name: name, Again: 64 << 20, Apply: func(tx *sqldb.Tx) error {
-			apply()
-			cells.Put(tx, name, cell{n: 1})
-			return nil
-		}}
-	}
-	first := start(timeout(t), db, heavy("first", func() { close(under); <-goOn }))
-	<-under
+	first, goOn := startHeavy(t, db)
 	var others []<-chan answer
-	for i, op := range []*sqldb.Op{heavy("second", func() {}), put("light", 1), put("as light", 1), heavy("third", func() {}), put("late", 1)} {
+	for i, op := range []*sqldb.Op{heavy("second"), put("light", 1), put("as light", 1), heavy("third"), put("late", 1)} {
 		others = append(others, start(timeout(t), db, op))
 		waitPending(t, db, i+1)
 	}
@@ -530,6 +521,48 @@ func TestBetweenTwoHeavyGroupsTheLightOnesThatWaitHaveOne(t *testing.T) {
 			t.Errorf("operation %d is in transaction %d after the heavy one, want %d", i, got, want)
 		}
 	}
+}
+
+func TestAHeavyOperationIsNotHeldUpByALightOneWhoseCallerHasGone(t *testing.T) {
+	t.Parallel()
+	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
+	first, goOn := startHeavy(t, db)
+	second := start(timeout(t), db, heavy("second"))
+	waitPending(t, db, 1)
+	ctx, leave := context.WithCancel(timeout(t))
+	light := start(ctx, db, put("light", 1))
+	waitPending(t, db, 2)
+	leave()
+	wantErr(t, receive(t, light), context.Canceled)
+	close(goOn)
+	for _, a := range []<-chan answer{first, second} {
+		if got := receive(t, a); got.err != nil {
+			t.Error(got.err)
+		}
+	}
+}
+
+// heavy puts a cell and says that it writes much.
+func heavy(name string) *sqldb.Op {
+	op := put(name, 1)
+	op.Again = 64 << 20
+	return op
+}
+
+// startHeavy has a group with a heavy operation under way until goOn is closed.
+func startHeavy(t *testing.T, db *sqldb.DB) (done <-chan answer, goOn chan struct{}) {
+	t.Helper()
+	under, goOn := make(chan struct{}), make(chan struct{})
+	op := heavy("first")
+	apply := op.Apply
+	op.Apply = func(tx *sqldb.Tx) error {
+		close(under)
+		<-goOn
+		return apply(tx)
+	}
+	done = start(timeout(t), db, op)
+	<-under
+	return done, goOn
 }
 
 // Megabytes of arguments are slow under the race detector, so this test does not run
