@@ -133,6 +133,10 @@ func (s raftSink) Accept(_ string, level hclog.Level, msg string, args ...any) {
 // hungUp tells whether one side has ended the connection, this node or a peer that
 // stops. If that was no farewell, raft says next that it cannot reach the peer.
 func hungUp(err error) bool {
+	var decoding interface{ Cause() error } // raft's codec has errors from before errors.Is
+	if errors.As(err, &decoding) {
+		err = decoding.Cause()
+	}
 	for _, end := range []error{net.ErrClosed, raft.ErrTransportShutdown, syscall.EPIPE, syscall.ECONNRESET, io.EOF} {
 		if errors.Is(err, end) {
 			return true

@@ -3,11 +3,15 @@ package cluster
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/raft"
 )
 
 func TestARepeatedComplaintIsLoggedOnceAndCounted(t *testing.T) {
@@ -64,5 +68,35 @@ func TestLibraryLinesBelowWarningAreDropped(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("log %q lacks %q", out.String(), want)
 		}
+	}
+}
+
+func TestAPeerThatHangsUpInsteadOfAnsweringIsNoComplaint(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = conn.Read(make([]byte, 1)) // the rest of it has the connection reset
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		_ = conn.Close()
+	}()
+	transport, err := raft.NewTCPTransport("127.0.0.1:0", nil, 1, time.Minute, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = transport.Close() })
+	var answer raft.AppendEntriesResponse
+	err = transport.AppendEntries("peer", raft.ServerAddress(listener.Addr().String()), &raft.AppendEntriesRequest{}, &answer)
+	var out bytes.Buffer
+	hclogTo(slog.New(slog.NewTextHandler(&out, nil)), newLimiter(time.Hour)).Error("failed to heartbeat to", "error", err)
+	if err == nil || out.Len() != 0 {
+		t.Errorf("the error is %v, logged as %q; want one that is not logged", err, out.String())
 	}
 }
