@@ -49,10 +49,10 @@ type committer struct {
 	texts    map[string]string // of statements within the transaction
 	noted    time.Time         // when the time was noted last: see notesTime
 	heavy    bool              // the last group had heavy operations
-
-	checkpoints checkpoints
 	// doubtUntil is until when nothing is believed that could be read.
 	doubtUntil time.Time
+
+	checkpoints checkpoints
 }
 
 // The states of a waiting operation.
@@ -167,7 +167,7 @@ func (c *committer) refusePendingLocked(err error) {
 func (db *DB) Do(ctx context.Context, op *Op) (Commit, error) {
 	start := time.Now()
 	commit, err := db.do(ctx, op)
-	for heavier := Heavier(0); errors.As(err, &heavier); {
+	for heavier := heavierError(0); errors.As(err, &heavier); {
 		op.Again = int(heavier)
 		commit, err = db.do(ctx, op)
 	}

@@ -44,19 +44,21 @@ func (l load) takes(w *waiting) bool {
 	return l.ops <= maxGroupOps && l.reads <= maxGroupReads && l.bytes <= maxGroupBytes && l.rows <= maxGroupRows && l.locked <= MaxAnswer
 }
 
-// Heavier is what Apply returns if it finds that the operation writes so many bytes
-// again, as in Op.Again, which it has not said: it then waits for a group that has room
-// for it, and is applied anew.
-type Heavier int
-
-func (h Heavier) Error() string { return fmt.Sprintf("the operation writes %d bytes more", int(h)) }
-
-// Weigh is Heavier if the operation turns out to write so many bytes again.
+// Weigh is for an operation that turns out to write so many bytes again, as in Op.Again:
+// Apply must return its error. If the operation has not said so, it then waits for a group
+// that has room for it, and is applied anew.
 func (tx *Tx) Weigh(bytes int) error {
 	if bytes <= lightBytes || bytes <= tx.again {
 		return nil
 	}
-	return Heavier(bytes)
+	return heavierError(bytes)
+}
+
+// heavierError is how many bytes an operation writes again that has said less.
+type heavierError int
+
+func (e heavierError) Error() string {
+	return fmt.Sprintf("the operation writes %d bytes more", int(e))
 }
 
 // light tells whether nobody notices to wait for the operation.
