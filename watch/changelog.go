@@ -122,6 +122,47 @@ func (l *changelog) recent(ctx context.Context) (batch, kv.Versionstamp, error) 
 	return b, max(first, b.oldest()), nil
 }
 
+// goneSQL asks which keys have gone after position ?2, in a snapshot that is not
+// older than position ?3, at which they were missing: the log has a row of that,
+// or their entry has expired and waits for the sweep.
+const goneSQL = `SELECT ` + sqldb.PositionSQL + `,s.compacted,w.i FROM keyval_sequence s LEFT JOIN (
+SELECT j.key i FROM json_each(?1) j
+WHERE EXISTS (SELECT 1 FROM keyval_changelog c WHERE c.op<>'s' AND c.key=unhex(j.value) AND c.versionstamp>?2)
+OR EXISTS (SELECT 1 FROM kv_entries e WHERE e.key=unhex(j.value) AND e.versionstamp<=?3)
+) w`
+
+// gone tells which of the entries that are missing at a position have gone after
+// since. Of a key that has come and gone after the position it says so too, which
+// is true of that key as well.
+func (l *changelog) gone(ctx context.Context, entries []kv.Entry, since, position kv.Versionstamp) (map[kv.Key]bool, error) {
+	var missing []string
+	for _, e := range entries {
+		if !e.Exists() {
+			missing = append(missing, string(e.Key))
+		}
+	}
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	rows, err := l.fetchRows(ctx, sqldb.Stmt{SQL: goneSQL, Args: []any{
+		sqldb.HexKeys(missing), string(since), string(position)}}, position)
+	if err != nil {
+		return nil, err
+	}
+	b := batch{position: kv.Versionstamp(rows[0].Text(0)), compacted: kv.Versionstamp(rows[0].Text(1))}
+	if b.lost(since) {
+		l.metrics.resets.Inc()
+		return nil, &LostError{Oldest: b.oldest()}
+	}
+	gone := make(map[kv.Key]bool, len(rows))
+	for _, row := range rows {
+		if row[2] != nil {
+			gone[kv.Key(missing[row.Integer(2)])] = true
+		}
+	}
+	return gone, nil
+}
+
 // sequence asks the primary where the database is.
 func (l *changelog) sequence(ctx context.Context) (batch, error) {
 	return l.read(ctx, true, sqldb.Stmt{SQL: sequenceSQL})

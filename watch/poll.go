@@ -72,43 +72,69 @@ func (h *Hub) PollKeys(ctx context.Context, poll KeysPoll) (KeysChanged, error) 
 
 // compare reads keys and picks those that differ from what is known.
 func (h *Hub) compare(ctx context.Context, poll KeysPoll, known []kv.Versionstamp, from kv.Versionstamp) (KeysChanged, error) {
-	return h.pick(ctx, poll, from, func(i int, e kv.Entry) bool { return e.Versionstamp != known[i] })
-}
-
-// pick reads the keys, not older than a position, and picks some.
-func (h *Hub) pick(ctx context.Context, poll KeysPoll, from kv.Versionstamp, pick func(int, kv.Entry) bool) (KeysChanged, error) {
 	ctx, cancel := h.bounded(ctx)
 	defer cancel()
-	poll.Read.Min = max(poll.Read.Min, from)
-	entries, position, err := h.cfg.Store.Get(ctx, poll.Keys, poll.Read)
-	if err != nil {
-		return KeysChanged{}, failure(err)
-	}
-	answer := KeysChanged{Position: position, Versionstamps: make([]kv.Versionstamp, len(entries))}
-	for i, e := range entries {
-		answer.Versionstamps[i] = e.Versionstamp
-		if pick(i, e) {
-			answer.Entries = append(answer.Entries, e)
-		}
-	}
-	return answer, nil
-}
-
-// pollKeysSince answers with the present state of the keys that the change log
-// names after a position.
-func (h *Hub) pollKeysSince(ctx context.Context, poll KeysPoll) (KeysChanged, error) {
-	changed, position, err := h.collect(ctx, Request{Keys: poll.Keys, Since: poll.Since}, poll.Wait)
+	entries, position, err := h.read(ctx, poll, from)
 	if err != nil {
 		return KeysChanged{}, err
 	}
-	named := map[kv.Key]bool{}
-	for _, e := range changed {
-		named[e.Key] = true
+	return keysChanged(entries, position, func(i int, e kv.Entry) bool { return e.Versionstamp != known[i] }), nil
+}
+
+// read reads the keys of a poll, not older than a position.
+func (h *Hub) read(ctx context.Context, poll KeysPoll, from kv.Versionstamp) ([]kv.Entry, kv.Versionstamp, error) {
+	poll.Read.Min = max(poll.Read.Min, from)
+	entries, position, err := h.cfg.Store.Get(ctx, poll.Keys, poll.Read)
+	return entries, position, failure(err)
+}
+
+// keysChanged answers with the changed ones of entries that were read at a
+// position.
+func keysChanged(entries []kv.Entry, position kv.Versionstamp, changed func(int, kv.Entry) bool) KeysChanged {
+	answer := KeysChanged{Position: position, Versionstamps: make([]kv.Versionstamp, len(entries))}
+	for i, e := range entries {
+		answer.Versionstamps[i] = e.Versionstamp
+		if changed(i, e) {
+			answer.Entries = append(answer.Entries, e)
+		}
 	}
-	return h.pick(ctx, poll, position, func(i int, e kv.Entry) bool {
-		// The state is newer than the log was read: what it shows counts too.
-		return named[e.Key] || e.Versionstamp > poll.Since
-	})
+	return answer
+}
+
+// pollKeysSince waits for a change after a position and answers with the
+// present state of all keys that have changed after it. Only when to look comes
+// from the stream: the state is newer, and what has gone until then is told now
+// or never.
+func (h *Hub) pollKeysSince(ctx context.Context, poll KeysPoll) (KeysChanged, error) {
+	seen, err := h.awaitChange(ctx, Request{Keys: poll.Keys, Since: poll.Since}, poll.Wait)
+	if err != nil {
+		return KeysChanged{}, err
+	}
+	ctx, cancel := h.bounded(ctx)
+	defer cancel()
+	entries, position, err := h.read(ctx, poll, seen)
+	if err != nil {
+		return KeysChanged{}, err
+	}
+	gone, err := h.changes.gone(ctx, entries, poll.Since, position)
+	if err != nil {
+		return KeysChanged{}, failure(err)
+	}
+	return keysChanged(entries, position, func(_ int, e kv.Entry) bool {
+		return e.Versionstamp > poll.Since || gone[e.Key]
+	}), nil
+}
+
+// awaitChange follows a stream until it has an event, or has had none for a
+// while, and returns the position that it has come to.
+func (h *Hub) awaitChange(ctx context.Context, req Request, wait time.Duration) (kv.Versionstamp, error) {
+	s, err := h.Open(ctx, req)
+	if err != nil {
+		return "", err
+	}
+	defer s.Close()
+	_, err = s.Next(ctx, wait)
+	return s.Passed(), err
 }
 
 // A PrefixPoll asks what has changed at and below prefixes.
