@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/buntime/keyval/internal/sqldb"
@@ -22,6 +21,20 @@ type stretch struct {
 	end kv.Versionstamp
 	// placed is set while the stream holds one of the hub's places.
 	placed bool
+	// idle is since when the replica has had nothing for the stream, although
+	// there is something; zero: it has. Once its patience is over the stream reads
+	// the primary until it is level.
+	idle time.Time
+}
+
+func (b *stretch) foundNothing() {
+	if b.idle.IsZero() {
+		b.idle = time.Now()
+	}
+}
+
+func (b *stretch) outOfPatience() bool {
+	return !b.idle.IsZero() && time.Since(b.idle) >= replicaPatience
 }
 
 func (b *stretch) active() bool { return b.end != "" }
@@ -46,37 +59,35 @@ func (b *stretch) leave(h *Hub) {
 	}
 }
 
-// fallBehind finds the stretch that a stream which is behind goes on with.
-func (s *Stream) fallBehind(ctx context.Context) error {
+// goOn begins the stretch that a stream which is behind goes on with.
+func (s *Stream) goOn() error {
 	if s.rejoin() {
 		return nil
 	}
-	b, err := s.readLog(ctx)
-	if err != nil {
+	// There is something after the position, or the window would reach.
+	var b batch
+	position, primary := s.position, s.behind.outOfPatience()
+	return s.ask(func(ctx context.Context) (err error) {
+		b, err = s.hub.changes.after(ctx, position, primary)
 		return err
-	}
-	if b.lost(s.position) {
+	}, func() error { return s.goOnWith(b) })
+}
+
+// goOnWith makes a batch that follows the stream's position its stretch.
+func (s *Stream) goOnWith(b batch) error {
+	switch {
+	case b.lost(s.position):
 		err := &LostError{Oldest: b.oldest()}
 		s.end(err)
 		return err
+	case b.end <= s.position: // the replica is behind the stream
+		s.behind.foundNothing()
+		return s.pause()
+	case !b.primary:
+		s.behind.idle = time.Time{}
 	}
-	if b.end > s.position { // or the replica is behind the stream
-		s.behind.changes, s.behind.end = s.watched(b.changes), b.end
-	}
+	s.behind.changes, s.behind.end = s.watched(b.changes), b.end
 	return nil
-}
-
-// goOn is fallBehind for a stream that has begun: when the database fails, it
-// waits, because its client would only come back with the same question.
-func (s *Stream) goOn(ctx context.Context) error {
-	err := s.fallBehind(ctx)
-	if err == nil && s.behind.active() {
-		return nil
-	}
-	if _, lost := errors.AsType[*LostError](err); lost {
-		return err
-	}
-	return s.pauseAfter(ctx, err)
 }
 
 // rejoin makes a stream live again if the window has all that it has missed:
@@ -90,27 +101,15 @@ func (s *Stream) rejoin() bool {
 		return false
 	}
 	s.behind.changes, s.behind.end = changes, max(s.position, s.hub.position)
+	s.behind.idle = time.Time{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live = true
 	return true
 }
 
-// readLog reads the log after the stream's position, which the window does not
-// reach.
-func (s *Stream) readLog(ctx context.Context) (b batch, err error) {
-	if err := s.behind.enter(ctx, s.hub); err != nil {
-		return batch{}, err
-	}
-	err = s.hub.changes.catchUp(ctx, func() error {
-		b, err = s.hub.changes.after(ctx, s.position, false)
-		return err
-	})
-	return b, err
-}
-
-// readStretch hands out the next part of the stretch.
-func (s *Stream) readStretch(ctx context.Context) error {
+// readStretch fetches the next part of the stretch.
+func (s *Stream) readStretch() error {
 	s.behind.changes = s.nextWatched(s.behind.changes)
 	if len(s.behind.changes) == 0 {
 		s.position = max(s.position, s.behind.end)
@@ -118,23 +117,23 @@ func (s *Stream) readStretch(ctx context.Context) error {
 		s.behind.leave(s.hub)
 		return nil
 	}
-	if err := s.behind.enter(ctx, s.hub); err != nil {
-		return err
-	}
 	part := s.watched(s.behind.changes[:wholeOperations(s.behind.changes, fetchChanges)])
 	var entries []*kv.Entry
-	err := s.hub.changes.catchUp(ctx, func() (err error) {
+	return s.ask(func(ctx context.Context) (err error) {
 		entries, err = s.hub.changes.resolve(ctx, part, stretchBytes)
 		return err
+	}, func() error {
+		s.handOut(part, entries)
+		return nil
 	})
-	if err != nil {
-		return s.pauseAfter(ctx, err)
-	}
+}
+
+// handOut makes the first changes of the stretch ready, as many as have entries.
+func (s *Stream) handOut(part []change, entries []*kv.Entry) {
 	last := part[len(entries)-1].versionstamp
 	s.hub.cfg.DB.Answered(sqldb.Position(last))
 	s.ready = s.assemble(part, entries)
 	s.skipTo(last)
-	return nil
 }
 
 // skipTo drops what the stretch has up to a position.
@@ -184,23 +183,4 @@ func (s *Stream) nextWatched(changes []change) []change {
 		changes = changes[1:]
 	}
 	return changes
-}
-
-// pauseAfter waits a moment after the database has failed or had nothing new.
-func (s *Stream) pauseAfter(ctx context.Context, failed error) error {
-	s.mu.Lock()
-	err := s.err
-	s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if failed != nil && ctx.Err() == nil {
-		s.hub.log.Debug("a watcher that is behind cannot be served yet", "error", failed)
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(fetchAgain):
-		return nil
-	}
 }

@@ -64,16 +64,23 @@ SELECT versionstamp FROM keyval_changelog WHERE versionstamp>?1 AND versionstamp
 	oldestSQL = `SELECT versionstamp FROM keyval_changelog ORDER BY versionstamp LIMIT ?1`
 )
 
+// query asks the primary. A call that hangs does not hold up the job for ever.
+func (c *compaction) query(ctx context.Context, st sqldb.Stmt) ([]sqldb.Row, error) {
+	ctx, cancel := sqldb.Within(ctx, primaryTimeout)
+	defer cancel()
+	return c.db.Primary().Query(ctx, st)
+}
+
 // count brings the size of the log up to date and marks its end.
 func (c *compaction) count(ctx context.Context) error {
-	rows, err := c.db.Primary().Query(ctx, sqldb.Stmt{SQL: sizeSQL})
+	rows, err := c.query(ctx, sqldb.Stmt{SQL: sizeSQL})
 	if err != nil {
 		return err
 	}
 	c.rows = rows[0].Integer(0)
 	counted, position := rows[0].Text(1), rows[0].Text(2)
 	for {
-		rows, err := c.db.Primary().Query(ctx, sqldb.Stmt{SQL: countSQL, Args: []any{counted, position}})
+		rows, err := c.query(ctx, sqldb.Stmt{SQL: countSQL, Args: []any{counted, position}})
 		if err != nil || rows[0].Integer(0) == 0 {
 			return err
 		}
@@ -90,7 +97,7 @@ func (c *compaction) count(ctx context.Context) error {
 // oldMark is the newest mark that is at least as old as retention, "" if there
 // is none.
 func (c *compaction) oldMark(ctx context.Context, retention time.Duration) (string, error) {
-	rows, err := c.db.Primary().Query(ctx, sqldb.Stmt{SQL: oldMarkSQL, Args: []any{retention.Milliseconds()}})
+	rows, err := c.query(ctx, sqldb.Stmt{SQL: oldMarkSQL, Args: []any{retention.Milliseconds()}})
 	if err != nil {
 		return "", err
 	}
@@ -101,7 +108,7 @@ func (c *compaction) oldMark(ctx context.Context, retention time.Duration) (stri
 // and returns how many. The mark of what is gone moves in the same
 // transaction, so that nobody takes a log with a gap for a whole one.
 func (c *compaction) step(ctx context.Context, old string, excess int64) (int64, error) {
-	rows, err := c.db.Primary().Query(ctx, sqldb.Stmt{SQL: oldestSQL, Args: []any{int64(compactRows + 1)}})
+	rows, err := c.query(ctx, sqldb.Stmt{SQL: oldestSQL, Args: []any{int64(compactRows + 1)}})
 	if err != nil {
 		return 0, err
 	}

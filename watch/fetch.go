@@ -97,6 +97,8 @@ func (l *changelog) fetchRows(ctx context.Context, st sqldb.Stmt, position kv.Ve
 			l.replica.fail()
 		}
 	}
+	ctx, cancel := sqldb.Within(ctx, primaryTimeout)
+	defer cancel()
 	return l.db.Primary().QueryLarge(ctx, st)
 }
 

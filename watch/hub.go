@@ -204,7 +204,8 @@ func (h *Hub) start(ctx context.Context) error {
 	}
 	h.position, h.window, h.left = b.end, window{start: from}, time.Now()
 	h.window.add(b.changes)
-	h.passed.raise(b.end)
+	// Nobody is level yet. A replica may be behind what had passed before.
+	h.passed.store(b.end)
 	h.ring()
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/buntime/keyval/kv"
 )
 
-// newest is the greatest of the positions that it was given.
+// newest is the greatest of the positions that it was given since it was stored.
 type newest struct {
 	p atomic.Pointer[kv.Versionstamp]
 }
@@ -31,6 +31,9 @@ func (n *newest) raise(v kv.Versionstamp) bool {
 		}
 	}
 }
+
+// store begins anew, from a position that may be older.
+func (n *newest) store(v kv.Versionstamp) { n.p.Store(&v) }
 
 // settle takes back a position that turned out not to exist.
 func (n *newest) settle(wrong, right kv.Versionstamp) {

@@ -68,7 +68,10 @@ func (s *Stream) resume(ctx context.Context, since kv.Versionstamp) error {
 		}
 	}
 	s.hub.metrics.resumes.Inc()
-	return s.fallBehind(ctx)
+	if err := s.goOn(); err != nil {
+		return err
+	}
+	return s.awaitErrand(ctx)
 }
 
 // checkFuture asks the primary about a position that the tailer has not come

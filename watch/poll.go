@@ -1,17 +1,12 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 
 	"github.com/buntime/keyval/kv"
-)
-
-// Bounds of the changes that one poll of prefixes answers with.
-const (
-	maxPollEntries = 1000
-	maxPollBytes   = 8 << 20
 )
 
 // A KeysPoll asks what has changed of exact keys.
@@ -216,49 +211,4 @@ func (h *Hub) differences(ctx context.Context, poll PrefixPoll) (PrefixChanged, 
 	return answer, nil
 }
 
-// collect follows a stream from a position until it is level or has enough,
-// and returns the last state of each key that changed, and the position that
-// it has come to. If nothing has changed it waits.
-func (h *Hub) collect(ctx context.Context, req Request, wait time.Duration) ([]kv.Entry, kv.Versionstamp, error) {
-	s, err := h.Open(ctx, req)
-	if err != nil {
-		return nil, "", err
-	}
-	defer s.Close()
-	last := map[kv.Key]kv.Entry{}
-	bytes := 0
-	deadline := time.Now().Add(wait)
-	for len(last) < maxPollEntries && bytes < maxPollBytes {
-		idle := time.Duration(0)
-		if len(last) == 0 {
-			idle = time.Until(deadline)
-		}
-		e, err := s.Next(ctx, idle)
-		if err != nil {
-			return nil, "", err
-		}
-		if e == nil {
-			break
-		}
-		for _, entry := range e.Entries {
-			bytes += len(entry.Value) - len(last[entry.Key].Value)
-			last[entry.Key] = entry
-		}
-	}
-	entries := make([]kv.Entry, 0, len(last))
-	for _, entry := range last {
-		entries = append(entries, entry)
-	}
-	slices.SortFunc(entries, byKey)
-	return entries, s.Passed(), nil
-}
-
-func byKey(a, b kv.Entry) int {
-	switch {
-	case a.Key < b.Key:
-		return -1
-	case a.Key > b.Key:
-		return 1
-	}
-	return 0
-}
+func byKey(a, b kv.Entry) int { return cmp.Compare(a.Key, b.Key) }

@@ -41,6 +41,8 @@ type Stream struct {
 	ready    []*Event // to be handed out next
 	given    *Event   // handed out last, unless it was the initial state
 	behind   stretch
+	errand   *errand // under way; nil for none
+	failed   error   // why the last errand was in vain; nil if it was not
 	timer    *time.Timer
 	closed   bool
 }
@@ -57,14 +59,21 @@ func (s *Stream) Start() kv.Versionstamp { return s.start }
 // for the reader, after Next has returned no event.
 func (s *Stream) Passed() kv.Versionstamp { return s.position }
 
+// level tells whether the stream waits for nothing but news.
+func (s *Stream) level() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live && s.errand == nil && !s.behind.active()
+}
+
 // Next returns the next event, nil if there was none for an idle time, or a
 // LostError or ErrClosed when the stream has ended. The event before counts as
-// written.
+// written. Next never waits for the database for longer than that.
 func (s *Stream) Next(ctx context.Context, idle time.Duration) (*Event, error) {
 	s.release()
 	deadline := time.Now().Add(idle)
 	for {
-		e, err := s.take(ctx)
+		e, err := s.take()
 		if e != nil || err != nil {
 			return e, err
 		}
@@ -99,7 +108,7 @@ func (s *Stream) wait(ctx context.Context, d time.Duration) error {
 }
 
 // take returns what is there, nil for nothing.
-func (s *Stream) take(ctx context.Context) (*Event, error) {
+func (s *Stream) take() (*Event, error) {
 	if e := s.initial; e != nil {
 		s.initial = nil
 		return e, nil
@@ -116,7 +125,7 @@ func (s *Stream) take(ctx context.Context) (*Event, error) {
 			return e, nil
 		}
 		s.ready = nil
-		more, err := s.refill(ctx)
+		more, err := s.refill()
 		if err != nil || !more {
 			return nil, err
 		}
@@ -124,10 +133,13 @@ func (s *Stream) take(ctx context.Context) (*Event, error) {
 }
 
 // refill finds events to hand out, or gets a step nearer to them; not more
-// when the stream is level and nothing waits.
-func (s *Stream) refill(ctx context.Context) (more bool, err error) {
+// when nothing waits, or only the database knows.
+func (s *Stream) refill() (more bool, err error) {
+	if s.errand != nil {
+		return s.comeBack()
+	}
 	if s.behind.active() {
-		return true, s.readStretch(ctx)
+		return true, s.readStretch()
 	}
 	// Before the queue is looked at: what has been passed by now is in it.
 	passed := s.hub.passed.load()
@@ -143,7 +155,7 @@ func (s *Stream) refill(ctx context.Context) (more bool, err error) {
 		s.ready = queue
 		return true, nil
 	case !live:
-		return true, s.goOn(ctx)
+		return true, s.goOn()
 	}
 	s.position = max(s.position, passed)
 	return false, nil
@@ -202,7 +214,7 @@ func (s *Stream) release() {
 		s.hub.held.release(s.given)
 		s.given = nil
 	}
-	if len(s.ready) == 0 {
+	if len(s.ready) == 0 && s.errand == nil {
 		s.behind.leave(s.hub)
 	}
 }
@@ -213,6 +225,7 @@ func (s *Stream) Close() {
 		return
 	}
 	s.closed = true
+	s.dropErrand()
 	s.hub.detach(s)
 	s.mu.Lock()
 	s.live = false
