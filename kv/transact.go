@@ -60,6 +60,8 @@ func (t *transaction) read(ctx context.Context) (TransactionResult, error) {
 	switch {
 	case err != nil:
 		return TransactionResult{}, failure(err)
+	case ahead.since.position < t.req.Min:
+		return TransactionResult{}, failure(sqldb.ErrFuture)
 	case ahead.over != nil:
 		return TransactionResult{}, ahead.over
 	}
@@ -79,7 +81,7 @@ func (t *transaction) readTogether(ctx context.Context) (TransactionResult, erro
 	for i, r := range t.req.Reads {
 		keys[i] = r.Key
 	}
-	found, position, err := t.store.Get(ctx, keys, ReadOptions{Consistency: Strong})
+	found, position, err := t.store.Get(ctx, keys, ReadOptions{Consistency: Strong, Min: t.req.Min})
 	if err != nil {
 		return TransactionResult{}, err
 	}

@@ -13,6 +13,8 @@ type TransactionRequest struct {
 	// commit holds only if nothing that Reads cover has changed or expired
 	// after it.
 	Snapshot Versionstamp
+	// Min is as of ReadOptions, for a transaction that only reads.
+	Min Versionstamp
 	AtomicRequest
 	// Answer is what Idempotency.Answer is for an operation without reads.
 	Answer func(Versionstamp, TransactionResult) []byte

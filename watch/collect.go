@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -28,23 +29,30 @@ func (h *Hub) collect(ctx context.Context, req Request, wait time.Duration) ([]k
 	}
 	defer s.Close()
 	c := collection{stream: s, until: time.Now().Add(wait), last: map[kv.Key]kv.Entry{}}
+	if c.floor, err = h.floor(ctx, req.Read); err != nil {
+		return nil, "", err
+	}
+	h.Hint(c.floor)
 	if err := c.collect(ctx); err != nil {
 		return nil, "", failure(err)
 	}
+	h.cfg.DB.Answered(sqldb.Position(s.Passed()))
 	return slices.SortedFunc(maps.Values(c.last), byKey), s.Passed(), nil
 }
 
 // A collection is the answer to a poll while it is put together.
 type collection struct {
 	stream *Stream
+	floor  kv.Versionstamp
 	until  time.Time // for how long it waits if there is no change
 	last   map[kv.Key]kv.Entry
 	bytes  int
 }
 
 func (c *collection) collect(ctx context.Context) error {
+	look := time.Now().Add(floorPatience)
 	for pause := firstPause; !c.full(); pause = min(2*pause, longestPause) {
-		idle, level := pause, c.stream.level()
+		idle, level := pause, c.level()
 		if level {
 			idle = c.patience()
 		}
@@ -58,9 +66,24 @@ func (c *collection) collect(ctx context.Context) error {
 			return nil
 		case c.stream.failed != nil && time.Now().After(c.until):
 			return c.stream.failed
+		case time.Now().After(look):
+			if err := c.lookForFloor(ctx); err != nil {
+				return err
+			}
+			look = time.Now().Add(floorPatience)
 		}
 	}
 	return nil
+}
+
+// level tells whether there is nothing to wait for but news.
+func (c *collection) level() bool { return c.stream.level() && c.stream.Passed() >= c.floor }
+
+// lookForFloor finds out whether there is a database to come to the floor by: the
+// tailer says nothing, and tries again.
+func (c *collection) lookForFloor(ctx context.Context) error {
+	_, _, err := c.stream.hub.cfg.Store.Get(ctx, nil, kv.ReadOptions{Consistency: kv.Eventual, Min: c.floor})
+	return err
 }
 
 func (c *collection) full() bool { return len(c.last) >= maxPollEntries || c.bytes >= maxPollBytes }

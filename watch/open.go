@@ -21,7 +21,8 @@ type Request struct {
 	Initial bool
 	// Limit bounds the entries of the initial state of prefixes.
 	Limit int
-	// Read says how fresh that state must be.
+	// Read says how fresh that state must be; without it, how far back from the
+	// present the stream may begin.
 	Read kv.ReadOptions
 }
 
@@ -43,19 +44,32 @@ func (h *Hub) Open(ctx context.Context, req Request) (*Stream, error) {
 	}
 	switch {
 	case req.Since != "":
-		err = s.resume(ctx, req.Since)
+		if err = h.checkMin(ctx, req.Read.Min); err == nil {
+			err = s.resume(ctx, req.Since)
+		}
 	case req.Initial:
 		err = s.begin(ctx, req, from)
 	default:
-		// What this node has answered before is not news to its clients.
-		s.position = max(from, kv.Versionstamp(h.cfg.DB.LastAnswered()))
-		s.start = s.position
+		err = s.beginWithNews(ctx, req.Read, from)
 	}
 	if err != nil {
 		s.Close()
 		return nil, failure(err)
 	}
 	return s, nil
+}
+
+// beginWithNews begins without the state. What a read would have shown now is not
+// news.
+func (s *Stream) beginWithNews(ctx context.Context, read kv.ReadOptions, from kv.Versionstamp) error {
+	floor, err := s.hub.floor(ctx, read)
+	if err != nil {
+		return err
+	}
+	s.position = max(from, floor)
+	s.start = s.position
+	s.hub.cfg.DB.Answered(sqldb.Position(s.start))
+	return nil
 }
 
 // resume goes on after a position, and finds out now whether that can be.
@@ -126,7 +140,7 @@ func (h *Hub) state(ctx context.Context, req Request, from kv.Versionstamp) ([]k
 	for _, prefix := range req.filter().normal().Keys {
 		reads = append(reads, kv.Read{List: &kv.Selector{Range: kv.SubtreeRange(prefix), Limit: req.Limit}})
 	}
-	result, err := h.cfg.Store.Transaction(ctx, kv.TransactionRequest{Reads: reads})
+	result, err := h.cfg.Store.Transaction(ctx, kv.TransactionRequest{Reads: reads, Min: opts.Min})
 	var entries []kv.Entry
 	for _, list := range result.Reads {
 		entries = append(entries, list...)

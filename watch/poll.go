@@ -101,7 +101,7 @@ func keysChanged(entries []kv.Entry, position kv.Versionstamp, changed func(int,
 // from the stream: the state is newer, and what has gone until then is told now
 // or never.
 func (h *Hub) pollKeysSince(ctx context.Context, poll KeysPoll) (KeysChanged, error) {
-	seen, err := h.awaitChange(ctx, Request{Keys: poll.Keys, Since: poll.Since}, poll.Wait)
+	seen, err := h.awaitChange(ctx, Request{Keys: poll.Keys, Since: poll.Since, Read: poll.Read}, poll.Wait)
 	if err != nil {
 		return KeysChanged{}, err
 	}
@@ -144,7 +144,7 @@ type PrefixPoll struct {
 	Limit int
 	// Wait is how long to wait for a change if there is none.
 	Wait time.Duration
-	// Read says how fresh an answer that begins with the present state must be.
+	// Read says how fresh the answer must be.
 	Read kv.ReadOptions
 }
 
@@ -159,15 +159,15 @@ type PrefixChanged struct {
 // PollPrefix answers with the present state, or with what has changed since
 // the client last asked, as soon as there is something, or after the wait.
 func (h *Hub) PollPrefix(ctx context.Context, poll PrefixPoll) (PrefixChanged, error) {
-	since := poll.Since
+	since, read := poll.Since, poll.Read
 	if since == "" {
 		state, err := h.presentState(ctx, poll)
 		if err != nil || len(state.Entries) > 0 || poll.Wait == 0 {
 			return state, err
 		}
-		since = state.Position
+		since, read = state.Position, kv.ReadOptions{Consistency: kv.Eventual} // it is fresh enough
 	}
-	entries, position, err := h.collect(ctx, Request{Keys: poll.Prefixes, Prefixes: true, Since: since}, poll.Wait)
+	entries, position, err := h.collect(ctx, Request{Keys: poll.Prefixes, Prefixes: true, Since: since, Read: read}, poll.Wait)
 	return PrefixChanged{Entries: entries, Position: position}, err
 }
 
@@ -193,7 +193,7 @@ func (h *Hub) differences(ctx context.Context, poll PrefixPoll) (PrefixChanged, 
 	for _, prefix := range (Filter{Keys: poll.Prefixes, Prefixes: true}).normal().Keys {
 		reads = append(reads, kv.Read{List: &kv.Selector{Range: kv.SubtreeRange(prefix), Limit: poll.Limit}})
 	}
-	result, err := h.cfg.Store.Transaction(ctx, kv.TransactionRequest{Reads: reads})
+	result, err := h.cfg.Store.Transaction(ctx, kv.TransactionRequest{Reads: reads, Min: poll.Read.Min})
 	if err != nil {
 		return PrefixChanged{}, failure(err)
 	}
