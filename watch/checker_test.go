@@ -89,14 +89,17 @@ func (h *history) write(ctx, stop context.Context, n *node, keys []kv.Key, rng *
 type recording struct {
 	name   string
 	req    watch.Request
+	polls  bool           // it polls instead of following streams
 	events []*watch.Event // without initial states
-	state  map[kv.Key]kv.Entry
-	err    error
+	// answers are those of its polls.
+	answers []answered
+	state   map[kv.Key]kv.Entry
+	err     error
 
 	mu   sync.Mutex      // covers what follows
 	at   kv.Versionstamp // it goes on after that
-	seen int             // events
-	cuts int
+	seen int             // events, or entries of polls
+	cuts int             // or polls
 }
 
 // note keeps what the other goroutines want to know of a recording.
@@ -109,14 +112,25 @@ func (r *recording) note(at kv.Versionstamp, seen, cuts int) {
 // recordings are those of one run.
 type recordings []*recording
 
-// total is how many events and cuts there have been.
-func (all recordings) total() (events, cuts int) {
+// A total is how much has happened in a run.
+type total struct{ events, cuts, polled, polls int }
+
+func (all recordings) total() (sum total) {
 	for _, r := range all {
 		r.mu.Lock()
-		events, cuts = events+r.seen, cuts+r.cuts
+		if r.polls {
+			sum.polled, sum.polls = sum.polled+r.seen, sum.polls+r.cuts
+		} else {
+			sum.events, sum.cuts = sum.events+r.seen, sum.cuts+r.cuts
+		}
 		r.mu.Unlock()
 	}
-	return events, cuts
+	return sum
+}
+
+// shows tells whether a run of so much shows anything.
+func (sum total) shows() bool {
+	return sum.events >= 50 && sum.cuts >= 5 && sum.polled >= 50 && sum.polls >= 50
 }
 
 // behind is the position that all clients go on after.
@@ -135,51 +149,59 @@ func (all recordings) behind() kv.Versionstamp {
 // record follows a request through the hubs until it has passed the position
 // that stop tells. The connection is cut at random events, and the client
 // comes back to any node.
-func (r *recording) record(ctx context.Context, nodes []*node, rng *rand.Rand, stop func() kv.Versionstamp) error {
+func (r *recording) record(ctx context.Context, run *run, rng *rand.Rand, stop func() kv.Versionstamp) error {
 	since := r.req.Since
-	for {
-		req := r.req
-		req.Since, req.Initial = since, since == ""
-		s, err := nodes[rng.IntN(len(nodes))].hub.Open(ctx, req)
-		if err != nil {
+	for done := false; !done; {
+		var err error
+		if since, done, err = r.connect(ctx, run, rng, since, stop); err != nil {
 			return err
 		}
-		left := rng.IntN(60) // events until the cut
-		for ; left > 0; left-- {
-			e, err := s.Next(ctx, 20*time.Millisecond)
-			if err != nil {
-				s.Close()
-				return err
-			}
-			if e == nil {
-				if end := stop(); end != "" && s.Passed() >= end {
-					s.Close()
-					return nil
-				}
-				since = max(since, s.Passed())
-				r.note(since, 0, 0)
-				continue
-			}
-			if e.Versionstamp <= since {
-				s.Close()
-				return fmt.Errorf("event %s does not come after %s", e.Versionstamp, since)
-			}
-			if since != "" {
-				r.events = append(r.events, e)
-				r.note("", 1, 0)
-			}
-			since = e.Versionstamp
-			r.note(since, 0, 0)
-			for _, entry := range e.Entries {
-				r.state[entry.Key] = entry
-			}
-		}
-		if since == "" {
-			since = s.Start() // a prefix without entries
-		}
-		s.Close()
 		r.note(since, 0, 1)
 	}
+	return nil
+}
+
+// connect follows one stream until it is cut, and returns the position to go on
+// after.
+func (r *recording) connect(ctx context.Context, run *run, rng *rand.Rand, since kv.Versionstamp, stop func() kv.Versionstamp) (_ kv.Versionstamp, done bool, err error) {
+	run.connections.RLock()
+	defer run.connections.RUnlock()
+	req := r.req
+	req.Since, req.Initial = since, since == ""
+	s, err := run.nodes[rng.IntN(len(run.nodes))].hub.Open(ctx, req)
+	if err != nil {
+		return "", false, err
+	}
+	defer s.Close()
+	for range rng.IntN(60) { // events until the cut
+		e, err := s.Next(ctx, 20*time.Millisecond)
+		switch {
+		case err != nil:
+			return "", false, err
+		case e == nil:
+			if end := stop(); end != "" && s.Passed() >= end {
+				return since, true, nil
+			}
+			since = max(since, s.Passed())
+			r.note(since, 0, 0)
+			continue
+		case e.Versionstamp <= since:
+			return "", false, fmt.Errorf("event %s does not come after %s", e.Versionstamp, since)
+		}
+		if since != "" {
+			r.events = append(r.events, e)
+			r.note("", 1, 0)
+		}
+		since = e.Versionstamp
+		r.note(since, 0, 0)
+		for _, entry := range e.Entries {
+			r.state[entry.Key] = entry
+		}
+	}
+	if since == "" {
+		since = s.Start() // a prefix without entries
+	}
+	return since, false, nil
 }
 
 // check compares a recording with the history.
@@ -238,10 +260,30 @@ func (r *recording) checkEnd(t *testing.T, entries map[kv.Key]kv.Entry) {
 	}
 }
 
-// A checked run has writers and watchers on two nodes. disturb runs beside
-// them and ends before them.
-func checkedRun(t *testing.T, d database, disturb func(ctx context.Context, nodes []*node, all recordings) error) {
+// A run has writers, and watchers that follow streams or poll, on two nodes.
+type run struct {
+	nodes []*node
+	all   recordings
+	// connections is held for reading by each connection, and each poll.
+	connections sync.RWMutex
+}
+
+// park cuts all connections and lets none begin until the tailers have parked.
+func (r *run) park(ctx context.Context) {
+	r.connections.Lock()
+	defer r.connections.Unlock()
+	for _, n := range r.nodes {
+		for n.hub.Park(); !n.hub.Parked() && ctx.Err() == nil; n.hub.Park() {
+			pass(ctx, 5*time.Millisecond)
+		}
+	}
+}
+
+// A checked run is compared with the history. disturb runs beside the writers and
+// watchers and ends before them.
+func checkedRun(t *testing.T, d database, disturb func(context.Context, *run) error) {
 	nodes := []*node{d.node(t), d.node(t)}
+	run := &run{nodes: nodes}
 	var keys []kv.Key
 	for i := range 12 {
 		keys = append(keys, key(t, "w", i%3, i))
@@ -265,24 +307,23 @@ func checkedRun(t *testing.T, d database, disturb func(ctx context.Context, node
 	for i, n := range nodes {
 		writers.Go(func() { h.write(ctx, writing, n, keys, rng(i), fmt.Sprint("node", i)) })
 	}
-	var all recordings
 	for i, req := range []watch.Request{
 		{Keys: keys[:1]}, {Keys: keys[2:7]}, {Keys: keys},
 		{Keys: []kv.Key{key(t, "w", 0)}, Prefixes: true}, {Keys: []kv.Key{key(t, "w", 1), key(t, "w", 2, 2)}, Prefixes: true},
 		{Keys: []kv.Key{""}, Prefixes: true}, {Keys: []kv.Key{key(t, "w")}, Prefixes: true},
 	} {
 		req.Limit = 1000
-		r := &recording{name: fmt.Sprint("watcher ", i), req: req, state: map[kv.Key]kv.Entry{}}
-		all = append(all, r)
-		watchers.Go(func() { r.err = r.record(ctx, nodes, rng(10+i), stop) })
+		follows := &recording{name: fmt.Sprint("watcher ", i), req: req, state: map[kv.Key]kv.Entry{}}
+		polls := &recording{name: fmt.Sprint("poller ", i), polls: true, req: req, state: map[kv.Key]kv.Entry{}}
+		run.all = append(run.all, follows, polls)
+		watchers.Go(func() { follows.err = follows.record(ctx, run, rng(10+i), stop) })
+		watchers.Go(func() { polls.err = polls.poll(ctx, run, rng(30+i), stop) })
 	}
-	if err := disturb(ctx, nodes, all); err != nil {
+	if err := disturb(ctx, run); err != nil {
 		t.Error(err)
 	}
-	for enough := false; !enough && ctx.Err() == nil; {
+	for !run.all.total().shows() && ctx.Err() == nil {
 		pass(ctx, 5*time.Millisecond)
-		events, cuts := all.total()
-		enough = events >= 50 && cuts >= 5
 	}
 	stopWriting()
 	writers.Wait()
@@ -306,18 +347,19 @@ func checkedRun(t *testing.T, d database, disturb func(ctx context.Context, node
 	for _, e := range page.Entries {
 		entries[e.Key] = e
 	}
-	for _, r := range all {
+	for _, r := range run.all {
 		if r.err != nil {
 			t.Errorf("%s: %v", r.name, r.err)
 			continue
 		}
 		r.check(t, h)
+		r.checkAnswers(t, h)
 		r.checkEnd(t, entries)
 	}
-	events, cuts := all.total()
-	t.Logf("%d operations, %d events, %d cuts", len(h.operations), events, cuts)
-	if events < 50 || cuts < 5 {
-		t.Errorf("only %d events and %d cuts: this run shows nothing", events, cuts)
+	sum := run.all.total()
+	t.Logf("%d operations, %+v", len(h.operations), sum)
+	if !sum.shows() {
+		t.Errorf("only %+v: this run shows nothing", sum)
 	}
 }
 
@@ -332,7 +374,7 @@ func pass(ctx context.Context, d time.Duration) {
 func TestWatchersSeeEveryOperationOnceInOrderAndWhole(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
-		checkedRun(t, d, func(ctx context.Context, _ []*node, _ recordings) error {
+		checkedRun(t, d, func(ctx context.Context, _ *run) error {
 			pass(ctx, time.Second)
 			return nil
 		})
@@ -355,21 +397,21 @@ func TestSoakWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
 func compactedRun(t *testing.T, times int) {
 	t.Helper()
 	onEachDatabase(t, func(t *testing.T, d database) {
-		checkedRun(t, d, func(ctx context.Context, nodes []*node, all recordings) error {
+		checkedRun(t, d, func(ctx context.Context, run *run) error {
 			removed := int64(0)
 			for range times {
-				n, err := watch.Compact(ctx, nodes[1].db, 0, time.Hour, 1_000_000)
+				n, err := watch.Compact(ctx, run.nodes[1].db, 0, time.Hour, 1_000_000)
 				if err != nil {
 					return err
 				}
 				removed += n
 				// The next time, what is in the log now is an hour old, and all have
 				// seen it: they come back behind it.
-				aged, err := nodes[1].db.Do(ctx, execute("UPDATE keyval_changelog_marks SET time=time-3600000"))
+				aged, err := run.nodes[1].db.Do(ctx, execute("UPDATE keyval_changelog_marks SET time=time-3600000"))
 				if err != nil {
 					return err
 				}
-				for all.behind() < kv.Versionstamp(aged.Versionstamp()) && ctx.Err() == nil {
+				for run.all.behind() < kv.Versionstamp(aged.Versionstamp()) && ctx.Err() == nil {
 					pass(ctx, 5*time.Millisecond)
 				}
 			}
@@ -396,7 +438,7 @@ func TestSoakWatchersMissNothingWhileTheReplicaIsAway(t *testing.T) {
 func replicaAwayRun(t *testing.T, times int) {
 	t.Helper()
 	d, pair := sqld(t)
-	checkedRun(t, d, func(ctx context.Context, nodes []*node, _ recordings) error {
+	checkedRun(t, d, func(ctx context.Context, _ *run) error {
 		for range times {
 			pass(ctx, 500*time.Millisecond)
 			if err := pair.Replica.Kill(); err != nil {
@@ -412,6 +454,39 @@ func replicaAwayRun(t *testing.T, times int) {
 			}
 			pass(ctx, time.Second)
 			if err := pair.Replica.Resume(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func TestWatchersMissNothingWhileTheReplicaStandsStill(t *testing.T) {
+	t.Parallel()
+	replicaStandsStillRun(t, 2)
+}
+
+func TestSoakWatchersMissNothingWhileTheReplicaStandsStill(t *testing.T) {
+	t.Parallel()
+	nodetest.OnlyInSoak(t)
+	replicaStandsStillRun(t, 20)
+}
+
+// replicaStandsStillRun has the replica stand still so many times, and the tailers park
+// meanwhile: everybody comes back to a replica that is behind what had passed.
+func replicaStandsStillRun(t *testing.T, times int) {
+	t.Helper()
+	f := newFollowing(t)
+	checkedRun(t, f.database, func(ctx context.Context, run *run) error {
+		for range times {
+			pass(ctx, 300*time.Millisecond)
+			f.feed.BlackHole()
+			for range 3 {
+				pass(ctx, 500*time.Millisecond)
+				run.park(ctx)
+			}
+			pass(ctx, 500*time.Millisecond)
+			if err := f.feed.Heal(); err != nil {
 				return err
 			}
 		}
