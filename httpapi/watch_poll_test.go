@@ -157,3 +157,39 @@ func TestAPollOfAPrefixTakesWhatTheOriginalServerGave(t *testing.T) {
 		t.Errorf("versionstamps: got %q, want a position", got.Versionstamps)
 	}
 }
+
+func TestPollsAndTheStartOfAStreamTakeAMinimumAsReadsDo(t *testing.T) {
+	t.Parallel()
+	f := mustServeWatch(t)
+	at := f.put("a", "1")
+	for _, target := range []string{
+		"/watch?keys=a", "/watch?keys=a&initial=false", "/watch?keys=a&since=" + at,
+		"/watch/prefix?prefix=a", "/watch/prefix?prefixes=a,b", "/watch/prefix?prefixes=a,b&initial=false",
+		"/watch/poll?keys=a", "/watch/poll?keys=a&versionstamps=" + at, "/watch/poll?keys=a&since=" + at,
+		"/watch/prefix/poll?prefix=a", "/watch/prefix/poll?prefixes=a,b", "/watch/prefix/poll?prefix=a&since=" + at,
+		"/watch/prefix/poll?prefix=a&versionstamps=" + at, "/watch/prefix/poll?prefix=a&versionstamps=a:" + at,
+	} {
+		for minimum, want := range map[string]string{"12": "Keyval-Min-Versionstamp", "0000ffffffffffff0000": "newer"} {
+			r := f.do("GET", target, "", "Keyval-Min-Versionstamp: "+minimum)
+			e := decode[api.ErrorBody](t, r)
+			if r.status != 400 || e.Code != api.InvalidArgument || !strings.Contains(e.Message, want) {
+				t.Errorf("GET %s after %s: got %d %s, want 400 with %q", target, minimum, r.status, r.body, want)
+			}
+		}
+		if strings.Contains(target, "poll") {
+			f.must("GET", target, "", "Keyval-Min-Versionstamp: "+at)
+		}
+	}
+}
+
+func TestADeletionIsInThePollBehindIt(t *testing.T) {
+	t.Parallel()
+	f := mustServeWatch(t)
+	for range 50 {
+		known := f.put("p/a", "1")
+		f.must("DELETE", "/keys/p/a", "")
+		if got, want := names(t, f.pollPrefix("prefix=p&versionstamps="+known).Entries), "-p/a"; got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+}

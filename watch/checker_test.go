@@ -21,13 +21,35 @@ import (
 type history struct {
 	mu         sync.Mutex
 	operations map[kv.Versionstamp]map[kv.Key]*string
-	err        error
+	// begun counts the operations that have begun, and turns are their numbers.
+	begun int
+	turns map[kv.Versionstamp]int
+	err   error
 }
 
-func (h *history) add(v kv.Versionstamp, changes map[kv.Key]*string) {
+func newHistory() *history {
+	return &history{operations: map[kv.Versionstamp]map[kv.Key]*string{}, turns: map[kv.Versionstamp]int{}}
+}
+
+// begin notes that an operation begins, and returns its turn.
+func (h *history) begin() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.operations[v] = changes
+	h.begun++
+	return h.begun
+}
+
+// now is the turn of the operation that has begun last.
+func (h *history) now() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.begun
+}
+
+func (h *history) add(v kv.Versionstamp, turn int, changes map[kv.Key]*string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.operations[v], h.turns[v] = changes, turn
 }
 
 // changedLater tells whether an operation after v changed k.
@@ -73,6 +95,7 @@ func (h *history) write(ctx, stop context.Context, n *node, keys []kv.Key, rng *
 			mutations = append(mutations, set(k, value))
 			changes[k] = &value
 		}
+		turn := h.begin()
 		result, err := n.store.Atomic(ctx, kv.AtomicRequest{Mutations: mutations})
 		if err != nil {
 			h.mu.Lock()
@@ -80,7 +103,7 @@ func (h *history) write(ctx, stop context.Context, n *node, keys []kv.Key, rng *
 			h.mu.Unlock()
 			return
 		}
-		h.add(result.Versionstamp, changes)
+		h.add(result.Versionstamp, turn, changes)
 		time.Sleep(time.Duration(rng.IntN(1000)) * time.Microsecond)
 	}
 }
@@ -91,7 +114,8 @@ type recording struct {
 	req    watch.Request
 	polls  bool           // it polls instead of following streams
 	events []*watch.Event // without initial states
-	// answers are those of its polls.
+	// answers are those of its polls, or what it had where its stream said that it had
+	// handed out everything.
 	answers []answered
 	state   map[kv.Key]kv.Entry
 	err     error
@@ -184,6 +208,7 @@ func (r *recording) connect(ctx context.Context, run *run, rng *rand.Rand, since
 			}
 			since = max(since, s.Passed())
 			r.note(since, 0, 0)
+			r.answers = append(r.answers, answered{s.Passed(), maps.Clone(r.state), run.history.now()})
 			continue
 		case e.Versionstamp <= since:
 			return "", false, fmt.Errorf("event %s does not come after %s", e.Versionstamp, since)
@@ -262,8 +287,9 @@ func (r *recording) checkEnd(t *testing.T, entries map[kv.Key]kv.Entry) {
 
 // A run has writers, and watchers that follow streams or poll, on two nodes.
 type run struct {
-	nodes []*node
-	all   recordings
+	nodes   []*node
+	history *history
+	all     recordings
 	// connections is held for reading by each connection, and each poll.
 	connections sync.RWMutex
 }
@@ -288,7 +314,8 @@ func checkedRun(t *testing.T, d database, disturb func(context.Context, *run) er
 	for i := range 12 {
 		keys = append(keys, key(t, "w", i%3, i))
 	}
-	h := &history{operations: map[kv.Versionstamp]map[kv.Key]*string{}}
+	h := newHistory()
+	run.history = h
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := func(n int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(n))) }
@@ -330,9 +357,10 @@ func checkedRun(t *testing.T, d database, disturb func(context.Context, *run) er
 	if h.err != nil {
 		t.Fatal(h.err)
 	}
+	turn := h.begin()
 	last := nodes[0].commit(t, set(key(t, "end"), `"end"`))
 	endValue := `"end"`
-	h.add(last, map[kv.Key]*string{key(t, "end"): &endValue})
+	h.add(last, turn, map[kv.Key]*string{key(t, "end"): &endValue})
 	mu.Lock()
 	end = last
 	mu.Unlock()
