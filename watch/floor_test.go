@@ -3,6 +3,9 @@ package watch_test
 import (
 	"errors"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
@@ -150,4 +153,36 @@ func TestAPollThatCannotBeFreshFailsAsAReadDoes(t *testing.T) {
 		got, err := n.hub.PollPrefix(within(t), poll)
 		return err == nil && len(got.Entries) == 0 && got.Position == since
 	})
+}
+
+func TestAPollInTheSteadyStateAsksTheDatabaseNothing(t *testing.T) {
+	t.Parallel()
+	n := embedded(t).node(t)
+	registry := prometheus.NewRegistry()
+	store := &disturbedStore{Store: n.store}
+	hub := watch.New(watch.Config{DB: n.db, Store: store, Registerer: registry, Interval: time.Hour})
+	t.Cleanup(hub.Close)
+	poll := watch.PrefixPoll{Prefixes: []kv.Key{key(t, "p")}, Since: n.commit(t, set(key(t, "p"), "1")), Limit: 100}
+	s, err := hub.Open(within(t), watch.Request{Keys: []kv.Key{key(t, "p")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	last := n.commit(t, set(key(t, "p"), "2"))
+	if e := next(t, s); e.Versionstamp != last {
+		t.Fatalf("got %s, want %s", e.Versionstamp, last)
+	}
+	eventually(t, "the tailer is done", func() bool { return pollPrefix(t, hub, poll).Position == last })
+	store.before = func() { t.Error("a poll reads the store") }
+	before := metric(t, registry, "keyval_watch_log_reads_total")
+	poll.Since, poll.Read.Min = last, last
+	for range 100 {
+		if got := pollPrefix(t, hub, poll); len(got.Entries) > 0 || got.Position != last {
+			t.Fatalf("got %q at %s, want nothing at %s", showEntries(got.Entries), got.Position, last)
+		}
+	}
+	// The tailer may look once more after the commits.
+	if got := metric(t, registry, "keyval_watch_log_reads_total") - before; got > 5 {
+		t.Errorf("100 polls: the log has been read %v times", got)
+	}
 }
