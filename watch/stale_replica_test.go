@@ -73,6 +73,23 @@ func TestAStreamThatIsResumedAfterTheTailerHasParkedJumpsOverNothing(t *testing.
 	}
 }
 
+func TestAReplicaThatIsBehindTheTailerIsNotBelievedThatThereIsNothing(t *testing.T) {
+	t.Parallel()
+	f := newFollowing(t)
+	n, other := f.node(t), f.node(t)
+	a := key(t, "a")
+	f.standStill(t, n.commit(t, set(a, "0")))
+	s := n.open(t, watch.Request{Keys: []kv.Key{a}})
+	n.commit(t, set(a, "1"))
+	if got, want := show(next(t, s)), "a=1"; got != want {
+		t.Fatalf("got %s, want %s from the primary", got, want)
+	}
+	other.commit(t, set(a, "2")) // nothing tells this node of it
+	if got, want := show(next(t, s)), "a=2"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // leaveBehind makes changes that the replica never has and that the tailer's window
 // is too small for, and returns positions before and after all of them. Key a has
 // changed among them.

@@ -81,7 +81,9 @@ func (h *Hub) advance(ctx context.Context) error {
 			h.hint.settle(target, b.position)
 			return nil
 		}
-		if position := h.tailPosition(); position >= target {
+		// A replica that is behind the tailer cannot tell whether there is more.
+		knows := b.primary || b.position >= before
+		if position := h.tailPosition(); knows && position >= target {
 			if target = h.hint.load(); position >= target {
 				return nil
 			}
