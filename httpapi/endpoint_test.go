@@ -22,6 +22,7 @@ import (
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/queue"
 )
 
 // A record is a log that tests can read while it is written.
@@ -62,19 +63,20 @@ func TestEveryOutcomeOfTheStoreHasItsCodeAndStatus(t *testing.T) {
 		{kv.ErrPositionLost, api.PositionLost, ""},
 		{kv.ErrPreconditionFailed, api.PreconditionFailed, ""},
 		{kv.ErrTooLarge, api.TooLarge, ""},
-		{sqldb.ErrTooLarge, api.TooLarge, ""},
+		{fmt.Errorf("%w: secret detail", sqldb.ErrTooLarge), api.TooLarge, ""},
 		{sqldb.ErrOverloaded, api.TooManyRequests, "1"},
 		{fmt.Errorf("%w: secret detail", sqldb.ErrStorageFull), api.StorageFull, ""},
-		{sqldb.ErrUnavailable, api.Unavailable, "1"},
+		{fmt.Errorf("%w: secret detail", sqldb.ErrUnavailable), api.Unavailable, "1"},
 		{fmt.Errorf("%w: secret detail", sqldb.ErrCorrupt), api.Unavailable, "1"},
 		{fmt.Errorf("%w: secret detail", sqldb.ErrReadOnly), api.Unavailable, "1"},
 		{fmt.Errorf("%w: secret detail", sqldb.ErrMoved), api.Unavailable, "1"},
 		{sqldb.ErrRestored, api.Unavailable, "1"},
-		{sqldb.ErrCommitUnknown, api.CommitUnknown, ""},
+		{fmt.Errorf("%w: secret detail", sqldb.ErrCommitUnknown), api.CommitUnknown, ""},
 		{errors.Join(sqldb.ErrCommitUnknown, context.DeadlineExceeded), api.CommitUnknown, ""},
 		{kv.ErrTimeout, api.Timeout, ""},
 		{context.DeadlineExceeded, api.Timeout, ""},
 		{errors.New("secret detail"), api.Internal, ""},
+		{context.Canceled, api.Internal, ""}, // by nobody who has a reason
 	} {
 		f.store.failWith(fmt.Errorf("doing it: %w", c.err))
 		for _, target := range []string{"/keys/a", "/atomic", "/transaction", "/keys/batch"} {
@@ -98,9 +100,27 @@ func TestEveryOutcomeOfTheStoreHasItsCodeAndStatus(t *testing.T) {
 	}
 }
 
+// A cutOffQueue is one whose purges fail half-way, as the store does.
+type cutOffQueue struct {
+	httpapi.Queue
+	store *faultyStore
+}
+
+func (q cutOffQueue) Purge(ctx context.Context, _ string) (int, error) {
+	return 2000, q.store.fault(ctx)
+}
+
+func (q cutOffQueue) PurgeMessages(ctx context.Context, _ string, _ queue.State) (int, error) {
+	return 2000, q.store.fault(ctx)
+}
+
 func TestABulkDeleteThatIsCutOffSaysHowFarItCame(t *testing.T) {
 	t.Parallel()
-	f := mustServe(t)
+	var q cutOffQueue
+	f := mustServe(t, func(c *httpapi.Config) {
+		q.store = c.Store.(*faultyStore)
+		c.Queue = q
+	})
 	for _, c := range []struct {
 		err  error
 		code api.Code
@@ -109,15 +129,28 @@ func TestABulkDeleteThatIsCutOffSaysHowFarItCame(t *testing.T) {
 		{kv.ErrTimeout, api.Timeout, "the operation timeout passed"},
 		{fmt.Errorf("%w: secret", sqldb.ErrStorageFull), api.StorageFull, "make room on it"},
 		{fmt.Errorf("%w: secret", sqldb.ErrCorrupt), api.Unavailable, "the database is corrupt"},
-		{sqldb.ErrCommitUnknown, api.CommitUnknown, "unknown"},
-		{sqldb.ErrOverloaded, api.TooManyRequests, ""},
+		{fmt.Errorf("%w: secret", sqldb.ErrUnavailable), api.Unavailable, "the database is unavailable; repeat"},
+		{fmt.Errorf("%w: secret", sqldb.ErrCommitUnknown), api.CommitUnknown, "unknown"},
+		{sqldb.ErrOverloaded, api.TooManyRequests, "too many requests are waiting"},
+		{errors.New("secret"), api.Internal, "an internal error"},
 	} {
 		f.store.failWith(c.err)
-		got := f.do("DELETE", "/keys?prefix=a", "")
-		r := refusal{code: c.code, says: "after 2000 entries had been deleted, "}
-		r.check(t, got)
-		if !strings.Contains(got.body, c.says) || strings.Contains(got.body, "secret") {
-			t.Errorf("%v: got %s, want that it says %q and nothing secret", c.err, got.body, c.says)
+		for _, target := range []struct{ method, target, body string }{
+			{"DELETE", "/keys?prefix=a", ""},
+			{"DELETE", "/keys?all=true", ""},
+			{"DELETE", "/keys", `{"keys":[["a"]]}`},
+			{"DELETE", "/keys/a?children=true", ""},
+			{"DELETE", basePath + "/keys/a", ""},
+			{"POST", "/keys/delete-batch", `{"keys":[["a"]]}`},
+			{"DELETE", "/queue/messages", ""},
+			{"DELETE", "/queue/dlq", ""},
+		} {
+			got := f.do(target.method, target.target, target.body)
+			r := refusal{name: target.target, code: c.code, says: "after 2000 "}
+			r.check(t, got)
+			if !strings.Contains(got.body, c.says) || !strings.Contains(got.body, `"deletedCount":2000`) || strings.Contains(got.body, "nothing was") || strings.Contains(got.body, "secret") {
+				t.Errorf("%s, %v: got %s, want that it says %q, the number, and nothing secret or untrue", target.target, c.err, got.body, c.says)
+			}
 		}
 	}
 }
@@ -301,9 +334,11 @@ func TestOnlyTheNamedOriginsMayCall(t *testing.T) {
 
 func TestReadinessNamesTheCheckThatFails(t *testing.T) {
 	t.Parallel()
-	failing := errors.New("no route to host")
+	failing := fmt.Errorf("%w: dial tcp 10.0.0.1:8880: no route to host", sqldb.ErrUnavailable)
 	var reason error
+	var log record
 	f := mustServe(t, func(c *httpapi.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		c.Checks = []httpapi.Check{
 			{Name: "position", Ready: func(context.Context) error { return nil }},
 			{Name: "database", Ready: func(context.Context) error { return reason }},
@@ -311,14 +346,17 @@ func TestReadinessNamesTheCheckThatFails(t *testing.T) {
 	})
 	f.must("GET", "/readyz", "")
 	reason = failing
-	r := refusal{code: api.Unavailable, says: "check database failed: no route to host"}
-	r.check(t, f.do("GET", "/readyz", ""))
+	r := refusal{code: api.Unavailable, says: "check database failed: the database is unavailable"}
+	got := f.do("GET", "/readyz", "")
+	r.check(t, got)
+	if strings.Contains(got.body, "10.0.0.1") || !strings.Contains(log.String(), "10.0.0.1:8880") {
+		t.Errorf("the address is for the log alone; the answer: %s\nthe log: %s", got.body, log.String())
+	}
 	f.must("GET", "/healthz", "")
 	reason = nil
 	f.api.Drain()
 	r = refusal{code: api.Unavailable, says: "check draining failed"}
-	got := f.do("GET", "/readyz", "")
-	r.check(t, got)
+	r.check(t, f.do("GET", "/readyz", ""))
 	if got := f.must("PUT", "/keys/a", "1"); got.status != 200 {
 		t.Errorf("a request while draining: got %d, want 200", got.status)
 	}

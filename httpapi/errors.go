@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,23 +83,6 @@ func codeOf(err error) api.Code {
 	return api.Internal
 }
 
-// conditions are outcomes that tell all there is to tell; what led to them is for the
-// log.
-var conditions = []error{sqldb.ErrStorageFull, sqldb.ErrReadOnly, sqldb.ErrMoved, sqldb.ErrCorrupt, sqldb.ErrSilent}
-
-// sentence is what a caller is told of an error.
-func sentence(err error) string {
-	if progress, ok := errors.AsType[*progressError](err); ok {
-		return progress.Error()
-	}
-	for _, condition := range conditions {
-		if errors.Is(err, condition) {
-			return condition.Error()
-		}
-	}
-	return err.Error()
-}
-
 // oldestPosition is implemented by errors that wrap kv.ErrPositionLost and know
 // the oldest position that is still kept.
 type oldestPosition interface {
@@ -113,25 +97,21 @@ func (c *call) fail(ctx context.Context, err error) api.Code {
 		if c.r.Context().Err() != nil {
 			return outcomeCanceled
 		}
-		err = context.Cause(ctx)
+		err = cmp.Or(context.Cause(ctx), err)
 	}
 	code := codeOf(err)
-	body := api.ErrorBody{Code: code, Message: sentence(err)}
+	body := api.ErrorBody{Code: code, Message: told(err).String()}
+	c.logFailure(ctx, code, err)
 	switch code {
-	case api.Internal:
-		c.server.cfg.Logger.ErrorContext(ctx, "request failed",
-			"request_id", c.id, "route", c.route.name(), "method", c.r.Method, "path", sentPath(c.r), "error", err)
-		body.Message = "an internal error; the log has it under the id of this request"
-	case api.Timeout:
-		if _, ok := errors.AsType[*progressError](err); !ok {
-			body.Message = "the operation timeout passed; nothing was changed"
-		}
 	case api.TooManyRequests, api.Unavailable:
 		c.setHeader("Retry-After", retryAfterSeconds)
 	case api.PositionLost:
 		if lost, ok := errors.AsType[oldestPosition](err); ok {
 			body.Oldest = api.Versionstamp(lost.OldestPosition())
 		}
+	}
+	if progress, ok := errors.AsType[*progressError](err); ok {
+		body.DeletedCount = progress.deleted
 	}
 	c.status = code.Status()
 	c.contentType = ""

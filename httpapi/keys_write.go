@@ -299,20 +299,16 @@ func (c *call) deleteAll(ctx context.Context, req kv.DeleteRequest) error {
 // describeProgress says how far a delete came that is atomic only in batches, whatever
 // ended it.
 func describeProgress(err error, deleted int64, what string) error {
-	code := codeOf(err)
-	if code == api.Timeout {
-		return &progressError{err, "the operation timeout passed", deleted, what}
-	}
-	if deleted == 0 || code == api.Internal {
+	if deleted == 0 && codeOf(err) != api.Timeout {
 		return err
 	}
-	return &progressError{err, sentence(err), deleted, what}
+	return &progressError{err, told(err).reason, deleted, what}
 }
 
 // progressError is the error of an operation that is atomic only in batches.
 type progressError struct {
 	error
-	reason  string // a sentence
+	reason  string
 	deleted int64
 	what    string
 }

@@ -75,7 +75,13 @@ type notReady struct {
 	reason error
 }
 
-func (e notReady) Error() string { return "check " + e.check + " failed: " + e.reason.Error() }
+// Error is for everybody to read; cause has the rest.
+func (e notReady) Error() string {
+	if codeOf(e.reason) == api.Internal {
+		return "check " + e.check + " failed; the log has more under the id of this request"
+	}
+	return "check " + e.check + " failed: " + told(e.reason).reason
+}
 
 // Unwrap makes it 503, whatever the reason is.
 func (e notReady) Unwrap() error { return errDraining }

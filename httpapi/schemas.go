@@ -26,6 +26,7 @@ var keySchemas = map[string]*schema{
 			"error":  text("A sentence for a person."),
 			"code":   text("The error's stable name."),
 			"oldest": ref("Versionstamp"),
+			"deletedCount": integer("How many entries or messages a delete in several commits had deleted before."),
 		},
 	},
 	"KeyPart": {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
 )
 
 // Server is the REST API as an http.Handler.
@@ -27,6 +28,8 @@ type Server struct {
 	metrics  *metrics
 	tracing  tracing
 	buffers  bufferPool
+	// failures bounds how many of them are warned of.
+	failures *rate.Limiter
 	// inFlight bounds the bytes of large answers.
 	inFlight *semaphore.Weighted
 	// snapshots are the sections of the JSON of GET /metrics.
@@ -51,7 +54,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, mux: chi.NewMux(), metrics: m, tracing: newTracing(cfg.TracerProvider),
+		cfg: cfg, mux: chi.NewMux(), metrics: m, tracing: newTracing(cfg.TracerProvider), failures: newFailureLimit(),
 		inFlight: semaphore.NewWeighted(maxInFlightBytes),
 	}
 	s.origins, s.hosts = newOrigins(cfg.CORSOrigins), newHosts(cfg.AllowedHosts)

@@ -100,6 +100,9 @@ type Error struct {
 	Status     int           // HTTP status; as answered, also by a proxy in between
 	RetryAfter time.Duration // Retry-After of the answer, 0 if it had none
 	Oldest     Versionstamp  // with PositionLost: the oldest position that is kept
+	// DeletedCount is how many entries or messages a delete had removed that works in
+	// several commits.
+	DeletedCount int64
 }
 
 // Error is the code and the message, which often begins with the code's own words.
@@ -122,4 +125,6 @@ type ErrorBody struct {
 	Message string       `json:"error"`
 	Code    Code         `json:"code"`
 	Oldest  Versionstamp `json:"oldest,omitzero"` // with PositionLost only
+	// DeletedCount is how far a delete came that works in several commits.
+	DeletedCount int64 `json:"deletedCount,omitzero"`
 }

@@ -63,13 +63,11 @@ func (c *Client) DeleteDeadLetter(ctx context.Context, id string) error {
 }
 
 // PurgeDeadLetters removes all dead letters of queue, or of all queues with "", and
-// returns how many those were.
+// returns how many those were, with an error too.
 func (c *Client) PurgeDeadLetters(ctx context.Context, queue string) (int64, error) {
-	var result api.PurgeResult
-	err := c.do(ctx, call{
+	return c.purge(ctx, call{
 		op: "purge dead letters", method: http.MethodDelete, path: "/queue/dlq", query: queueQuery(queue),
-	}, &result)
-	return result.DeletedCount, err
+	})
 }
 
 func deadLetterPath(id string) string { return "/queue/dlq/" + url.PathEscape(id) }

@@ -46,6 +46,8 @@ func readError(resp *http.Response) error {
 		Status:     resp.StatusCode,
 		RetryAfter: retryAfter,
 		Oldest:     body.Oldest,
+
+		DeletedCount: body.DeletedCount,
 	}
 }
 

@@ -203,7 +203,7 @@ func fail(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(answer.RetryAfter/time.Second)))
 	}
 	w.WriteHeader(answer.Status)
-	_ = json.NewEncoder(w).Encode(api.ErrorBody{Message: answer.Message, Code: answer.Code, Oldest: answer.Oldest})
+	_ = json.NewEncoder(w).Encode(api.ErrorBody{Message: answer.Message, Code: answer.Code, Oldest: answer.Oldest, DeletedCount: answer.DeletedCount})
 }
 
 // decodeStrictly refuses members that the contract does not know.

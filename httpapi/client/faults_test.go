@@ -20,6 +20,14 @@ func refusing(code api.Code, retryAfter time.Duration) fault {
 	}
 }
 
+// cutOff refuses a delete of which it has done a part.
+func cutOff(code api.Code, deleted int64) fault {
+	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		fail(w, &api.Error{Code: code, Message: "cut off", Status: code.Status(), DeletedCount: deleted})
+		return true
+	}
+}
+
 // foreign answers as a proxy does.
 func foreign(status int) fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) bool {

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -297,6 +298,45 @@ func TestDeletes(t *testing.T) {
 			t.Errorf("%s: left %d, want %d", name, got, tt.left)
 		}
 	}
+}
+
+func TestADeleteCountsWhatItsAttemptsHaveRemovedThatFailed(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(context.Context, *client.Client) (int64, error)
+		want int64 // of the last attempt
+	}{
+		{"tree", func(ctx context.Context, c *client.Client) (int64, error) { return c.DeleteTree(ctx, api.Key{"a"}) }, 1},
+		{"many", func(ctx context.Context, c *client.Client) (int64, error) {
+			return c.DeleteMany(ctx, []api.Key{{"a"}})
+		}, 1},
+		{"messages", func(ctx context.Context, c *client.Client) (int64, error) { return c.PurgeMessages(ctx, "", "") }, 0},
+		{"dead letters", func(ctx context.Context, c *client.Client) (int64, error) { return c.PurgeDeadLetters(ctx, "") }, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, n := startClient(t)
+			ctx := testContext(t)
+			must(c.Put(ctx, api.Key{"a"}, 1))(t)
+			n.spoil(cutOff(api.Unavailable, 2000), cutOff(api.TooManyRequests, 1000))
+			if got := must(tt.do(ctx, c))(t); got != 3000+tt.want {
+				t.Errorf("repeated: got %d, want %d", got, 3000+tt.want)
+			}
+			n.spoil(cutOff(api.Unavailable, 2000), cutOff(api.CommitUnknown, 1000))
+			got, err := tt.do(ctx, c)
+			if answer, ok := errors.AsType[*api.Error](err); !ok || got != 3000 || answer.DeletedCount != 1000 {
+				t.Errorf("given up: got %d and %v, want 3000 and an error with its own 1000", got, err)
+			}
+		})
+	}
+	t.Run("with an idempotency key the node counts all of it", func(t *testing.T) {
+		c, n := startClient(t)
+		ctx := testContext(t)
+		must(c.Put(ctx, api.Key{"a"}, 1))(t)
+		n.spoil(cutOff(api.Unavailable, 2000))
+		if got := must(c.DeleteTree(ctx, api.Key{"a"}, client.IdempotencyKey("k")))(t); got != 1 {
+			t.Errorf("got %d, want what the node says, 1", got)
+		}
+	})
 }
 
 func TestPagesMakeTheWholeList(t *testing.T) {

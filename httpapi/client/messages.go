@@ -53,7 +53,7 @@ func (c *Client) Messages(ctx context.Context, list MessageList) iter.Seq2[api.Q
 // when it begins, and returns how many those were: those in a state, or with "" all
 // that wait. What is being processed goes only with api.MessageProcessing: whoever
 // works on it gets api.LockLost. It is atomic only up to 1,000 messages, and not
-// repeated after a lost answer.
+// repeated after a lost answer; with an error the number says how far it came.
 func (c *Client) PurgeMessages(ctx context.Context, queue string, state api.MessageState) (int64, error) {
 	return c.purgeMessages(ctx, "purge messages", "/queue/messages", messageQuery(queue, state))
 }
@@ -66,9 +66,16 @@ func (c *Client) PurgeMessage(ctx context.Context, id string, state api.MessageS
 }
 
 func (c *Client) purgeMessages(ctx context.Context, op, path string, query url.Values) (int64, error) {
+	return c.purge(ctx, call{op: op, method: http.MethodDelete, path: path, query: query})
+}
+
+// purge returns how many messages all attempts have removed, also if the last one has
+// failed.
+func (c *Client) purge(ctx context.Context, call call) (int64, error) {
 	var result api.PurgeResult
-	err := c.do(ctx, call{op: op, method: http.MethodDelete, path: path, query: query}, &result)
-	return result.DeletedCount, err
+	call.removed = new(int64)
+	err := c.do(ctx, call, &result)
+	return *call.removed + result.DeletedCount, err
 }
 
 func messageQuery(queue string, state api.MessageState) url.Values {

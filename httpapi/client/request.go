@@ -57,6 +57,16 @@ type call struct {
 	// carried out: a read, or a write that has an idempotency key.
 	repeatable bool
 	wait       time.Duration // that the node was asked to hold back its answer
+	// removed, if not nil, counts what a delete in several commits had removed when an
+	// attempt failed.
+	removed *int64
+}
+
+// note counts what a failed attempt has removed.
+func (c call) note(err error) {
+	if answer, ok := errors.AsType[*api.Error](err); ok && c.removed != nil {
+		*c.removed += answer.DeletedCount
+	}
 }
 
 // do sends c until it is answered and decodes the answer into out. Errors begin with the operation's name and wrap *api.Error if a node has
@@ -88,6 +98,7 @@ func (c *Client) send(ctx context.Context, call call) ([]byte, error) {
 		if err == nil {
 			return body, nil
 		}
+		call.note(err)
 		if ctx.Err() != nil {
 			return nil, ended(ctx, err)
 		}

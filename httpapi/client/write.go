@@ -119,7 +119,7 @@ func (c *Client) Delete(ctx context.Context, key api.Key, opts ...DeleteOption) 
 
 // DeleteTree removes key and everything below it, and returns how many entries
 // those were. More than 1,000 go in several commits: if it fails in between, some
-// are gone and others are not.
+// are gone and others are not, and the number says how many are.
 func (c *Client) DeleteTree(ctx context.Context, key api.Key, opts ...TreeDeleteOption) (int64, error) {
 	w := newWrite()
 	for _, opt := range opts {
@@ -180,9 +180,19 @@ func (c *Client) DeleteMany(ctx context.Context, keys []api.Key, opts ...WriteOp
 
 func (c *Client) deleted(ctx context.Context, call call, w *write) (int64, error) {
 	call.method = http.MethodDelete
+	return c.countDeleted(ctx, call, w)
+}
+
+// countDeleted returns how many entries all attempts have removed, also if the last one
+// has failed. With an idempotency key the node's own count has those before, too.
+func (c *Client) countDeleted(ctx context.Context, call call, w *write) (int64, error) {
 	var result api.DeleteResult
+	call.removed = new(int64)
 	err := c.write(ctx, call, w, &result)
-	return result.DeletedCount, err
+	if err == nil && w.header.Get(api.HeaderIdempotencyKey) != "" {
+		return result.DeletedCount, nil
+	}
+	return *call.removed + result.DeletedCount, err
 }
 
 // deletedKeys uses a POST for what has a body: a proxy that drops the body of a
@@ -192,9 +202,7 @@ func (c *Client) deletedKeys(ctx context.Context, op string, w *write, req api.D
 	if err != nil {
 		return 0, fmt.Errorf("keyval: %s: %w", op, err)
 	}
-	var result api.DeleteResult
-	err = c.write(ctx, call{op: op, method: http.MethodPost, path: "/keys/delete-batch", body: body}, w, &result)
-	return result.DeletedCount, err
+	return c.countDeleted(ctx, call{op: op, method: http.MethodPost, path: "/keys/delete-batch", body: body}, w)
 }
 
 // write sends a simple write with its options.

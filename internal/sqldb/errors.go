@@ -67,6 +67,16 @@ type unavailableError struct{ reason string }
 func (e *unavailableError) Error() string { return e.reason }
 func (*unavailableError) Unwrap() error   { return ErrUnavailable }
 
+// Reason is why the database is unavailable, in a sentence for everybody to read; ok
+// tells whether err has one. What else err says is the driver's, or of this machine.
+func Reason(err error) (reason string, ok bool) {
+	e, ok := errors.AsType[*unavailableError](err)
+	if !ok {
+		return "", false
+	}
+	return e.reason, true
+}
+
 // failure is what an error of the database that is no outcome of its own means to a
 // caller: nothing was written.
 func failure(err error) error {
