@@ -55,6 +55,18 @@ func (c *call) reserve(n int64) error {
 	return nil
 }
 
+// makeRoom has room for n bytes in all, if there is some.
+func (c *call) makeRoom(n int64) bool {
+	if n < largeAnswerBytes || n <= c.reserved {
+		return true
+	}
+	if !c.server.inFlight.TryAcquire(n - c.reserved) {
+		return false
+	}
+	c.reserved = n
+	return true
+}
+
 // hold notes what has been reserved. The answer has its memory at once: growing, it would
 // leave as much again for the collector.
 func (c *call) hold(n int64) {

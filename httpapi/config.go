@@ -44,6 +44,8 @@ type Config struct {
 	OperationTimeout time.Duration
 	// MaxValueBytes is the largest value, in bytes of JSON. Positive.
 	MaxValueBytes int
+	// Compress lets answers from 1 KiB on be compressed for callers that accept gzip.
+	Compress bool
 	// CORSOrigins are the origins, such as https://app.example, whose pages may
 	// call the API; "*" for any. Empty: same origin only.
 	CORSOrigins []string

@@ -117,6 +117,7 @@ func (c *call) send() error {
 			contentType = "application/json"
 			c.out = append(c.out, '\n') // a terminal's prompt begins on a line of its own
 		}
+		c.compress()
 		h["Content-Type"] = []string{contentType}
 	}
 	if c.status != http.StatusNotModified {

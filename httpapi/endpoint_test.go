@@ -419,6 +419,25 @@ func TestMetricsCountByRouteAndOutcomeInBothForms(t *testing.T) {
 	}
 }
 
+func TestMetricsLeaveOutWhatCannotBeFoundOut(t *testing.T) {
+	t.Parallel()
+	var log record
+	f := mustServe(t, func(c *httpapi.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		c.Snapshots = map[string]func(context.Context) (any, error){
+			"storage": func(context.Context) (any, error) { return nil, fmt.Errorf("%w: detail", sqldb.ErrUnavailable) },
+			"cluster": func(context.Context) (any, error) { return api.ClusterMetrics{}, nil },
+		}
+	})
+	got := f.must("GET", "/metrics", "").body
+	if strings.Contains(got, "storage") || !strings.Contains(got, `"cluster":{`) || !strings.Contains(got, `"operations":{`) {
+		t.Errorf("got %s, want all but storage", got)
+	}
+	if !strings.Contains(log.String(), "detail") {
+		t.Errorf("the log does not say why: %s", log.String())
+	}
+}
+
 func TestASpanIsNamedByItsRouteAndContinuesTheCallersTrace(t *testing.T) {
 	t.Parallel()
 	spans := tracetest.NewSpanRecorder()

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -32,7 +33,7 @@ func (s *Server) operatingRoutes() []route {
 		{
 			method: http.MethodGet, pattern: "/metrics", op: "metrics", tag: "operating", scope: read,
 			summary: "Metrics, in JSON or for Prometheus",
-			doc:     "Prometheus text instead of JSON when `Accept` asks for `text/plain` or OpenMetrics.",
+			doc:     "A section that cannot be found out at the moment, because the database is away, is missing. Prometheus text instead of JSON when `Accept` asks for `text/plain` or OpenMetrics.",
 			answers: []answerSpec{{status: 200, doc: "The metrics.", schema: ref("Metrics")}},
 			serve:   s.getMetrics,
 		},
@@ -96,9 +97,12 @@ func (s *Server) getMetrics(ctx context.Context, c *call) error {
 	}
 	sections := map[string]any{"operations": operations}
 	for name, snapshot := range s.snapshots {
-		if sections[name], err = snapshot(ctx); err != nil {
-			return err
+		section, err := snapshot(ctx)
+		if err != nil {
+			c.logFailure(ctx, codeOf(err), fmt.Errorf("section %s of the metrics: %w", name, err))
+			continue // the others are wanted most while something fails
 		}
+		sections[name] = section
 	}
 	c.out = appendJSON(c.out, sections)
 	return nil
@@ -112,7 +116,7 @@ func wantsPrometheus(accept string) bool {
 // getPrometheus leaves format and compression to the library.
 func (s *Server) getPrometheus(_ context.Context, c *call) error {
 	c.streaming = true
-	promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{}).ServeHTTP(c.w, c.r)
+	promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{DisableCompression: !s.cfg.Compress}).ServeHTTP(c.w, c.r)
 	return nil
 }
 

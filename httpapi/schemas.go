@@ -23,9 +23,9 @@ var keySchemas = map[string]*schema{
 	"Error": {
 		Type: "object", Required: []string{"error", "code"},
 		Properties: members{
-			"error":  text("A sentence for a person."),
-			"code":   text("The error's stable name."),
-			"oldest": ref("Versionstamp"),
+			"error":        text("A sentence for a person."),
+			"code":         text("The error's stable name."),
+			"oldest":       ref("Versionstamp"),
 			"deletedCount": integer("How many entries or messages a delete in several commits had deleted before."),
 		},
 	},

@@ -32,6 +32,7 @@ func (n *Node) apiConfig() httpapi.Config {
 		DefaultConsistency: consistency,
 		OperationTimeout:   n.cfg.OperationTimeout,
 		MaxValueBytes:      int(n.cfg.MaxValueBytes),
+		Compress:           n.cfg.Compress,
 		CORSOrigins:        n.cfg.CORSOrigins,
 		Loopback:           isLoopback(n.listener.Addr()),
 		AllowedHosts:       n.cfg.AllowedHosts,

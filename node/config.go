@@ -36,6 +36,9 @@ type Config struct {
 	// BasePath (base-path) is where the dialect of the original JavaScript client
 	// is mounted. It begins with "/" and does not end with one.
 	BasePath string
+	// Compress (compress) lets answers from 1 KiB on be compressed for callers that
+	// accept gzip.
+	Compress bool
 	// CORSOrigins (cors-origin) are the origins, such as https://app.example, whose
 	// pages may call the API. Empty: same origin only. "*": any.
 	CORSOrigins []string
@@ -140,6 +143,7 @@ func DefaultConfig() Config {
 	return Config{
 		HTTPAddr:           "127.0.0.1:8080",
 		BasePath:           "/_/plugin-keyval",
+		Compress:           true,
 		DrainDelay:         2 * time.Second,
 		DrainTimeout:       20 * time.Second,
 		LibsqlURL:          "file:keyval.db",

@@ -75,7 +75,7 @@ func fileName(flag *kong.Flag) string {
 
 func defaultOf(flag *kong.Flag) string {
 	switch {
-	case flag.IsBool():
+	case flag.IsBool() && flag.Default == "":
 		return "`false`"
 	case flag.Default == "":
 		return ""

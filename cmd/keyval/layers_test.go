@@ -59,6 +59,27 @@ func TestWithoutSettingsANodeHasTheDefaultConfig(t *testing.T) {
 	}
 }
 
+func TestWhatIsOnByDefaultIsSwitchedOffInEveryWay(t *testing.T) {
+	file := mustWrite(t, `{"compress": false}`)
+	for _, c := range []struct {
+		env  map[string]string
+		args []string
+		want bool
+	}{
+		{nil, nil, true},
+		{nil, []string{"--no-compress"}, false},
+		{nil, []string{"--compress=false"}, false},
+		{nil, []string{"--config", file}, false},
+		{nil, []string{"--config", file, "--compress"}, true},
+		{map[string]string{"KEYVAL_COMPRESS": "false"}, nil, false},
+		{map[string]string{"KEYVAL_COMPRESS": "false"}, []string{"--compress"}, true},
+	} {
+		if cfg, _ := mustParseServe(t, c.env, c.args...); cfg.Compress != c.want {
+			t.Errorf("%v %v: got %v, want %v", c.env, c.args, cfg.Compress, c.want)
+		}
+	}
+}
+
 func TestAFlagWinsOverTheEnvironmentOverTheFileOverTheDefault(t *testing.T) {
 	file := mustWrite(t, `{"httpAddr": "127.0.0.1:3"}`)
 	tests := []struct {

@@ -138,12 +138,18 @@ func (textMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// boolMapper reads true or false; a flag without a value is true.
+// boolMapper reads true or false; a flag without a value is true, and one with --no-
+// before its name is false.
 type boolMapper struct{}
 
 func (boolMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	if ctx.Scan.Peek().Type != kong.FlagValueToken {
 		target.SetBool(true)
+		return nil
+	}
+	if b, negated := ctx.Scan.Peek().Value.(bool); negated {
+		ctx.Scan.Pop()
+		target.SetBool(b)
 		return nil
 	}
 	text, err := popText(ctx)

@@ -37,6 +37,7 @@ func settingGroups() []kong.Group {
 type httpSettings struct {
 	HTTPAddr     string        `env:"KEYVAL_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API listens. No host: every address of the machine; port 0: one that the kernel chooses."`
 	BasePath     string        `env:"KEYVAL_BASE_PATH" default:"/_/plugin-keyval" placeholder:"PATH" help:"Where the dialect of the original JavaScript client is mounted."`
+	Compress     bool          `env:"KEYVAL_COMPRESS" default:"true" negatable:"" help:"Compress answers from 1 KiB on for callers that accept gzip. --no-compress saves the processor where the network is fast."`
 	CORSOrigin   []string      `name:"cors-origin" env:"KEYVAL_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins whose pages may call the API, such as https://app.example, or *. Repeatable. Default: same origin only."`
 	AllowedHost  []string      `name:"allowed-host" env:"KEYVAL_ALLOWED_HOST" placeholder:"HOST" help:"Names that requests may have for Host on a loopback address, apart from localhost and its like; for a load balancer on this machine. Repeatable."`
 	TLSCert      string        `name:"tls-cert" env:"KEYVAL_TLS_CERT" placeholder:"FILE" help:"PEM file with the API's certificate chain. Default: no TLS."`
@@ -108,6 +109,7 @@ func (s settings) nodeConfig(from *layers) (node.Config, error) {
 func (s httpSettings) apply(cfg *node.Config) {
 	cfg.HTTPAddr = s.HTTPAddr
 	cfg.BasePath = s.BasePath
+	cfg.Compress = s.Compress
 	cfg.CORSOrigins = trimmed(s.CORSOrigin)
 	cfg.AllowedHosts = trimmed(s.AllowedHost)
 	cfg.TLSCert, cfg.TLSKey = s.TLSCert, s.TLSKey

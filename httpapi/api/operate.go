@@ -3,9 +3,10 @@ package api
 // Metrics answers GET /metrics in JSON.
 type Metrics struct {
 	Operations map[string]OperationMetrics `json:"operations"` // by operation, since the node started
-	Queue      QueueStats                  `json:"queue"`
-	Storage    StorageMetrics              `json:"storage"`
-	Cluster    ClusterMetrics              `json:"cluster"`
+	// Nil is what the node could not find out: its database is away.
+	Queue   *QueueStats     `json:"queue,omitempty"`
+	Storage *StorageMetrics `json:"storage,omitempty"`
+	Cluster *ClusterMetrics `json:"cluster,omitempty"`
 }
 
 // OperationMetrics is how often and how fast an operation ran.

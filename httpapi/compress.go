@@ -1,0 +1,103 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// compressFrom is the size from which an answer is worth compressing. Below, it fits the
+// packet that it travels in anyway.
+const compressFrom = 1 << 10
+
+// compress makes the answer a gzip if its caller takes one and it becomes half as long, at
+// most: else it is not worth the caller's time. An answer with an ETag stays as it is:
+// the tag names these bytes, and is what an If-Match says.
+func (c *call) compress() {
+	h := c.w.Header()
+	if !c.server.cfg.Compress || len(c.out) < compressFrom || len(h["Etag"]) > 0 {
+		return
+	}
+	h.Add("Vary", "Accept-Encoding")
+	if !acceptsGzip(c.r.Header["Accept-Encoding"]) || !c.makeRoom(int64(len(c.out)+len(c.out)/2)) {
+		return
+	}
+	short := half{buf: c.server.buffers.get(), most: len(c.out) / 2}
+	if err := zip(&short, c.out); err != nil {
+		c.server.buffers.put(short.buf)
+		return
+	}
+	c.server.buffers.put(c.out)
+	c.out = short.buf
+	h["Content-Encoding"] = []string{"gzip"}
+}
+
+// A half takes what is at most half as long.
+type half struct {
+	buf  []byte
+	most int
+}
+
+var errNotWorth = errors.New("it does not become half as long")
+
+func (h *half) Write(p []byte) (int, error) {
+	if len(h.buf)+len(p) > h.most {
+		return 0, errNotWorth
+	}
+	h.buf = append(h.buf, p...)
+	return len(p), nil
+}
+
+// zippers have some 800 KiB each.
+var zippers = sync.Pool{New: func() any {
+	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // a bug: there is no such level
+	}
+	return z
+}}
+
+func zip(to io.Writer, text []byte) error {
+	z := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(z)
+	z.Reset(to)
+	if _, err := z.Write(text); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+// acceptsGzip tells whether Accept-Encoding allows it, by itself or, where it says nothing
+// of it, by a star (RFC 9110, 12.5.3).
+func acceptsGzip(lines []string) bool {
+	gzip, star := -1.0, -1.0
+	for _, line := range lines {
+		for element := range strings.SplitSeq(line, ",") {
+			coding, params, _ := strings.Cut(element, ";")
+			switch strings.ToLower(strings.TrimSpace(coding)) {
+			case "gzip", "x-gzip":
+				gzip = weight(params)
+			case "*":
+				star = weight(params)
+			}
+		}
+	}
+	return gzip > 0 || gzip < 0 && star > 0
+}
+
+// weight is the q of a coding; one that cannot be read is 0.
+func weight(params string) float64 {
+	name, value, found := strings.Cut(strings.TrimSpace(params), "=")
+	if !found {
+		return 1
+	}
+	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	if err != nil || !strings.EqualFold(strings.TrimSpace(name), "q") {
+		return 0
+	}
+	return q
+}
