@@ -166,6 +166,9 @@ func (e *election) leaderlessFor() time.Duration {
 	return time.Duration(time.Now().UnixNano() - since)
 }
 
+// hasState tells whether raft keeps anything here. A node without it waits to be added.
+func (e *election) hasState() bool { return e.raft.LastIndex() > 0 }
+
 // servers is the newest configuration that this node has in its log.
 func (e *election) servers() []server {
 	future := e.raft.GetConfiguration()

@@ -110,12 +110,14 @@ func (c *Cluster) won(f Founding) bool {
 	return f.NodeID == c.cfg.NodeID && !f.Established && (f.BootID == c.cfg.BootID || !c.cfg.Ephemeral)
 }
 
-// staleAfter is 0 for a node that keeps its state: it never founds twice.
-func (c *Cluster) staleAfter() time.Duration {
-	if c.cfg.Ephemeral {
-		return c.cfg.Timings.StaleAfter
+// staleAfter is how old the last renewal of an ephemeral founding must be for this node
+// to take it over. It is 0, never, for a node that keeps raft state: that may be of a
+// cluster whose other nodes keep theirs, too.
+func (c *Cluster) staleAfter(hasState bool) time.Duration {
+	if hasState && !c.cfg.Ephemeral {
+		return 0
 	}
-	return 0
+	return c.cfg.Timings.StaleAfter
 }
 
 // settle finds out which founding this node belongs to. A node with raft state
@@ -135,7 +137,7 @@ func (c *Cluster) settle(ctx context.Context, st *store) (f Founding, bootstrap 
 func (c *Cluster) askFounder(ctx context.Context) (Founding, error) {
 	wait := 50 * time.Millisecond
 	for {
-		f, err := c.cfg.Founder.Found(ctx, c.candidate(c.newClusterID), c.staleAfter())
+		f, err := c.cfg.Founder.Found(ctx, c.candidate(c.newClusterID), c.staleAfter(false))
 		if err == nil {
 			return f, nil
 		}
@@ -198,23 +200,31 @@ func (c *Cluster) watchFounding(ctx context.Context, e *election) error {
 	defer tick.Stop()
 	first := !e.bootstrapped // a node that was away may have been left behind
 	for {
-		if err := c.checkFounding(ctx, e, first); err != nil {
+		again, err := c.checkFounding(ctx, e, first)
+		if err != nil {
 			return err
 		}
 		first = false
-		if !c.waitForCheck(ctx, e, tick.C) {
+		if !c.waitForCheck(ctx, e, tick.C, again) {
 			return nil
 		}
 	}
 }
 
-// waitForCheck returns false when ctx has ended.
-func (c *Cluster) waitForCheck(ctx context.Context, e *election, tick <-chan time.Time) bool {
+// waitForCheck returns false when ctx has ended. Again is when it returns at the latest;
+// 0: with the next tick.
+func (c *Cluster) waitForCheck(ctx context.Context, e *election, tick <-chan time.Time, again time.Duration) bool {
+	var soon <-chan time.Time
+	if again > 0 {
+		soon = time.After(again)
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return false
 		case <-tick:
+			return true
+		case <-soon:
 			return true
 		case <-e.ledOnce:
 			return true
@@ -227,18 +237,19 @@ func (c *Cluster) waitForCheck(ctx context.Context, e *election, tick <-chan tim
 }
 
 // checkFounding does one round of watchFounding's work. Only having been superseded
-// is an error: a database that cannot be reached proves nothing.
-func (c *Cluster) checkFounding(ctx context.Context, e *election, always bool) error {
+// is an error: a database that cannot be reached proves nothing. Again is when the
+// founding may be taken over, if it is not renewed meanwhile; 0: never.
+func (c *Cluster) checkFounding(ctx context.Context, e *election, always bool) (again time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, max(c.cfg.Timings.Renew, time.Second))
 	defer cancel()
 	if e.confirmed.Load() {
-		return c.renew(ctx, e)
+		return 0, c.renew(ctx, e)
 	}
 	leaderless := e.leaderlessFor() >= c.cfg.Timings.LeaderlessWait
 	if !always && !leaderless && !c.dir.seesLater(e.founding) {
-		return nil
+		return 0, nil
 	}
-	stale := c.staleAfter()
+	stale := c.staleAfter(e.hasState())
 	if !leaderless {
 		stale = 0 // there is a leader or may soon be one: only look
 	}
@@ -248,15 +259,21 @@ func (c *Cluster) checkFounding(ctx context.Context, e *election, always bool) e
 	switch {
 	case err != nil:
 		c.complain("cannot ask the database for the founding", "error", err)
+		return 0, nil
 	case row.supersedes(e.founding):
-		return c.superseded(e, row)
+		return 0, c.superseded(e, row)
+	case leaderless:
+		c.warnLeaderless(e, row)
 	}
-	return nil
+	if !row.Ephemeral || stale == 0 {
+		return 0, nil
+	}
+	return max(stale-row.Age, time.Millisecond), nil
 }
 
 // superseded says what becomes of a node of founding e now that row is there.
 func (c *Cluster) superseded(e *election, row Founding) error {
-	if c.cfg.Ephemeral || e.raft.LastIndex() == 0 {
+	if c.cfg.Ephemeral || !e.hasState() {
 		return fmt.Errorf("%w: generation %d by node %s", errStartOver, row.Generation, row.NodeID)
 	}
 	return fmt.Errorf("%w (generation %d, by node %s) while this node keeps raft state of generation %d: run `keyval cluster recover` here, and it can join again",

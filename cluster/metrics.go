@@ -18,7 +18,7 @@ type stats struct {
 type collector struct {
 	c *Cluster
 
-	members, health, state, term, applied, changes, epoch, leading, voters, fenced, bells *prometheus.Desc
+	members, health, state, term, applied, changes, epoch, leading, voters, fenced, bells, leaderless *prometheus.Desc
 }
 
 func newCollector(c *Cluster) *collector {
@@ -26,24 +26,25 @@ func newCollector(c *Cluster) *collector {
 		return prometheus.NewDesc("keyval_cluster_"+name, help, labels, nil)
 	}
 	return &collector{
-		c:       c,
-		members: desc("members", "Members known to this node, by status.", "status"),
-		health:  desc("gossip_health_score", "How badly this node keeps up with gossip; 0 is well."),
-		state:   desc("raft_state", "1 for the state that raft is in on this node.", "state"),
-		term:    desc("raft_term", "Raft's term on this node."),
-		applied: desc("raft_applied_index", "The last raft entry applied on this node."),
-		changes: desc("leader_changes_total", "Leaders that this node has seen elected."),
-		epoch:   desc("epoch", "The highest leader's epoch that this node knows."),
-		leading: desc("leading", "1 while this node does the leader's work."),
-		voters:  desc("voters", "Voters in raft's configuration."),
-		fenced:  desc("fenced_total", "Leader's statements that were refused because of a later epoch."),
-		bells:   desc("doorbells_total", "Doorbells sent, received and dropped as malformed or unsendable.", "event"),
+		c:          c,
+		members:    desc("members", "Members known to this node, by status.", "status"),
+		health:     desc("gossip_health_score", "How badly this node keeps up with gossip; 0 is well."),
+		state:      desc("raft_state", "1 for the state that raft is in on this node.", "state"),
+		term:       desc("raft_term", "Raft's term on this node."),
+		applied:    desc("raft_applied_index", "The last raft entry applied on this node."),
+		changes:    desc("leader_changes_total", "Leaders that this node has seen elected."),
+		epoch:      desc("epoch", "The highest leader's epoch that this node knows."),
+		leading:    desc("leading", "1 while this node does the leader's work."),
+		voters:     desc("voters", "Voters in raft's configuration."),
+		leaderless: desc("leaderless_seconds", "For how long this node has known no leader; 0 while it knows one."),
+		fenced:     desc("fenced_total", "Leader's statements that were refused because of a later epoch."),
+		bells:      desc("doorbells_total", "Doorbells sent, received and dropped as malformed or unsendable.", "event"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.members, m.health, m.state, m.term, m.applied, m.changes, m.epoch, m.leading, m.voters, m.fenced, m.bells} {
+	for _, d := range []*prometheus.Desc{m.members, m.health, m.state, m.term, m.applied, m.changes, m.epoch, m.leading, m.voters, m.fenced, m.bells, m.leaderless} {
 		ch <- d
 	}
 }
@@ -74,6 +75,7 @@ func (m *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(m.voters, float64(voters))
 	gauge(m.epoch, float64(c.Epoch()))
 	gauge(m.leading, boolValue(c.IsLeader()))
+	gauge(m.leaderless, c.LeaderlessFor().Seconds())
 	counter(m.changes, c.stats.leaderChanges.Load())
 	counter(m.fenced, c.stats.fenced.Load())
 	counter(m.bells, c.stats.bellsSent.Load(), "sent")

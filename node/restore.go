@@ -19,23 +19,21 @@ func RaiseIncarnation(ctx context.Context, cfg Config) (incarnation int64, err e
 }
 
 // RecoverCluster lets the node of this data directory go on after its cluster
-// has lost the quorum for good, and says what was done: see cluster.Recover.
+// has lost the quorum for good, and says what was done: see cluster.Recover. Where the
+// directory is no node's, because it was lost, it becomes a new one's.
 func RecoverCluster(ctx context.Context, cfg Config) (done string, err error) {
-	id, err := keptIdentity(cfg)
-	if err != nil {
-		return "", err
-	}
-	if id == "" {
-		return "", badSetting("data-dir", "%s is no node's; name the directory of the node that is to be recovered", cfg.DataDir)
-	}
 	db, err := connect(ctx, cfg, true)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	id, err := identity(cfg)
+	if err != nil {
+		return "", err
+	}
 	reg := registry{db}
 	recovery, err := cluster.Recover(ctx, cluster.Config{
-		NodeID: id, DataDir: cfg.DataDir, Name: cfg.ClusterName, DatabaseID: db.Info().DatabaseID,
+		NodeID: id, DataDir: cfg.DataDir, Ephemeral: cfg.Ephemeral, Name: cfg.ClusterName, DatabaseID: db.Info().DatabaseID,
 		Founder: reg, Epochs: reg, Logger: cfg.Logger,
 	})
 	return string(recovery), clusterError(err)

@@ -27,7 +27,8 @@ func (c *clusterRecoverCmd) Run(ctx context.Context, from *layers, p process) er
 		return err
 	}
 	_, err = fmt.Fprintf(p.stdout, map[string]string{
-		"refounded": "the cluster on %s is founded again with this node alone; start it, then run this command on the others\n",
+		"refounded": "the cluster on %s is founded again with this node alone; start it, then run this command on the others that have their data directories\n",
+		"released":  "the cluster on %s is founded again by the first ephemeral node that starts\n",
 		"reset":     "this node's raft state is gone; start it, and it joins the cluster on %s\n",
 	}[done], node.RedactURL(cfg.LibsqlURL))
 	return err
