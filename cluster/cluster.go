@@ -84,6 +84,7 @@ func (c *Cluster) Listen() (err error) {
 	if c.gossipAdvertise, err = advertised("gossip-advertise", c.cfg.GossipAdvertise, tcp.Addr()); err != nil {
 		return err
 	}
+	c.cfg.HTTPAddr = reachable(c.cfg.HTTPAddr, c.gossipAdvertise.IP)
 	raftListener, err := listenRaft(c.cfg.Network, c.cfg.RaftAddr)
 	if err != nil {
 		return err
@@ -102,6 +103,9 @@ func (c *Cluster) GossipAddr() string { return c.gossipAdvertise.String() }
 
 // RaftAddr is the advertised address, "ip:port", once Listen has returned.
 func (c *Cluster) RaftAddr() string { return c.raftAdvertise.String() }
+
+// HTTPAddr is what others are told of this node's API, once Listen has returned.
+func (c *Cluster) HTTPAddr() string { return c.cfg.HTTPAddr }
 
 // Start listens, unless Listen has been called, and begins to gossip, to join, and to take part in elections. It waits for the
 // first round of joining, at most Timings.JoinWait or until ctx ends; neither

@@ -46,7 +46,8 @@ type Config struct {
 	Ephemeral bool
 
 	// HTTPAddr is where clients reach this node, "host:port"; shown to other
-	// members, never dialled by this package.
+	// members, never dialled by this package. If the host is every address, they are
+	// told the one that gossip advertises.
 	HTTPAddr string
 
 	// GossipAddr is the "host:port" to bind for gossip, over UDP and TCP. Port 0

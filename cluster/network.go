@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 
 	"github.com/hashicorp/go-sockaddr"
@@ -22,10 +23,22 @@ type Network interface {
 
 type systemNetwork struct{}
 
-func (systemNetwork) Listen(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
+func (systemNetwork) Listen(addr string) (net.Listener, error) {
+	return net.Listen(OfFamily("tcp", addr), addr)
+}
 
 func (systemNetwork) ListenPacket(addr string) (net.PacketConn, error) {
-	return new(net.ListenConfig).ListenPacket(context.Background(), "udp", addr)
+	return new(net.ListenConfig).ListenPacket(context.Background(), OfFamily("udp", addr), addr)
+}
+
+// OfFamily is the network, "tcp" or "udp", to listen on at an address. All IPv4 addresses,
+// 0.0.0.0, are to Go those of IPv6 as well, and are shown as such.
+func OfFamily(network, addr string) string {
+	host, _, _ := net.SplitHostPort(addr)
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+		return network + "4"
+	}
+	return network
 }
 
 func (systemNetwork) Dial(ctx context.Context, addr string) (net.Conn, error) {
@@ -82,14 +95,40 @@ func advertised(field, setting string, bound net.Addr) (*net.TCPAddr, error) {
 		ip = at.IP
 	}
 	if ip == nil {
-		private, err := sockaddr.GetPrivateIP()
-		if err != nil || private == "" {
+		if ip = privateIP(at.IP); ip == nil {
 			return nil, invalid(field, setting, "cannot be guessed, because the node listens on all addresses and has no private one: set it")
 		}
-		ip = net.ParseIP(private)
 	}
 	if ip4 := ip.To4(); ip4 != nil {
 		ip = ip4
 	}
 	return &net.TCPAddr{IP: ip, Port: port}, nil
+}
+
+// privateIP is an address of this machine by which others reach who listens on all
+// addresses of bound's family; nil if there is none.
+func privateIP(bound net.IP) net.IP {
+	private, err := sockaddr.GetPrivateInterfaces()
+	if err == nil && bound.To4() != nil {
+		private, _ = sockaddr.FilterIfByType(private, sockaddr.TypeIPv4)
+	}
+	for _, one := range private {
+		if ip := sockaddr.ToIPAddr(one.SockAddr); ip != nil {
+			return *(*ip).NetIP()
+		}
+	}
+	return nil
+}
+
+// reachable is an address that a listener of this node has, as others know it: with the
+// host that it was given, or, if that is every address, with ours.
+func reachable(addr string, ours net.IP) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = ours.String()
+	}
+	return net.JoinHostPort(host, port)
 }

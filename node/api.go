@@ -22,7 +22,7 @@ func (n *Node) apiConfig() httpapi.Config {
 		Watch:   n.changes,
 		Cluster: view,
 		Node: api.ClusterNode{
-			ID: n.id, Version: n.cfg.Version, HTTPAddr: n.listener.Addr().String(), StartedAt: n.started.UnixMilli()},
+			ID: n.id, Version: n.cfg.Version, HTTPAddr: n.cluster.HTTPAddr(), StartedAt: n.started.UnixMilli()},
 		Positions: n.positions,
 		Checks: []httpapi.Check{
 			{Name: "database", Ready: n.db.Ping},

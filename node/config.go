@@ -33,6 +33,10 @@ type Config struct {
 	// HTTPAddr (http-addr) is where the API listens, as HOST:PORT. An empty host
 	// is every address of the machine, port 0 one that the kernel chooses.
 	HTTPAddr string
+	// HTTPAdvertise (http-advertise) is where /cluster says that the API is reached: HOST
+	// or HOST:PORT, a name or an IP address, without a port HTTPAddr's. Empty: HTTPAddr's
+	// address, or, if that is every address, the one that gossip advertises.
+	HTTPAdvertise string
 	// BasePath (base-path) is where the dialect of the original JavaScript client
 	// is mounted. It begins with "/" and does not end with one.
 	BasePath string
@@ -99,12 +103,13 @@ type Config struct {
 	// another name are strangers.
 	ClusterName string
 	// GossipAddr (gossip-addr) is where gossip listens, as IP:PORT, over TCP and UDP.
+	// No IP is every address of the machine.
 	GossipAddr string
-	// GossipAdvertise (gossip-advertise) is the IP:PORT that other nodes reach
-	// GossipAddr at. Empty: GossipAddr, or the machine's private address if that
-	// is no single one.
+	// GossipAdvertise (gossip-advertise) is the IP or IP:PORT that other nodes reach
+	// GossipAddr at, without a port that of GossipAddr. Empty: GossipAddr, or the
+	// machine's private address if that is no single one.
 	GossipAdvertise string
-	// RaftAddr (raft-addr) is where raft listens, as IP:PORT.
+	// RaftAddr (raft-addr) is where raft listens, as IP:PORT or :PORT.
 	RaftAddr string
 	// RaftAdvertise (raft-advertise) is to RaftAddr what GossipAdvertise is to
 	// GossipAddr.

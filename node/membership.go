@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"syscall"
 
@@ -66,7 +67,7 @@ func (n *Node) clusterConfig() (cluster.Config, error) {
 		StartedAt:       n.started,
 		DataDir:         n.cfg.DataDir,
 		Ephemeral:       n.cfg.Ephemeral,
-		HTTPAddr:        n.listener.Addr().String(),
+		HTTPAddr:        n.httpAdvertise(),
 		GossipAddr:      n.cfg.GossipAddr,
 		GossipAdvertise: n.cfg.GossipAdvertise,
 		RaftAddr:        n.cfg.RaftAddr,
@@ -83,6 +84,20 @@ func (n *Node) clusterConfig() (cluster.Config, error) {
 		Logger:          n.log,
 		Registerer:      n.cfg.Registerer,
 	}, nil
+}
+
+// httpAdvertise is where the API is reached: what the setting says, with the port on
+// which it listens where that names none.
+func (n *Node) httpAdvertise() string {
+	listening := n.listener.Addr().String()
+	if n.cfg.HTTPAdvertise == "" {
+		return listening
+	}
+	if _, _, err := net.SplitHostPort(n.cfg.HTTPAdvertise); err == nil {
+		return n.cfg.HTTPAdvertise
+	}
+	_, port, _ := net.SplitHostPort(listening)
+	return net.JoinHostPort(strings.Trim(n.cfg.HTTPAdvertise, "[]"), port)
 }
 
 // clusterError tells what the operator can mend by a setting from what not.

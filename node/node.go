@@ -114,7 +114,7 @@ func (n *Node) listen(ctx context.Context) (err error) {
 	if n.tls, err = n.cfg.httpTLS(); err != nil {
 		return err
 	}
-	n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.HTTPAddr)
+	n.listener, err = new(net.ListenConfig).Listen(ctx, cluster.OfFamily("tcp", n.cfg.HTTPAddr), n.cfg.HTTPAddr)
 	if err == nil {
 		return nil
 	}

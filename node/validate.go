@@ -35,6 +35,11 @@ func (c Config) validateHTTP() error {
 	if err := checkAddr("http-addr", c.HTTPAddr); err != nil {
 		return err
 	}
+	if c.HTTPAdvertise != "" {
+		if err := checkHTTPAdvertise(c.HTTPAdvertise); err != nil {
+			return err
+		}
+	}
 	if err := checkBasePath(c.BasePath); err != nil {
 		return err
 	}
@@ -147,9 +152,12 @@ func (c Config) validateGossipKeys() error {
 }
 
 func checkAddr(setting, addr string) error {
-	_, port, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return badSetting(setting, "%q is not HOST:PORT, such as 127.0.0.1:8080", addr)
+	}
+	if _, err := netip.ParseAddr(host); err != nil && looksLikeIP(host) {
+		return badSetting(setting, "%q is no IP address; use HOST:PORT, such as 127.0.0.1:8080", host)
 	}
 	return checkPort(setting, port)
 }
@@ -159,22 +167,42 @@ func checkIPAddr(setting, addr string) error {
 	if err != nil {
 		return badSetting(setting, "%q is not IP:PORT, such as 0.0.0.0:7946", addr)
 	}
-	if _, err := netip.ParseAddr(host); err != nil {
+	if _, err := netip.ParseAddr(host); err != nil && host != "" {
 		return badSetting(setting, "%q is no IP address; use IP:PORT, such as 0.0.0.0:7946", host)
 	}
 	return checkPort(setting, port)
 }
 
-// checkAdvertise refuses what another node cannot connect to.
+// checkAdvertise refuses what another node cannot connect to. A port may be missing: then
+// it is the listener's. So "$(POD_IP)" is right whatever the family of that address is.
 func checkAdvertise(setting, addr string) error {
-	if err := checkIPAddr(setting, addr); err != nil {
-		return err
+	ip, err := netip.ParseAddr(addr)
+	if err != nil {
+		if err := checkIPAddr(setting, addr); err != nil {
+			return err
+		}
+		both, err := netip.ParseAddrPort(addr)
+		if ip = both.Addr(); err != nil || both.Port() == 0 {
+			ip = netip.IPv6Unspecified()
+		}
 	}
-	ip, err := netip.ParseAddrPort(addr)
-	if err != nil || ip.Addr().IsUnspecified() || ip.Port() == 0 {
-		return badSetting(setting, "%s is nothing that another node can connect to; use this node's own IP:PORT", addr)
+	if ip.IsUnspecified() {
+		return badSetting(setting, "%s is nothing that another node can connect to; use this node's own IP or IP:PORT", addr)
 	}
 	return nil
+}
+
+// checkHTTPAdvertise is for people and programs, so it may be a name.
+func checkHTTPAdvertise(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		host, port = strings.Trim(addr, "[]"), "1"
+	}
+	ip, err := netip.ParseAddr(host)
+	if err == nil && ip.IsUnspecified() || err != nil && !hostForm.MatchString(host) || err != nil && looksLikeIP(host) || port == "0" {
+		return badSetting("http-advertise", "%q is nothing that a client can connect to; use the HOST or HOST:PORT by which this node is reached", addr)
+	}
+	return checkPort("http-advertise", port)
 }
 
 func checkPort(setting, port string) error {
@@ -189,12 +217,28 @@ func checkSeed(seed string) error {
 	if err != nil {
 		host, port = seed, "0"
 	}
+	if port == "0" && err == nil {
+		return badSetting("join", "%q has port 0, at which nobody listens; use the port of the other node's gossip, or none for 7946", seed)
+	}
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case err == nil && ip.IsUnspecified():
+		return badSetting("join", "%q is every address and so no node's; name another node: host, HOST:PORT or a DNS name", seed)
+	case err != nil && looksLikeIP(host):
+		return badSetting("join", "%q is no IP address; name another node: host, HOST:PORT or a DNS name", host)
 	// Only an IP address has colons of its own.
-	if _, err := netip.ParseAddr(host); err != nil && (host == "" || strings.ContainsAny(host, "/: \t\n")) {
+	case err != nil && (host == "" || strings.ContainsAny(host, "/: \t\n")):
 		return badSetting("join", "%q is not host, HOST:PORT or a DNS name", seed)
 	}
 	return checkPort("join", port)
 }
+
+// ipLike is what no DNS name is: its last part has no letter (RFC 3696, 2).
+var ipLike = regexp.MustCompile(`^([^.]*\.)*[0-9]+$`)
+
+// looksLikeIP tells of what is no IP address whether it was meant as one: looking it up
+// as a name would fail for ever.
+func looksLikeIP(host string) bool { return ipLike.MatchString(host) }
 
 // checkDatabaseURL returns the scheme. A URL may hold a token, so it is never
 // part of the message.
@@ -212,6 +256,9 @@ func checkDatabaseURL(setting, raw string) (scheme string, err error) {
 	case "http", "https", "ws", "wss", "libsql":
 		if u.Hostname() == "" {
 			return "", badSetting(setting, "names no host; %s", forms)
+		}
+		if _, err := netip.ParseAddr(u.Hostname()); err != nil && looksLikeIP(u.Hostname()) {
+			return "", badSetting(setting, "its host is no IP address; %s", forms)
 		}
 	default:
 		return "", badSetting(setting, "has no scheme that is known; %s", forms)

@@ -185,12 +185,14 @@ func TestTheKubernetesManifestsAreWhatKubernetesAndKeyvalAccept(t *testing.T) {
 	set, config := objects["StatefulSet keyval"].(*apps.StatefulSet), objects["ConfigMap keyval"].(*core.ConfigMap)
 	container := set.Spec.Template.Spec.Containers[0]
 	settings := maps.Clone(config.Data)
-	for _, variable := range container.Env {
-		if variable.Value != "" {
-			settings[variable.Name] = strings.ReplaceAll(variable.Value, "$(POD_IP)", "10.0.0.1")
+	for _, podIP := range []string{"10.0.0.1", "fd00::1"} {
+		for _, variable := range container.Env {
+			if variable.Value != "" {
+				settings[variable.Name] = strings.ReplaceAll(variable.Value, "$(POD_IP)", podIP)
+			}
 		}
+		mustBeSettings(t, settings)
 	}
-	mustBeSettings(t, settings)
 	mustRun(t, container.Args)
 	mustFitTheDrain(t, time.Duration(*set.Spec.Template.Spec.TerminationGracePeriodSeconds)*time.Second, settings)
 

@@ -148,6 +148,16 @@ func (l *layers) badSetting(setting, problem string) error {
 	return &node.SettingError{Setting: setting, Source: l.source(setting), Problem: problem}
 }
 
+// checkList refuses a list that was given and names nothing: whoever wrote it expects that
+// it does something. Empty in the environment or the file, it is not set.
+func (l *layers) checkList(setting string, items []string) error {
+	source := l.source(setting)
+	if len(trimmed(items)) > 0 || source == "default" || l.file != nil && source == l.file.source() {
+		return nil
+	}
+	return l.badSetting(setting, "is empty; give it a value, or leave it out")
+}
+
 // validate checks cfg and says where a bad value is from.
 func (l *layers) validate(cfg node.Config) error {
 	err := cfg.Validate()

@@ -35,17 +35,18 @@ func settingGroups() []kong.Group {
 }
 
 type httpSettings struct {
-	HTTPAddr     string        `env:"KEYVAL_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API listens. No host: every address of the machine; port 0: one that the kernel chooses."`
-	BasePath     string        `env:"KEYVAL_BASE_PATH" default:"/_/plugin-keyval" placeholder:"PATH" help:"Where the dialect of the original JavaScript client is mounted."`
-	Compress     bool          `env:"KEYVAL_COMPRESS" default:"true" negatable:"" help:"Compress answers from 1 KiB on for callers that accept gzip. --no-compress saves the processor where the network is fast."`
-	CORSOrigin   []string      `name:"cors-origin" env:"KEYVAL_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins whose pages may call the API, such as https://app.example, or *. Repeatable. Default: same origin only."`
-	AllowedHost  []string      `name:"allowed-host" env:"KEYVAL_ALLOWED_HOST" placeholder:"HOST" help:"Names that requests may have for Host on a loopback address, apart from localhost and its like; for a load balancer on this machine. Repeatable."`
-	TLSCert      string        `name:"tls-cert" env:"KEYVAL_TLS_CERT" placeholder:"FILE" help:"PEM file with the API's certificate chain. Default: no TLS."`
-	TLSKey       string        `name:"tls-key" env:"KEYVAL_TLS_KEY" placeholder:"FILE" help:"PEM file with the certificate's key."`
-	DrainDelay   time.Duration `env:"KEYVAL_DRAIN_DELAY" default:"2s" placeholder:"TIME" help:"How long a stopping node serves while /readyz already fails, for the load balancer to see it."`
-	DrainTimeout time.Duration `env:"KEYVAL_DRAIN_TIMEOUT" default:"20s" placeholder:"TIME" help:"How long requests in flight may take to end after that."`
-	AuthFile     string        `env:"KEYVAL_AUTH_FILE" placeholder:"FILE" help:"Tokens and what each may do. Not available in this version: setting it is refused."`
-	Insecure     bool          `env:"KEYVAL_INSECURE" help:"Serve without authentication. This version has none, so the flag is accepted and changes nothing."`
+	HTTPAddr      string        `env:"KEYVAL_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API listens. No host: every address of the machine; port 0: one that the kernel chooses."`
+	HTTPAdvertise string        `env:"KEYVAL_HTTP_ADVERTISE" placeholder:"HOST[:PORT]" help:"Where /cluster says that the API is reached. Default: the address that it listens on; if that is every address, the one that gossip advertises."`
+	BasePath      string        `env:"KEYVAL_BASE_PATH" default:"/_/plugin-keyval" placeholder:"PATH" help:"Where the dialect of the original JavaScript client is mounted."`
+	Compress      bool          `env:"KEYVAL_COMPRESS" default:"true" negatable:"" help:"Compress answers from 1 KiB on for callers that accept gzip. --no-compress saves the processor where the network is fast."`
+	CORSOrigin    []string      `name:"cors-origin" env:"KEYVAL_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins whose pages may call the API, such as https://app.example, or *. Repeatable. Default: same origin only."`
+	AllowedHost   []string      `name:"allowed-host" env:"KEYVAL_ALLOWED_HOST" placeholder:"HOST" help:"Names that requests may have for Host on a loopback address, apart from localhost and its like; for a load balancer on this machine. Repeatable."`
+	TLSCert       string        `name:"tls-cert" env:"KEYVAL_TLS_CERT" placeholder:"FILE" help:"PEM file with the API's certificate chain. Default: no TLS."`
+	TLSKey        string        `name:"tls-key" env:"KEYVAL_TLS_KEY" placeholder:"FILE" help:"PEM file with the certificate's key."`
+	DrainDelay    time.Duration `env:"KEYVAL_DRAIN_DELAY" default:"2s" placeholder:"TIME" help:"How long a stopping node serves while /readyz already fails, for the load balancer to see it."`
+	DrainTimeout  time.Duration `env:"KEYVAL_DRAIN_TIMEOUT" default:"20s" placeholder:"TIME" help:"How long requests in flight may take to end after that."`
+	AuthFile      string        `env:"KEYVAL_AUTH_FILE" placeholder:"FILE" help:"Tokens and what each may do. Not available in this version: setting it is refused."`
+	Insecure      bool          `env:"KEYVAL_INSECURE" help:"Serve without authentication. This version has none, so the flag is accepted and changes nothing."`
 }
 
 type databaseSettings struct {
@@ -69,10 +70,10 @@ type clusterSettings struct {
 	DataDir         string   `env:"KEYVAL_DATA_DIR" default:"./keyval-data" placeholder:"DIR" help:"Holds the node's identity and raft's log."`
 	Ephemeral       bool     `env:"KEYVAL_EPHEMERAL" help:"Keep nothing on disk: a new identity at every start."`
 	ClusterName     string   `env:"KEYVAL_CLUSTER_NAME" default:"keyval" placeholder:"NAME" help:"Label of every gossip packet: nodes of another name are strangers."`
-	GossipAddr      string   `env:"KEYVAL_GOSSIP_ADDR" default:"127.0.0.1:7946" placeholder:"IP:PORT" help:"Where gossip listens, over TCP and UDP."`
-	GossipAdvertise string   `env:"KEYVAL_GOSSIP_ADVERTISE" placeholder:"IP:PORT" help:"Where other nodes reach it. Default: the address that it listens on."`
-	RaftAddr        string   `env:"KEYVAL_RAFT_ADDR" default:"127.0.0.1:7947" placeholder:"IP:PORT" help:"Where raft listens."`
-	RaftAdvertise   string   `env:"KEYVAL_RAFT_ADVERTISE" placeholder:"IP:PORT" help:"Where other nodes reach it. Default: the address that it listens on."`
+	GossipAddr      string   `env:"KEYVAL_GOSSIP_ADDR" default:"127.0.0.1:7946" placeholder:"[IP]:PORT" help:"Where gossip listens, over TCP and UDP. No IP: every address of the machine."`
+	GossipAdvertise string   `env:"KEYVAL_GOSSIP_ADVERTISE" placeholder:"IP[:PORT]" help:"Where other nodes reach it. Default: the address that it listens on."`
+	RaftAddr        string   `env:"KEYVAL_RAFT_ADDR" default:"127.0.0.1:7947" placeholder:"[IP]:PORT" help:"Where raft listens. No IP: every address of the machine."`
+	RaftAdvertise   string   `env:"KEYVAL_RAFT_ADVERTISE" placeholder:"IP[:PORT]" help:"Where other nodes reach it. Default: the address that it listens on."`
 	Join            []string `env:"KEYVAL_JOIN" placeholder:"HOST" help:"Nodes to gossip with at first: host, HOST:PORT or a DNS name. Repeatable. Default: a cluster of one."`
 	GossipKey       []string `env:"KEYVAL_GOSSIP_KEY" placeholder:"BASE64" secret:"" help:"AES keys of 16, 24 or 32 bytes; the first encrypts, all decrypt. Default: gossip is in the clear."`
 	GossipKeyFile   string   `env:"KEYVAL_GOSSIP_KEY_FILE" placeholder:"FILE" help:"File with these keys, one a line."`
@@ -96,6 +97,14 @@ func (s settings) nodeConfig(from *layers) (node.Config, error) {
 		return node.Config{}, from.badSetting("auth-file", "authentication is not available in this version; leave it out")
 	}
 	cfg := node.DefaultConfig()
+	for _, list := range []struct {
+		setting string
+		items   []string
+	}{{"join", s.Join}, {"cors-origin", s.CORSOrigin}, {"allowed-host", s.AllowedHost}, {"gossip-key", s.GossipKey}} {
+		if err := from.checkList(list.setting, list.items); err != nil {
+			return node.Config{}, err
+		}
+	}
 	s.httpSettings.apply(&cfg)
 	s.databaseSettings.apply(&cfg)
 	s.dataSettings.apply(&cfg)
@@ -107,7 +116,7 @@ func (s settings) nodeConfig(from *layers) (node.Config, error) {
 }
 
 func (s httpSettings) apply(cfg *node.Config) {
-	cfg.HTTPAddr = s.HTTPAddr
+	cfg.HTTPAddr, cfg.HTTPAdvertise = s.HTTPAddr, s.HTTPAdvertise
 	cfg.BasePath = s.BasePath
 	cfg.Compress = s.Compress
 	cfg.CORSOrigins = trimmed(s.CORSOrigin)
