@@ -129,7 +129,8 @@ type Timings struct {
 	LeaveWait      time.Duration // for gossip to carry our leave, and to be removed
 	Reconcile      time.Duration // between looks at the voters
 	PromoteAfter   time.Duration // a non-voter has been alive
-	RemoveAfter    time.Duration // a voter has been dead
+	SilentAfter    time.Duration // a voter that has not answered raft may lose its seat to another
+	RemoveAfter    time.Duration // a voter has been dead, and nobody took its seat
 	Renew          time.Duration // the leader renews the founding
 	StaleAfter     time.Duration // without renewal an ephemeral cluster may be founded again
 	LeaderlessWait time.Duration // without a leader, before the database is asked
@@ -162,6 +163,7 @@ func DefaultTimings() Timings {
 		LeaveWait:      time.Second,
 		Reconcile:      10 * time.Second,
 		PromoteAfter:   10 * time.Second,
+		SilentAfter:    30 * time.Second,
 		RemoveAfter:    72 * time.Hour,
 		Renew:          5 * time.Second,
 		StaleAfter:     30 * time.Second,

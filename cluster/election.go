@@ -15,7 +15,8 @@ type election struct {
 	c            *Cluster
 	founding     Founding
 	raft         *raft.Raft
-	transport    *raft.NetworkTransport
+	transport    attentive
+	contacts     *contacts
 	bootstrapped bool // by this node, at this start
 
 	notify  chan bool   // raft's changes; large, because raft waits for room
@@ -44,7 +45,8 @@ func (c *Cluster) openElection(f Founding, st *store, bootstrap bool) (*election
 		watch: make(chan raft.Observation, 64), ledOnce: make(chan struct{}, 1),
 	}
 	e.leaderless.Store(time.Now().UnixNano())
-	e.transport = c.raftTransport(f)
+	e.contacts = newContacts(2 * c.cfg.Timings.Heartbeat)
+	e.transport = attentive{c.raftTransport(f), e.contacts}
 	rc := c.raftConfig(e.notify)
 	if bootstrap {
 		if err := raft.BootstrapCluster(rc, st.logs, st.stable, st.snaps, e.transport, c.alone()); err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -97,7 +98,7 @@ func (p *raftPort) admit(conn net.Conn) {
 	if _, err := io.ReadFull(secure, got[:]); err != nil {
 		_ = conn.Close()
 		if p.ctx.Err() == nil && !errors.Is(err, io.EOF) {
-			p.complain("a raft connection was refused before it said anything", "from", conn.RemoteAddr(), "error", err)
+			p.complain(refusedUnheard(err), "from", conn.RemoteAddr(), "error", err)
 		}
 		return
 	}
@@ -108,9 +109,27 @@ func (p *raftPort) admit(conn net.Conn) {
 	if link == nil || subtle.ConstantTimeCompare(got[:], link.preamble[:]) != 1 || !link.give(secure) {
 		_ = conn.Close()
 		if link != nil {
-			p.complain("a raft connection of another cluster or founding, or to another node, was refused", "from", conn.RemoteAddr())
+			p.complain(refusedHeard(got), "from", conn.RemoteAddr())
 		}
 	}
+}
+
+// refusedUnheard says why a connection was refused that did not get as far as its
+// preamble.
+func refusedUnheard(err error) string {
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "a raft connection without TLS was refused: give all nodes raft-tls-cert, raft-tls-key and raft-tls-ca, or none"
+	}
+	return "a raft connection was refused before it said anything"
+}
+
+// refusedHeard says why a connection with a wrong preamble was refused: it may be the
+// first record of TLS, a handshake of version 3.
+func refusedHeard(preamble [32]byte) string {
+	if preamble[0] == 22 && preamble[1] == 3 {
+		return "a raft connection with TLS was refused: give all nodes raft-tls-cert, raft-tls-key and raft-tls-ca, or none"
+	}
+	return "a raft connection of another cluster or founding, or to another node, was refused"
 }
 
 func (p *raftPort) track(conn net.Conn, on bool) {
@@ -249,7 +268,7 @@ func (l *raftLink) open(ctx context.Context, conn net.Conn, to raftAddr) (net.Co
 		secure := tls.Client(conn, cfg)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
-			return nil, err
+			return nil, fmt.Errorf("TLS handshake of raft: %w", err)
 		}
 		conn = secure
 	}

@@ -1,13 +1,8 @@
 package cluster
 
 import (
-	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/hashicorp/raft"
 )
 
 // server is one entry of raft's configuration.
@@ -16,11 +11,15 @@ type server struct {
 	voter    bool
 }
 
-// peer is what gossip knows of a raft id, as far as voters are concerned.
+// peer is what gossip knows of a raft id, as far as voters are concerned, and how
+// the leader's raft fares with it.
 type peer struct {
 	raftID, nodeID, addr string
 	status               Status // Alive, Dead or Left; Left also while leaving
 	since                time.Time
+	answers, caughtUp    bool          // it answers raft now; it has what is committed
+	silent               time.Duration // since it last answered raft
+	err                  error         // of the last call
 }
 
 // changeKind says what to do with a server.
@@ -30,6 +29,7 @@ const (
 	remove  changeKind = iota + 1
 	add                // as a non-voter
 	promote            // to voter
+	demote             // to non-voter
 )
 
 // change is one step on the way to the right voters.
@@ -38,76 +38,240 @@ type change struct {
 	server
 }
 
-// planVoters decides what to change, given what raft is configured to and what
-// gossip knows. It is called again after its changes have been made; again is when
-// that would be useful without news (0: only when something changes).
+// planVoters decides what to change, given what raft is configured to, and what
+// gossip and raft know. It is called again after its changes have been made; again
+// is when that would be useful without news (0: only when something changes).
 //
 //   - Who left is removed at once, one voter at least and at most a minority.
 //   - Who was replaced (another start of the same node, or another node on the same
-//     address, is alive) or has been dead for RemoveAfter is removed, never more
-//     than (voters−1)/2 together.
-//   - The living are added as non-voters, and made voters after PromoteAfter, the
-//     longest living first, while there are fewer than MaxVoters.
+//     address, is alive) or has been dead for RemoveAfter is removed.
+//   - The living are added as non-voters. Those that answer raft are made voters, the
+//     longest living first, while fewer than MaxVoters live: after PromoteAfter, or at
+//     once while there are fewer than three voters, the second and third together.
+//   - Each of them takes the seat of a lost voter, if there is one: dead, or without
+//     an answer to raft for SilentAfter. A lost voter also goes when the voters are
+//     even in number, and before one that leaves, if those that stay need it.
+//   - No more than (voters−1)/2 go for such reasons together.
 //   - The address that raft was told first stays: see addressBook.
+//
+// Why that never costs a quorum is under "Voters" in DESIGN.md.
 func planVoters(servers []server, peers []peer, self string, now time.Time, t Timings) (changes []change, again time.Duration) {
-	byID := map[string]peer{}
-	for _, p := range peers {
-		byID[p.raftID] = p
-	}
-	voters := 0
+	p := newPlan(servers, peers, self, now, t)
 	for _, s := range servers {
-		if s.voter {
-			voters++
+		p.dismiss(s)
+	}
+	p.admit()
+	p.promoteRising()
+	p.trim()
+	return p.changes, p.again
+}
+
+// plan is a configuration and the changes that led to it.
+type plan struct {
+	self  string
+	now   time.Time
+	t     Timings
+	peers []peer
+	byID  map[string]peer
+
+	servers  []server
+	mayLeave int // how many voters may still be removed because they left,
+	mayGo    int // and for another reason
+
+	changes []change
+	again   time.Duration
+}
+
+func newPlan(servers []server, peers []peer, self string, now time.Time, t Timings) *plan {
+	p := &plan{self: self, now: now, t: t, peers: peers, byID: map[string]peer{}, servers: slices.Clone(servers)}
+	for _, o := range peers {
+		p.byID[o.raftID] = o
+	}
+	p.mayGo = (p.voters() - 1) / 2
+	p.mayLeave = max(1, p.mayGo)
+	return p
+}
+
+// quorum is how many of voters must agree.
+func quorum(voters int) int { return voters/2 + 1 }
+
+// count is how many voters are as match says.
+func (p *plan) count(match func(server) bool) (n int) {
+	for _, s := range p.servers {
+		if s.voter && match(s) {
+			n++
 		}
 	}
-	left, gone := max(1, (voters-1)/2), (voters-1)/2
-	kept := map[string]server{}
-	for _, s := range servers {
-		p, known := byID[s.id]
-		budget := &gone
-		switch {
-		case s.id == self || !known:
-			kept[s.id] = s
-			continue
-		case p.status == Left:
-			budget = &left
-		case !replaced(p, peers) && (p.status != Dead || now.Sub(p.since) < t.RemoveAfter):
-			kept[s.id] = s
-			continue
+	return n
+}
+
+func (p *plan) voters() int    { return p.count(func(server) bool { return true }) }
+func (p *plan) living() int    { return p.count(func(s server) bool { return !p.isLost(s) }) }
+func (p *plan) answering() int { return p.count(p.answers) }
+
+func (p *plan) answers(s server) bool { return s.id == p.self || p.byID[s.id].answers }
+
+// isLost reports whether a voter is of no use: gossip calls it dead and raft does not
+// contradict, or raft has not reached it for long, whatever gossip says. Of whom
+// gossip knows nothing that cannot be said.
+func (p *plan) isLost(s server) bool {
+	o, known := p.byID[s.id]
+	return known && !p.answers(s) && (o.status != Alive || o.silent >= p.t.SilentAfter)
+}
+
+// lost is the voter whose seat is to be taken first: the longest dead one, or one
+// that is alive without an answer.
+func (p *plan) lost() (longest server, ok bool) {
+	before := func(a, b peer) bool {
+		if (a.status == Alive) != (b.status == Alive) {
+			return b.status == Alive
 		}
-		if s.voter && (*budget == 0 || voters == 1) {
-			kept[s.id] = s
-			continue
-		}
-		if s.voter {
-			voters--
-			left, gone = max(left-1, 0), max(gone-1, 0)
-		}
-		changes = append(changes, change{remove, s})
+		return a.since.Before(b.since)
 	}
-	var rising []peer
-	for _, p := range peers {
-		if p.status != Alive {
-			continue
-		}
-		s, ok := kept[p.raftID]
-		if !ok {
-			changes = append(changes, change{add, server{id: p.raftID, addr: p.addr}})
-			again = soonest(again, t.PromoteAfter)
-		} else if !s.voter {
-			rising = append(rising, p)
+	for _, s := range p.servers {
+		if s.voter && p.isLost(s) && (!ok || before(p.byID[s.id], p.byID[longest.id])) {
+			longest, ok = s, true
 		}
 	}
-	slices.SortFunc(rising, func(a, b peer) int { return a.since.Compare(b.since) })
-	for _, p := range rising {
-		if wait := t.PromoteAfter - now.Sub(p.since); voters < t.MaxVoters && wait > 0 {
-			again = soonest(again, wait)
-		} else if voters < t.MaxVoters {
-			voters++
-			changes = append(changes, change{promote, server{p.raftID, kept[p.raftID].addr, true}})
+	return longest, ok
+}
+
+// dismiss removes s if it has no claim to its seat, whoever takes it.
+func (p *plan) dismiss(s server) {
+	o, known := p.byID[s.id]
+	switch {
+	case s.id == p.self || !known || !p.isServer(s.id):
+	case o.status == Left && s.voter:
+		p.letGo(s)
+	case o.status == Left:
+		p.remove(s)
+	case replaced(o, p.peers) || (o.status == Dead && p.now.Sub(o.since) >= p.t.RemoveAfter && !o.answers):
+		if !s.voter || p.mayGo > 0 {
+			p.remove(s)
 		}
 	}
-	return changes, again
+}
+
+// letGo removes a voter that leaves. Mostly it still answers, and those that stay must
+// be a quorum without it: so the lost go first.
+func (p *plan) letGo(s server) {
+	for p.mayLeave > 0 && p.voters() > 1 {
+		stay := p.count(func(o server) bool { return o.id != s.id && p.answers(o) })
+		if p.isLost(s) || stay >= quorum(p.voters()-1) {
+			p.remove(s)
+			return
+		}
+		lost, ok := p.lost()
+		if !ok || p.mayGo == 0 {
+			break
+		}
+		p.remove(lost)
+	}
+	if p.voters() > 1 {
+		p.again = soonest(p.again, p.t.LeaveWait/10)
+	}
+}
+
+func (p *plan) isServer(id string) bool {
+	return slices.ContainsFunc(p.servers, func(s server) bool { return s.id == id })
+}
+
+// remove takes s out, or only its vote if it is alive.
+func (p *plan) remove(s server) {
+	i := slices.Index(p.servers, s)
+	if s.voter {
+		p.mayLeave, p.mayGo = max(p.mayLeave-1, 0), max(p.mayGo-1, 0)
+	}
+	if p.byID[s.id].status == Alive {
+		p.servers[i].voter = false
+		p.changes = append(p.changes, change{demote, p.servers[i]})
+		return
+	}
+	p.servers = slices.Delete(p.servers, i, i+1)
+	p.changes = append(p.changes, change{remove, s})
+}
+
+// admit adds the living as non-voters.
+func (p *plan) admit() {
+	for _, o := range p.peers {
+		if !p.isServer(o.raftID) && o.status == Alive {
+			p.changes = append(p.changes, change{add, server{id: o.raftID, addr: o.addr}})
+			p.again = soonest(p.again, p.t.PromoteAfter)
+		}
+	}
+}
+
+// rising are the non-voters that could vote, the longest living first.
+func (p *plan) rising() (rising []peer) {
+	for _, s := range p.servers {
+		if o := p.byID[s.id]; !s.voter && o.status == Alive && o.answers && o.caughtUp {
+			rising = append(rising, o)
+		}
+	}
+	slices.SortStableFunc(rising, func(a, b peer) int { return a.since.Compare(b.since) })
+	return rising
+}
+
+// promoteRising gives votes while there are seats.
+func (p *plan) promoteRising() {
+	rising := p.rising()
+	for i, o := range rising {
+		if p.living() >= p.t.MaxVoters {
+			return
+		}
+		forming := p.voters() == 2 || (p.voters() == 1 && i+1 < len(rising))
+		if wait := p.t.PromoteAfter - p.now.Sub(o.since); wait > 0 && !forming {
+			p.again = soonest(p.again, wait)
+		} else if p.makeRoom() {
+			p.promote(o.raftID)
+		}
+	}
+}
+
+// makeRoom reports whether the voters can bear one more, and frees a lost voter's
+// seat for it first: then the votes that are needed are never more than before. If
+// they will be more, those that answer must be enough without the new one. Only the
+// second voter of all is needed at once.
+func (p *plan) makeRoom() bool {
+	lost, ok := p.lost()
+	if !ok {
+		return p.voters() == 1 || p.answering() >= quorum(p.voters()+1)
+	}
+	if p.mayGo == 0 || p.answering() < quorum(p.voters()) {
+		return false
+	}
+	p.remove(lost)
+	return true
+}
+
+func (p *plan) promote(id string) {
+	i := slices.IndexFunc(p.servers, func(s server) bool { return s.id == id })
+	p.servers[i].voter = true
+	p.changes = append(p.changes, change{promote, p.servers[i]})
+}
+
+// trim takes a vote away that only costs: a lost voter's that makes their number even,
+// or a living one's that is one too many, after two leaders gave away the same seat.
+func (p *plan) trim() {
+	lost, ok := p.lost()
+	switch {
+	case p.mayGo == 0:
+	case ok && p.voters()%2 == 0:
+		p.remove(lost)
+	case p.living() > p.t.MaxVoters:
+		p.remove(p.youngest())
+	}
+}
+
+// youngest is the living voter that has been alive for the shortest time, if it is
+// not this node.
+func (p *plan) youngest() (youngest server) {
+	for _, s := range p.servers {
+		if s.voter && s.id != p.self && p.byID[s.id].status == Alive && !p.byID[s.id].since.Before(p.byID[youngest.id].since) {
+			youngest = s
+		}
+	}
+	return youngest
 }
 
 // replaced reports whether a living peer has taken p's node id or address.
@@ -123,89 +287,4 @@ func soonest(a, b time.Duration) time.Duration {
 		return b
 	}
 	return min(a, b)
-}
-
-// reconcileLoop keeps the voters right while this node leads.
-func (e *election) reconcileLoop(ctx context.Context) {
-	missing := map[string]time.Time{}
-	for ctx.Err() == nil {
-		changes, again := planVoters(e.servers(), e.peers(missing), e.c.cfg.raftID(), time.Now(), e.c.cfg.Timings)
-		for _, ch := range changes {
-			if err := e.apply(ctx, ch); err != nil {
-				if ctx.Err() == nil {
-					e.c.complain("cannot change the voters; trying again", "error", err)
-				}
-				again = soonest(again, e.c.cfg.Timings.Heartbeat)
-				break
-			}
-		}
-		timer := time.NewTimer(soonest(again, e.c.cfg.Timings.Reconcile))
-		select {
-		case <-ctx.Done():
-		case <-e.c.dir.changed:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
-}
-
-// peers is gossip's knowledge of this founding, one entry for each raft id. Servers
-// that gossip has never mentioned count as dead since this reign first missed them.
-func (e *election) peers(missing map[string]time.Time) []peer {
-	own := fingerprint(e.founding.ID)
-	all := e.c.dir.snapshot()
-	byID := map[string]*record{}
-	for i := range all {
-		r := &all[i]
-		if best := byID[r.raftID()]; best == nil || speaksBefore(r, best) {
-			byID[r.raftID()] = r
-		}
-	}
-	var peers []peer
-	for id, r := range byID {
-		here := r.meta.Cluster == own && r.meta.Generation == e.founding.Generation
-		if r.status == Alive && !here {
-			continue // it will come over, or be refused
-		}
-		p := peer{raftID: id, nodeID: r.nodeID, addr: r.meta.RaftAddr, status: r.status, since: r.since}
-		if r.meta.Leaving {
-			p.status = Left
-		}
-		peers = append(peers, p)
-	}
-	for _, s := range e.servers() {
-		if byID[s.id] != nil {
-			delete(missing, s.id)
-			continue
-		}
-		if missing[s.id].IsZero() {
-			missing[s.id] = time.Now()
-		}
-		nodeID, _, _ := strings.Cut(s.id, ".")
-		peers = append(peers, peer{raftID: s.id, nodeID: nodeID, addr: s.addr, status: Dead, since: missing[s.id]})
-	}
-	slices.SortFunc(peers, func(a, b peer) int { return strings.Compare(a.raftID, b.raftID) })
-	return peers
-}
-
-// apply makes one change through raft.
-func (e *election) apply(ctx context.Context, ch change) error {
-	id, addr, timeout := raft.ServerID(ch.id), raftAddr{ch.id, ch.addr}.server(), e.c.cfg.Timings.RaftTimeout
-	var (
-		future raft.IndexFuture
-		what   string
-	)
-	switch ch.kind {
-	case remove:
-		what, future = "removed", e.raft.RemoveServer(id, 0, timeout)
-	case add:
-		what, future = "added as non-voter", e.raft.AddNonvoter(id, addr, 0, timeout)
-	case promote:
-		what, future = "made voter", e.raft.AddVoter(id, addr, 0, timeout)
-	}
-	if err := future.Error(); err != nil {
-		return fmt.Errorf("member %s was not %s: %w", ch.id, what, err)
-	}
-	e.c.log.Info("raft member "+what, "member", ch.id, "raft_addr", ch.addr)
-	return context.Cause(ctx)
 }

@@ -134,12 +134,39 @@ func (c Config) validateAddresses() error {
 	if c.GossipAddr == c.RaftAddr && !strings.HasSuffix(c.RaftAddr, ":0") {
 		return badSetting("raft-addr", "%s is gossip-addr too; both listen on TCP, so give them different ports", c.RaftAddr)
 	}
+	if err := c.checkRaftIsReached(); err != nil {
+		return err
+	}
 	for _, seed := range c.Join {
 		if err := checkSeed(seed); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkRaftIsReached refuses a node that others meet in gossip and cannot call.
+func (c Config) checkRaftIsReached() error {
+	gossip, gossipAddr := announced("gossip", c.GossipAddr, c.GossipAdvertise)
+	raft, raftAddr := announced("raft", c.RaftAddr, c.RaftAdvertise)
+	if onLoopback(raftAddr) && !onLoopback(gossipAddr) {
+		return badSetting(raft, "%s is reached from this machine only, but %s is %s; use an address that the other nodes reach, as gossip's", raftAddr, gossip, gossipAddr)
+	}
+	return nil
+}
+
+// announced is the setting that says where others reach a part of this node.
+func announced(part, addr, advertise string) (setting, value string) {
+	if advertise != "" {
+		return part + "-advertise", advertise
+	}
+	return part + "-addr", addr
+}
+
+func onLoopback(addr string) bool {
+	host, _, _ := net.SplitHostPort(addr)
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
 }
 
 func (c Config) validateGossipKeys() error {

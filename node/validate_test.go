@@ -28,7 +28,7 @@ func TestValidateAcceptsWhatOperatorsNeed(t *testing.T) {
 		"every address":                   func(c *Config) { c.HTTPAddr, c.GossipAddr, c.RaftAddr = ":8080", ":7946", ":7947" },
 		"advertised by name":              func(c *Config) { c.HTTPAdvertise = "kv-1.example:443" },
 		"names that look like no address": func(c *Config) { c.Join = []string{"kv1", "1.kv", "3com.example:7946"} },
-		"IPv6":                            func(c *Config) { c.HTTPAddr, c.GossipAddr = "[::1]:8080", "[::]:7946" },
+		"IPv6":                            func(c *Config) { c.HTTPAddr, c.GossipAddr, c.RaftAddr = "[::1]:8080", "[::]:7946", "[::]:7947" },
 		"kernel's ports for both":         func(c *Config) { c.GossipAddr, c.RaftAddr = "127.0.0.1:0", "127.0.0.1:0" },
 		"same port, other address":        func(c *Config) { c.GossipAddr, c.RaftAddr = "127.0.0.1:7946", "127.0.0.2:7946" },
 		"advertised addresses":            func(c *Config) { c.GossipAdvertise, c.RaftAdvertise = "10.0.0.1:7946", "[fd00::1]:7947" },
@@ -44,6 +44,8 @@ func TestValidateAcceptsWhatOperatorsNeed(t *testing.T) {
 		"keys to rotate":                  func(c *Config) { c.GossipKeys = [][]byte{make([]byte, 32), make([]byte, 16), make([]byte, 24)} },
 		"largest value":                   func(c *Config) { c.MaxValueBytes = MaxValueBytesLimit },
 		"other base path":                 func(c *Config) { c.BasePath = "/kv" },
+		"raft advertised beside gossip":   func(c *Config) { c.GossipAddr, c.RaftAdvertise = "0.0.0.0:7946", "10.0.0.1:7947" },
+		"gossip on loopback":              func(c *Config) { c.RaftAddr = "0.0.0.0:7947" },
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -102,6 +104,12 @@ func TestValidateNamesTheSettingThatCannotBe(t *testing.T) {
 		{"gossip-addr", func(c *Config) { c.GossipAddr = "localhost:7946" }},
 		{"raft-advertise", func(c *Config) { c.RaftAdvertise = ":7947" }},
 		{"raft-addr", func(c *Config) { c.RaftAddr = c.GossipAddr }},
+		{"raft-addr", func(c *Config) { c.GossipAddr = "0.0.0.0:7946" }},
+		{"raft-addr", func(c *Config) { c.GossipAddr, c.RaftAddr = "[::]:7946", "[::1]:7947" }},
+		{"raft-addr", func(c *Config) { c.GossipAdvertise = "10.0.0.1:7946" }},
+		{"raft-advertise", func(c *Config) {
+			c.GossipAddr, c.RaftAddr, c.RaftAdvertise = "10.0.0.1:7946", "10.0.0.1:7947", "127.0.0.1:7947"
+		}},
 		{"gossip-advertise", func(c *Config) { c.GossipAdvertise = "0.0.0.0:7946" }},
 		{"gossip-advertise", func(c *Config) { c.GossipAdvertise = "::" }},
 		{"gossip-advertise", func(c *Config) { c.GossipAdvertise = "node.example:7946" }},

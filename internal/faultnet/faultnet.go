@@ -28,6 +28,7 @@ type Net struct {
 	rand    *rand.Rand
 	owners  map[string]string // host by address, "tcp 127.0.0.1:1234"
 	groups  map[string]int    // by host; hosts in none are in group 0
+	walled  map[string]bool   // TCP addresses behind a firewall
 	packets Packets
 	changed chan struct{} // closed and replaced when groups change
 }
@@ -36,7 +37,7 @@ type Net struct {
 func New(seed uint64) *Net {
 	return &Net{
 		rand: rand.New(rand.NewPCG(seed, seed)), owners: map[string]string{},
-		groups: map[string]int{}, changed: make(chan struct{}),
+		groups: map[string]int{}, walled: map[string]bool{}, changed: make(chan struct{}),
 	}
 }
 
@@ -54,12 +55,25 @@ func (n *Net) Partition(groups ...[]string) {
 			n.groups[host] = i + 1
 		}
 	}
-	close(n.changed)
-	n.changed = make(chan struct{})
+	n.changeLocked()
 }
 
 // Heal ends all partitions.
 func (n *Net) Heal() { n.Partition() }
+
+// Firewall keeps other hosts from talking to a TCP listener, over open connections
+// too, as a packet filter does that drops.
+func (n *Net) Firewall(addr string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.walled[addr] = true
+	n.changeLocked()
+}
+
+func (n *Net) changeLocked() {
+	close(n.changed)
+	n.changed = make(chan struct{})
+}
 
 // SetPackets changes what happens to packets from now on.
 func (n *Net) SetPackets(p Packets) {
@@ -71,9 +85,14 @@ func (n *Net) SetPackets(p Packets) {
 // blocked reports whether a and b are apart, and a channel that closes when that
 // may have changed.
 func (n *Net) blocked(a, b string) (bool, <-chan struct{}) {
+	return n.blockedAt(a, b, "")
+}
+
+// blockedAt is blocked for connections of a to b's listener on addr.
+func (n *Net) blockedAt(a, b, addr string) (bool, <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.groups[a] != n.groups[b], n.changed
+	return n.groups[a] != n.groups[b] || n.walled[addr] && a != b, n.changed
 }
 
 func (n *Net) own(network string, addr net.Addr, host string) {
@@ -135,7 +154,7 @@ func (h *Host) ListenPacket(addr string) (net.PacketConn, error) {
 func (h *Host) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	to := h.net.owner("tcp", addr)
 	for {
-		apart, changed := h.net.blocked(h.name, to)
+		apart, changed := h.net.blockedAt(h.name, to, addr)
 		if !apart {
 			break
 		}
@@ -150,7 +169,7 @@ func (h *Host) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, net: h.net, from: h.name, to: to, closed: make(chan struct{})}, nil
+	return &conn{Conn: c, net: h.net, from: h.name, to: to, addr: addr, closed: make(chan struct{})}, nil
 }
 
 // packetConn applies the faults where packets are sent.
@@ -187,6 +206,7 @@ type conn struct {
 	net.Conn
 	net      *Net
 	from, to string
+	addr     string // of the listener
 	closing  sync.Once
 	closed   chan struct{}
 
@@ -217,7 +237,7 @@ func (c *conn) Write(p []byte) (int, error) {
 // pass waits while both ends are apart.
 func (c *conn) pass(deadline func() time.Time) error {
 	for {
-		apart, changed := c.net.blocked(c.from, c.to)
+		apart, changed := c.net.blockedAt(c.from, c.to, c.addr)
 		if !apart {
 			return nil
 		}
