@@ -51,6 +51,7 @@ type change struct {
 //   - Each of them takes the seat of a lost voter, if there is one: dead, or without
 //     an answer to raft for SilentAfter. A lost voter also goes when the voters are
 //     even in number, and before one that leaves, if those that stay need it.
+//   - No node has two votes, though its last start may not be known to be dead.
 //   - No more than (voters−1)/2 go for such reasons together.
 //   - The address that raft was told first stays: see addressBook.
 //
@@ -204,12 +205,18 @@ func (p *plan) admit() {
 // rising are the non-voters that could vote, the longest living first.
 func (p *plan) rising() (rising []peer) {
 	for _, s := range p.servers {
-		if o := p.byID[s.id]; !s.voter && o.status == Alive && o.answers && o.caughtUp {
+		if o := p.byID[s.id]; !s.voter && o.status == Alive && o.answers && o.caughtUp && !p.hasSeat(o.nodeID) {
 			rising = append(rising, o)
 		}
 	}
 	slices.SortStableFunc(rising, func(a, b peer) int { return a.since.Compare(b.since) })
 	return rising
+}
+
+// hasSeat reports whether a node has a vote already: its last start's, of which gossip
+// does not know yet that it has ended.
+func (p *plan) hasSeat(nodeID string) bool {
+	return p.count(func(s server) bool { return p.byID[s.id].nodeID == nodeID }) > 0
 }
 
 // promoteRising gives votes while there are seats.

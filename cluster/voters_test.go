@@ -251,6 +251,16 @@ func TestPlanVoters(t *testing.T) {
 			again: rules.PromoteAfter,
 		},
 		{
+			name:    "a node has no second vote while its last start is not known to be dead",
+			servers: []server{voter("a"), voter("b"), voter("c.1"), nonvoter("c.2")},
+			peers: []peer{
+				alive("a"), alive("b"),
+				{raftID: "c.1", nodeID: "c", addr: "addr-c.1", status: Alive, since: ago(time.Hour), answers: true, caughtUp: true},
+				{raftID: "c.2", nodeID: "c", addr: "addr-c.2", status: Alive, since: ago(time.Minute), answers: true, caughtUp: true},
+			},
+			want: "[]",
+		},
+		{
 			name:    "another node on the same address replaces the dead one",
 			servers: []server{voter("a"), voter("b"), voter("c")},
 			peers: []peer{

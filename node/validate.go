@@ -150,7 +150,7 @@ func (c Config) checkRaftIsReached() error {
 	gossip, gossipAddr := announced("gossip", c.GossipAddr, c.GossipAdvertise)
 	raft, raftAddr := announced("raft", c.RaftAddr, c.RaftAdvertise)
 	if onLoopback(raftAddr) && !onLoopback(gossipAddr) {
-		return badSetting(raft, "%s is reached from this machine only, but %s is %s; use an address that the other nodes reach, as gossip's", raftAddr, gossip, gossipAddr)
+		return badSetting(raft, "%s is reached from this machine only, but %s is %s; use an address that the other nodes reach, as they reach gossip's", raftAddr, gossip, gossipAddr)
 	}
 	return nil
 }
