@@ -130,6 +130,7 @@ func (e *election) apply(ctx context.Context, ch change) error {
 		what, future = "added as non-voter", e.raft.AddNonvoter(id, addr, 0, timeout)
 	case promote:
 		what, future = "made voter", e.raft.AddVoter(id, addr, 0, timeout)
+		e.raft.Barrier(timeout) // see "A vote that raft overlooks" in DESIGN.md
 	case demote:
 		what, future = "made non-voter", e.raft.DemoteVoter(id, 0, timeout)
 	}
