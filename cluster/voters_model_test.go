@@ -10,8 +10,8 @@ import (
 )
 
 // TestADeadVoterNeverRaisesWhatTheLivingNeed lets planVoters look after a simulated
-// cluster of up to nine nodes that die, pause, are cut off from raft, leave and join
-// at random, between passes and in the middle of one. Raft is simulated by its two
+// cluster of up to nine nodes that die, restart, pause, are cut off from raft, leave and
+// join at random, between passes and in the middle of one. Raft is simulated by its two
 // rules: there is a leader if a majority of the voters is up, and a change counts once
 // a majority of the new voters is up; it fails the test if it is not.
 //
@@ -28,6 +28,7 @@ func TestADeadVoterNeverRaisesWhatTheLivingNeed(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"a node dies":        m.dies,
 			"a node pauses":      m.pauses,
+			"a node restarts":    m.restarts,
 			"raft is cut off":    m.cutOff,
 			"a node recovers":    m.recovers,
 			"a node joins":       m.joins,
@@ -44,7 +45,7 @@ func TestADeadVoterNeverRaisesWhatTheLivingNeed(t *testing.T) {
 }
 
 type modelNode struct {
-	id                         string
+	id, nodeID                 string
 	dead, paused, cut, leaving bool
 	status                     Status // as gossip has it
 	since, silentSince         time.Time
@@ -60,6 +61,7 @@ type modelCluster struct {
 	servers []server
 	leader  string
 	seats   int
+	calm    bool // no voter was lost when the pass was planned
 	names   int
 }
 
@@ -75,9 +77,14 @@ func newModelCluster(rt *rapid.T) *modelCluster {
 	return m
 }
 
-func (m *modelCluster) start() {
+func (m *modelCluster) start() { m.startAs(fmt.Sprint("n", m.names)) }
+
+// startAs starts a node without a disk, so with a raft id of its own each time.
+func (m *modelCluster) startAs(nodeID string) {
 	m.names++
-	m.nodes = append(m.nodes, &modelNode{id: fmt.Sprint("n", m.names), status: Alive, since: m.now})
+	m.nodes = append(m.nodes, &modelNode{
+		id: fmt.Sprintf("%s.%d", nodeID, m.names), nodeID: nodeID, status: Alive, since: m.now,
+	})
 }
 
 func (m *modelCluster) node(id string) *modelNode {
@@ -122,18 +129,23 @@ func (m *modelCluster) victim(rt *rapid.T) *modelNode {
 }
 
 func (m *modelCluster) lose(rt *rapid.T, how func(*modelNode)) {
-	n := m.victim(rt)
-	if n == nil {
-		return
+	if n := m.victim(rt); n != nil {
+		how(n)
+		n.silentSince = m.now
+		m.elect()
 	}
-	how(n)
-	n.silentSince = m.now
-	m.elect()
 }
 
 func (m *modelCluster) dies(rt *rapid.T)   { m.lose(rt, func(n *modelNode) { n.dead = true }) }
 func (m *modelCluster) pauses(rt *rapid.T) { m.lose(rt, func(n *modelNode) { n.paused = true }) }
 func (m *modelCluster) cutOff(rt *rapid.T) { m.lose(rt, func(n *modelNode) { n.cut = true }) }
+
+func (m *modelCluster) restarts(rt *rapid.T) {
+	m.lose(rt, func(n *modelNode) {
+		n.dead = true
+		m.startAs(n.nodeID)
+	})
+}
 
 func (m *modelCluster) recovers(rt *rapid.T) {
 	for _, n := range m.nodes {
@@ -218,7 +230,7 @@ func (m *modelCluster) gossipNotices(*rapid.T) {
 // peers is what the leader knows.
 func (m *modelCluster) peers() (peers []peer) {
 	for _, n := range m.nodes {
-		p := peer{raftID: n.id, nodeID: n.id, addr: n.id, status: n.status, since: n.since, answers: n.up(), caughtUp: n.up()}
+		p := peer{raftID: n.id, nodeID: n.nodeID, addr: n.id, status: n.status, since: n.since, answers: n.up(), caughtUp: n.up()}
 		if n.leaving {
 			p.status = Left
 		}
@@ -245,8 +257,10 @@ func (m *modelCluster) countSeats() {
 // while there are fewer than three voters: raft's changes are one by one.
 func (m *modelCluster) pass(rt *rapid.T, trouble bool) (changes []change) {
 	before, _ := m.voters()
+	m.calm = m.lostVoters() == 0
 	changes, _ = planVoters(m.servers, m.peers(), m.leader, m.now, m.rules)
 	m.boundRemovals(rt, changes, before)
+	m.mustNotShrink(rt, changes, before)
 	at := -1
 	if trouble && before >= 3 {
 		at = rapid.IntRange(0, 2*len(changes)).Draw(rt, "trouble before change")
@@ -273,6 +287,29 @@ func (m *modelCluster) boundRemovals(rt *rapid.T, changes []change, voters int) 
 	}
 }
 
+// mustNotShrink: gossip may be wrong about who is dead, so a lost voter loses its seat
+// to another, or where it only costs; unless it will not come back, or somebody leaves.
+func (m *modelCluster) mustNotShrink(rt *rapid.T, changes []change, voters int) {
+	peers := m.peers()
+	if slices.ContainsFunc(peers, func(p peer) bool { return p.status == Left && m.isVoter(p.raftID) }) {
+		return
+	}
+	for i, ch := range changes {
+		at := slices.IndexFunc(peers, func(p peer) bool { return p.raftID == ch.id })
+		switch {
+		case ch.kind == promote:
+			voters++
+		case ch.kind == add || !m.isVoter(ch.id):
+		case voters%2 == 0 || replaced(peers[at], peers) || m.now.Sub(peers[at].since) >= m.rules.RemoveAfter:
+			voters--
+		case i+1 == len(changes) || changes[i+1].kind != promote:
+			rt.Fatalf("%s lost its seat to nobody: %v of %v", ch.id, changes, m.servers)
+		default:
+			voters--
+		}
+	}
+}
+
 // apply commits a change, which needs a majority of the voters there will be.
 func (m *modelCluster) apply(rt *rapid.T, ch change) {
 	was := slices.Clone(m.servers)
@@ -287,6 +324,9 @@ func (m *modelCluster) apply(rt *rapid.T, ch change) {
 	}
 	if all, up := m.voters(); up < quorum(all) {
 		rt.Fatalf("change %v of %v cannot be committed: %d of %d voters are up, seats %d", ch, was, up, all, m.seats)
+	}
+	if m.calm && ch.kind == promote {
+		m.seats, _ = m.voters()
 	}
 	m.elect()
 	m.countSeats()
