@@ -164,7 +164,10 @@ func announced(part, addr, advertise string) (setting, value string) {
 }
 
 func onLoopback(addr string) bool {
-	host, _, _ := net.SplitHostPort(addr)
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		host = addr // it has no port
+	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback()
 }

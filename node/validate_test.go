@@ -107,6 +107,7 @@ func TestValidateNamesTheSettingThatCannotBe(t *testing.T) {
 		{"raft-addr", func(c *Config) { c.GossipAddr = "0.0.0.0:7946" }},
 		{"raft-addr", func(c *Config) { c.GossipAddr, c.RaftAddr = "[::]:7946", "[::1]:7947" }},
 		{"raft-addr", func(c *Config) { c.GossipAdvertise = "10.0.0.1:7946" }},
+		{"raft-advertise", func(c *Config) { c.GossipAdvertise, c.RaftAdvertise = "10.0.0.1", "127.0.0.1" }},
 		{"raft-advertise", func(c *Config) {
 			c.GossipAddr, c.RaftAddr, c.RaftAdvertise = "10.0.0.1:7946", "10.0.0.1:7947", "127.0.0.1:7947"
 		}},
