@@ -110,6 +110,9 @@ func (c *call) fail(ctx context.Context, err error) api.Code {
 			body.Oldest = api.Versionstamp(lost.OldestPosition())
 		}
 	}
+	if errors.Is(err, kv.ErrPositionAhead) {
+		body.Reason = api.PositionAhead
+	}
 	if progress, ok := errors.AsType[*progressError](err); ok {
 		body.DeletedCount = progress.deleted
 	}

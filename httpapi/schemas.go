@@ -25,6 +25,7 @@ var keySchemas = map[string]*schema{
 		Properties: members{
 			"error":        text("A sentence for a person."),
 			"code":         text("The error's stable name."),
+			"reason":       text("Tells one kind within the code from the others: `position_ahead`, with `invalid_argument`, for a position that is newer than the database."),
 			"oldest":       ref("Versionstamp"),
 			"deletedCount": integer("How many entries or messages a delete in several commits had deleted before."),
 		},

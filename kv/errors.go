@@ -1,6 +1,9 @@
 package kv
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The outcomes that a caller acts on. Every error of this package that a request
 // can cause wraps exactly one of them with a sentence for a person; compare with
@@ -18,6 +21,10 @@ var (
 	// ErrInvalidArgument is returned for a parameter out of its range, or for
 	// parameters that contradict each other, such as a start after its end.
 	ErrInvalidArgument = errors.New("invalid argument")
+
+	// ErrPositionAhead is returned for a position that is newer than the database: it is
+	// of another one, or from before a restore. It wraps ErrInvalidArgument.
+	ErrPositionAhead = fmt.Errorf("%w: the position is newer than the database", ErrInvalidArgument)
 
 	// ErrInvalidJSON is returned for bytes that are not one JSON text in UTF-8,
 	// or that nest deeper than MaxDepth.

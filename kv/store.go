@@ -50,7 +50,7 @@ func (o ReadOptions) freshness() sqldb.Freshness {
 func failure(err error) error {
 	switch {
 	case errors.Is(err, sqldb.ErrFuture):
-		return fmt.Errorf("%w: the position is newer than the database: it is of another one, or from before a restore; read without it", ErrInvalidArgument)
+		return fmt.Errorf("%w: it is of another one, or from before a restore; read without it", ErrPositionAhead)
 	case errors.Is(err, sqldb.ErrTooLarge):
 		return fmt.Errorf("%w: what the operation needs of stored values, or writes, is more than the database takes at once; read or change fewer entries in one operation", ErrTooLarge)
 	case errors.Is(err, context.DeadlineExceeded):

@@ -18,7 +18,7 @@ const (
 	changesBytes = 64 << 10
 )
 
-var errSnapshotNewer = fmt.Errorf("%w: the snapshot is newer than the database: it is of another one, or from before a restore; read again", ErrInvalidArgument)
+var errSnapshotNewer = fmt.Errorf("%w: the snapshot is of another one, or from before a restore; read again", ErrPositionAhead)
 
 // fits tells whether what has not been read ahead may be read within the group.
 func (t *transaction) fits() bool {

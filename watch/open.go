@@ -99,7 +99,7 @@ func (s *Stream) checkFuture(ctx context.Context, since kv.Versionstamp) error {
 		s.hub.metrics.resets.Inc()
 		return &LostError{Oldest: b.oldest()}
 	case since > b.position:
-		return fmt.Errorf("%w: the position %s is newer than the database, which is at %s: it is of another one, or from before a restore; start without a position", kv.ErrInvalidArgument, since, b.position)
+		return fmt.Errorf("%w: %s is after %s; it is of another one, or from before a restore; start without a position", kv.ErrPositionAhead, since, b.position)
 	}
 	s.hub.Hint(since)
 	return nil

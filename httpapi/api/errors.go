@@ -92,10 +92,18 @@ func (c Code) Status() int {
 	return http.StatusInternalServerError
 }
 
+// A Reason tells one kind of errors with the same code from the others. Most have none.
+type Reason string
+
+// PositionAhead is the reason of InvalidArgument for a position (HeaderMinVersionstamp, a
+// snapshot) that is newer than the database, which was restored or replaced.
+const PositionAhead Reason = "position_ahead"
+
 // Error is an error answer as the client returns it.
 type Error struct {
 	Code       Code
 	Message    string        // a sentence for a person
+	Reason     Reason        // one kind within the code; mostly none
 	RequestID  string        // HeaderRequestID of the answer
 	Status     int           // HTTP status; as answered, also by a proxy in between
 	RetryAfter time.Duration // Retry-After of the answer, 0 if it had none
@@ -124,6 +132,7 @@ func (e *Error) Unwrap() error { return e.Code }
 type ErrorBody struct {
 	Message string       `json:"error"`
 	Code    Code         `json:"code"`
+	Reason  Reason       `json:"reason,omitzero"`
 	Oldest  Versionstamp `json:"oldest,omitzero"` // with PositionLost only
 	// DeletedCount is how far a delete came that works in several commits.
 	DeletedCount int64 `json:"deletedCount,omitzero"`

@@ -23,6 +23,8 @@
 //   - after a broken connection, a silent node, 503 "commit_unknown" or a proxy's
 //     502, 503 or 504, when the request may have been carried out: reads, what is
 //     done to a message with its receipt, and writes with an idempotency key.
+//     Taking messages is no read: a Dequeue whose answer is lost is ErrAnswerLost,
+//     and net/http does not send it a second time by itself either.
 //
 // Atomic operations, transactions and enqueued messages have an idempotency key
 // unless told otherwise, Put and Delete have one when asked; Idempotency says why.
@@ -38,6 +40,14 @@
 // What a node refuses is an *api.Error, whose code errors.Is finds:
 //
 //	if errors.Is(err, api.NotFound) { … }
+//
+// A session whose position is newer than the database, which was restored from a
+// backup or replaced, gets ErrPositionAhead from its reads until ResetSession:
+//
+//	if errors.Is(err, client.ErrPositionAhead) {
+//		forgetWhatWasCached()
+//		c.ResetSession()
+//	}
 //
 // A failed check or a lost race is ErrConflict. Anything else is an error of the
 // network or the context. Tokens are in no error and no log line.

@@ -13,6 +13,15 @@ import (
 // maxErrorBytes bounds what is read of an error answer.
 const maxErrorBytes = 64 << 10
 
+var (
+	// ErrAnswerLost is in the error of a Dequeue that a node may have carried out.
+	ErrAnswerLost = errors.New("the answer was lost: messages that it had stay locked until their locks expire")
+	// ErrPositionAhead is in the error of a read, transaction or watch whose position is
+	// newer than the database: that was restored from a backup, or replaced, and what
+	// the position stands for is gone. Client.ResetSession starts over.
+	ErrPositionAhead = errors.New("the session has seen a newer state than the database has, which was restored or replaced; ResetSession starts over")
+)
+
 // foreignError is an error status that no node has sent: a proxy, or a server
 // that is not keyval.
 type foreignError struct {
@@ -39,9 +48,10 @@ func readError(resp *http.Response) error {
 	if err != nil || json.Unmarshal(raw, &body) != nil || body.Code == "" {
 		return &foreignError{status: resp.StatusCode, retryAfter: retryAfter}
 	}
-	return &api.Error{
+	answer := &api.Error{
 		Code:       body.Code,
 		Message:    body.Message,
+		Reason:     body.Reason,
 		RequestID:  resp.Header.Get(api.HeaderRequestID),
 		Status:     resp.StatusCode,
 		RetryAfter: retryAfter,
@@ -49,6 +59,10 @@ func readError(resp *http.Response) error {
 
 		DeletedCount: body.DeletedCount,
 	}
+	if answer.Reason == api.PositionAhead {
+		return fmt.Errorf("%w: %w", ErrPositionAhead, answer)
+	}
+	return answer
 }
 
 // retryAfterOf is the time that an answer asked to be left alone, 0 for none.

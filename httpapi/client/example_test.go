@@ -398,6 +398,24 @@ func ExampleClient_WatchPrefix() {
 	// [users alice] exists: false
 }
 
+func ExampleClient_ResetSession() {
+	c, ctx, stop := exampleClient()
+	defer stop()
+
+	// The position of a database that has been replaced by an empty one since.
+	c = c.SessionAt("00000000000000ff0000")
+	_, err := c.Get(ctx, api.Key{"a"})
+	if errors.Is(err, client.ErrPositionAhead) {
+		fmt.Println("the database was restored or replaced")
+		c.ResetSession()
+	}
+	_, err = c.Get(ctx, api.Key{"a"})
+	fmt.Println(errors.Is(err, api.NotFound))
+	// Output:
+	// the database was restored or replaced
+	// true
+}
+
 func ExampleClient_Session() {
 	c, ctx, stop := exampleClient()
 	defer stop()

@@ -149,7 +149,7 @@ func (n *node) route(pattern string, handle handler) {
 func (n *node) answer(w http.ResponseWriter, r *http.Request, body []byte, handle handler) {
 	w.Header().Set(api.HeaderRequestID, "request-1")
 	if least := api.Versionstamp(r.Header.Get(api.HeaderMinVersionstamp)); least > n.position() {
-		fail(w, refuse(api.InvalidArgument, "newer than the primary"))
+		fail(w, &api.Error{Code: api.InvalidArgument, Reason: api.PositionAhead, Message: "newer than the primary", Status: 400})
 		return
 	}
 	key := r.Header.Get(api.HeaderIdempotencyKey)
@@ -203,7 +203,7 @@ func fail(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(answer.RetryAfter/time.Second)))
 	}
 	w.WriteHeader(answer.Status)
-	_ = json.NewEncoder(w).Encode(api.ErrorBody{Message: answer.Message, Code: answer.Code, Oldest: answer.Oldest, DeletedCount: answer.DeletedCount})
+	_ = json.NewEncoder(w).Encode(api.ErrorBody{Message: answer.Message, Code: answer.Code, Reason: answer.Reason, Oldest: answer.Oldest, DeletedCount: answer.DeletedCount})
 }
 
 // decodeStrictly refuses members that the contract does not know.

@@ -129,8 +129,9 @@ func (o Lock) applyDequeue(r *dequeue) { r.lock = time.Duration(o) }
 // Each must be acknowledged, given back or extended before its lock expires, or it
 // counts as failed.
 //
-// It is repeated after a lost answer. The messages of that answer, if there were
-// any, stay locked until their lock expires, as they would without the repetition.
+// It is not repeated after a lost answer, and the error Is ErrAnswerLost: each repetition
+// could lock messages that nobody knows of. Those of the lost answer, if there were any,
+// come back when their lock expires.
 func (c *Client) Dequeue(ctx context.Context, queue string, opts ...DequeueOption) ([]api.Message, error) {
 	req := dequeue{max: 1}
 	for _, opt := range opts {
@@ -149,8 +150,11 @@ func (c *Client) Dequeue(ctx context.Context, queue string, opts ...DequeueOptio
 	var result api.DequeueBatchResult
 	err := c.do(ctx, call{
 		op: "dequeue", method: http.MethodGet, path: "/queue/dequeue", query: query,
-		repeatable: true, wait: req.wait,
+		takes: true, wait: req.wait,
 	}, &result)
+	if err != nil && outcomeOf(err) == unknown {
+		err = fmt.Errorf("%w: %w", ErrAnswerLost, err)
+	}
 	return result.Messages, err
 }
 

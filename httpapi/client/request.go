@@ -56,7 +56,10 @@ type call struct {
 	// repeatable allows to send the request again although it may have been
 	// carried out: a read, or a write that has an idempotency key.
 	repeatable bool
-	wait       time.Duration // that the node was asked to hold back its answer
+	// takes marks a request after which somebody has what nobody else gets, though it is a
+	// GET: whether it is sent again is not for net/http to decide.
+	takes bool
+	wait  time.Duration // that the node was asked to hold back its answer
 	// removed, if not nil, counts what a delete in several commits had removed when an
 	// attempt failed.
 	removed *int64
@@ -178,8 +181,11 @@ func (c *Client) newRequest(ctx context.Context, base string, call call) (*http.
 		target += "?" + call.query.Encode()
 	}
 	var body io.Reader
-	if call.body != nil {
+	switch {
+	case call.body != nil:
 		body = bytes.NewReader(call.body)
+	case call.takes:
+		body = sentOnce{}
 	}
 	req, err := http.NewRequestWithContext(ctx, call.method, target, body)
 	if err != nil {
@@ -202,6 +208,14 @@ func (c *Client) newRequest(ctx context.Context, base string, call call) (*http.
 	}
 	return req, nil
 }
+
+// sentOnce is a body of no bytes that net/http knows no way to read again. Without it,
+// net/http sends a GET a second time by itself when a kept connection breaks before the
+// answer. Over HTTP/1 the request is on the wire what it is without a body.
+type sentOnce struct{}
+
+func (sentOnce) Read([]byte) (int, error) { return 0, io.EOF }
+func (sentOnce) Close() error             { return nil }
 
 var errAnswerTooLarge = errors.New("the answer is over the client's limit")
 

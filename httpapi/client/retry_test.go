@@ -70,7 +70,7 @@ var operations = []struct {
 		_, err := c.Enqueue(ctx, "", 1)
 		return err
 	}},
-	{"dequeue", true, func(ctx context.Context, c *client.Client) error {
+	{"dequeue", false, func(ctx context.Context, c *client.Client) error {
 		_, err := c.Dequeue(ctx, "")
 		return err
 	}},

@@ -50,6 +50,15 @@ func (c *Client) SessionAt(position api.Versionstamp) *Client {
 	return &fork
 }
 
+// ResetSession forgets the position, after ErrPositionAhead: reads see the database as it
+// is now, and the session goes on from there. What the program itself has kept of the old
+// state is its own to forget. An answer to a request that is still under way counts.
+func (c *Client) ResetSession() {
+	if c.session != nil {
+		c.session.position.Store(nil)
+	}
+}
+
 // Position is the newest versionstamp in any answer to this session, "" if there
 // was none or with WithoutSession. It goes to SessionAt of another process, and to Since of a watch.
 func (c *Client) Position() api.Versionstamp {
