@@ -161,6 +161,8 @@ func (d *dispatcher) extended(id string, lock int64) {
 	defer d.mu.Unlock()
 	if h := d.held[id]; h != nil {
 		h.until = time.Now().Add(time.Duration(lock) * time.Millisecond)
+		d.checkAt = earliest(d.checkAt, h.until)
+		poke(d.lookWake)
 	}
 }
 

@@ -11,6 +11,7 @@ type record struct {
 	attempts, maxAttempts int
 	receipt               string // "" if no delivery is running
 	locked                bool   // the delivery's lock has not ended
+	lockLeft              int64  // ms that the lock had left when it was read; a hint
 	createdAt             int64
 	backoff               []int64 // nil: the default
 	fallsBack             bool    // it has fallback keys
@@ -45,7 +46,7 @@ var messages = &sqldb.Table[record]{
 
 const (
 	recordFetchSQL = `SELECT j.key,q.queue,q.attempts,q.max_attempts,q.receipt,q.locked_until>` + sqldb.NowSQL + `,
-q.created_at,q.backoff_schedule,q.keys_if_undelivered IS NOT NULL,q.size
+q.created_at,q.backoff_schedule,q.keys_if_undelivered IS NOT NULL,q.size,q.locked_until-` + sqldb.NowSQL + `
 FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_queue q WHERE q.id=j.value`
 
 	// A row is [id, attempts, receipt, locked]; attempts are -1 if there is no such
@@ -88,6 +89,7 @@ func scanRecord(row sqldb.Row) (record, error) {
 		createdAt:   row.Integer(5),
 		fallsBack:   row.Integer(7) == 1,
 		size:        int(row.Integer(8)),
+		lockLeft:    row.Integer(9),
 	}
 	var err error
 	r.backoff, err = decodeBackoff(row.Text(6))

@@ -177,9 +177,11 @@ func (q *Queue) Extend(ctx context.Context, id, receipt string, lock int64) (loc
 		return 0, invalid("extending a lock needs the receipt of its delivery")
 	}
 	s := settlement{id: id, receipt: receipt, goesOn: true, bytes: smallBytes}
+	shortened := false
 	err = q.settle(ctx, "queue_extend", &s, func(tx *sqldb.Tx, r *record) error {
+		shortened = lock < r.lockLeft
 		extended := *r
-		extended.moved, extended.readyIn, extended.lockIn = true, nil, &lock
+		extended.moved, extended.readyIn, extended.lockIn, extended.lockLeft = true, nil, &lock, lock
 		messages.Put(tx, id, extended)
 		return nil
 	})
@@ -187,6 +189,9 @@ func (q *Queue) Extend(ctx context.Context, id, receipt string, lock int64) (loc
 		return 0, err
 	}
 	q.dispatcher.extended(id, lock)
+	if shortened { // who waits for the lock's end waits for a later one
+		q.arrived(s.name, lock)
+	}
 	return s.commit.Time + lock, nil
 }
 
