@@ -76,14 +76,15 @@ func TestHeadIsServedWhereverGetNeitherStreamsNorTakes(t *testing.T) {
 		if r.method != "GET" {
 			continue
 		}
-		head := f.do("HEAD", r.target+queries[r.template], "")
+		// Both ask for the same: net/http would ask for gzip by itself, but not with a HEAD.
+		head := f.do("HEAD", r.target+queries[r.template], "", "Accept-Encoding: identity")
 		if r.writes || r.streams {
 			if allow := head.header.Get("Allow"); head.status != 405 || slices.Contains(strings.Split(allow, ", "), "HEAD") {
 				t.Errorf("HEAD %s: got %d, Allow: %s, want 405 without HEAD", r.target, head.status, allow)
 			}
 			continue
 		}
-		get := f.do("GET", r.target+queries[r.template], "")
+		get := f.do("GET", r.target+queries[r.template], "", "Accept-Encoding: identity")
 		if head.status != get.status || head.body != "" {
 			t.Errorf("HEAD %s: got %d with body %q, want %d without", r.target, head.status, head.body, get.status)
 		}
