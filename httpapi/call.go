@@ -2,12 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -40,8 +36,11 @@ type call struct {
 	unsent func()
 	// streaming is set once the answer's header has been sent by a stream.
 	streaming bool
+	// opened is the stream, unless it has a connection of its own.
+	opened *eventStream
 
-	reserved int64 // bytes of the server's budget for answers in flight
+	// content and answer are what the two bodies have of the server's memory.
+	content, answer share
 
 	raw     []byte // the request's body, once read
 	hasRead bool
@@ -59,76 +58,6 @@ func (c *call) pathValue(name string) (string, error) {
 		return "", invalidArgument("%s has a broken percent escape", name)
 	}
 	return value, nil
-}
-
-// body reads the request's body within the route's limit. The caller owns it:
-// values are passed on without being copied.
-func (c *call) body() ([]byte, error) {
-	if c.hasRead {
-		return c.raw, nil
-	}
-	if err := c.checkEncoding(); err != nil {
-		return nil, err
-	}
-	limit := c.route.body.maxBytes
-	if c.r.ContentLength > limit {
-		return nil, bodyTooLarge(limit)
-	}
-	raw, err := readBody(c.r.Body, c.r.ContentLength, limit)
-	if err != nil {
-		return nil, err
-	}
-	c.raw, c.hasRead = raw, true
-	return raw, nil
-}
-
-// checkEncoding refuses a body that is compressed: stored as it is, it would be no
-// JSON, and unpacked it could be a million times as long.
-func (c *call) checkEncoding() error {
-	for _, line := range c.r.Header["Content-Encoding"] {
-		for coding := range strings.SplitSeq(line, ",") {
-			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
-				c.setHeader("Accept-Encoding", "identity") // RFC 9110, 15.5.16
-				return errEncoded
-			}
-		}
-	}
-	return nil
-}
-
-// errEncoded refuses a body in another encoding than identity.
-var errEncoded = errors.New("the body has a Content-Encoding; send it as it is, without one")
-
-// readBody believes an announced length only as far as it would cost nothing if it
-// were a lie.
-func readBody(r io.Reader, announced, limit int64) ([]byte, error) {
-	const most = 64 << 10
-	size := int64(512)
-	if announced >= 0 {
-		size = min(announced, most)
-	}
-	// One byte more, so that the end is found without growing.
-	buf := make([]byte, 0, size+1)
-	for {
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if int64(len(buf)) > limit {
-			return nil, bodyTooLarge(limit)
-		}
-		if err == io.EOF {
-			return buf, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w: the body ends early", kv.ErrInvalidJSON)
-		}
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-	}
-}
-
-func bodyTooLarge(limit int64) error {
-	return fmt.Errorf("%w: the body has more than %d bytes", kv.ErrTooLarge, limit)
 }
 
 // bounded is a context for work in the database on a route that waits.

@@ -46,6 +46,9 @@ type Config struct {
 	MaxValueBytes int
 	// Compress lets answers from 1 KiB on be compressed for callers that accept gzip.
 	Compress bool
+	// MaxMemoryInFlight bounds the bytes that bodies and answers take at a time. Zero:
+	// 256 MiB.
+	MaxMemoryInFlight int64
 	// CORSOrigins are the origins, such as https://app.example, whose pages may
 	// call the API; "*" for any. Empty: same origin only.
 	CORSOrigins []string
@@ -87,6 +90,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("httpapi: Config.OperationTimeout is %v, want more than 0", c.OperationTimeout)
 	case c.MaxValueBytes <= 0:
 		return fmt.Errorf("httpapi: Config.MaxValueBytes is %d, want more than 0", c.MaxValueBytes)
+	case c.MaxMemoryInFlight < 0:
+		return fmt.Errorf("httpapi: Config.MaxMemoryInFlight is %d, want more than 0", c.MaxMemoryInFlight)
 	case (c.Registerer == nil) != (c.Gatherer == nil):
 		return errors.New("httpapi: Config.Registerer and Config.Gatherer must be given together")
 	}
@@ -104,6 +109,9 @@ func validateBasePath(path string) error {
 }
 
 func (c Config) withDefaults() Config {
+	if c.MaxMemoryInFlight == 0 {
+		c.MaxMemoryInFlight = defaultMemoryInFlight
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

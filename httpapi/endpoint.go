@@ -19,10 +19,12 @@ func (s *Server) endpoint(r *route, d *dialect) http.HandlerFunc {
 	tracer := s.tracing.route(r)
 	return func(w http.ResponseWriter, req *http.Request) {
 		start := time.Now()
-		c := &call{server: s, route: r, dialect: d, w: w, r: req, id: requestID(req)}
+		c := &call{server: s, route: r, dialect: d, w: w, r: req, id: requestID(req), content: share{of: s.memory}, answer: share{of: s.memory}}
+		defer c.release()
 		c.setHeader(api.HeaderRequestID, c.id)
 		ctx, span := tracer.start(req)
 		outcome := c.run(ctx)
+		c.releaseBody()
 		if outcome != outcomeCanceled && !c.streaming {
 			if err := c.send(); err != nil && c.unsent != nil {
 				c.unsent()
@@ -30,7 +32,6 @@ func (s *Server) endpoint(r *route, d *dialect) http.HandlerFunc {
 		}
 		span.end(outcome, c.status, c.id)
 		meter.observe(outcome, time.Since(start))
-		c.release()
 	}
 }
 
@@ -41,10 +42,13 @@ func (c *call) run(ctx context.Context) (outcome api.Code) {
 			outcome = c.panicked(ctx, p)
 		}
 	}()
-	c.out = c.server.buffers.get()
 	ctx, cancel := c.context(ctx)
 	defer cancel()
-	if err := c.serve(ctx); err != nil {
+	err := c.serve(ctx)
+	if err == nil {
+		err = c.account(ctx)
+	}
+	if err != nil {
 		return c.fail(ctx, err)
 	}
 	return outcomeOK
@@ -63,7 +67,25 @@ func (c *call) serve(ctx context.Context) (err error) {
 	if err = c.checkPreconditions(); err != nil {
 		return err
 	}
+	if c.route.waits {
+		if err = c.beginWait(); err != nil {
+			return err
+		}
+	} else {
+		c.out = c.server.buffers.get()
+	}
 	return c.route.serve(ctx, c)
+}
+
+// beginWait makes ready for a wait of any length: the request has been read, and what
+// bounds requests must not end it.
+func (c *call) beginWait() error {
+	if err := c.settleBody(); err != nil {
+		return err
+	}
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
+	_ = setWriteDeadline(c.w, time.Time{})
+	return nil
 }
 
 // context gives a route its time: the operation timeout, or until the caller has
@@ -72,8 +94,6 @@ func (c *call) context(ctx context.Context) (context.Context, context.CancelFunc
 	if !c.route.waits {
 		return context.WithTimeout(ctx, c.server.cfg.OperationTimeout)
 	}
-	// The server's read timeout is for requests; it would end the wait.
-	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(c.server.waits, func() { cancel(errDraining) })
 	return ctx, func() {
@@ -95,14 +115,6 @@ func (c *call) panicked(ctx context.Context, p any) api.Code {
 	}
 	return c.fail(ctx, fmt.Errorf("panic: %v", p))
 }
-
-// slowBytes is the size from which an answer's write has a deadline, and
-// slowBytesPerSecond what its reader must take at least.
-const (
-	slowBytes          = 64 << 10
-	slowBytesPerSecond = 64 << 10
-	slowGrace          = 30 * time.Second
-)
 
 // send writes the answer at once. Who has gone needs none; the error matters only
 // to a route that must know (see call.unsent).
@@ -129,13 +141,7 @@ func (c *call) send() error {
 	if c.status != 0 && c.status != http.StatusOK {
 		c.w.WriteHeader(c.status)
 	}
-	if len(c.out) >= slowBytes {
-		// Who reads too slowly must not hold the answer in memory for ever.
-		rc := http.NewResponseController(c.w)
-		_ = rc.SetWriteDeadline(time.Now().Add(slowGrace + time.Duration(len(c.out)/slowBytesPerSecond)*time.Second))
-		defer func() { _ = rc.SetWriteDeadline(time.Time{}) }()
-	}
-	_, err := c.w.Write(c.out)
+	err := c.server.pace(responseSink{c.w}, c.out)
 	if err == nil && c.unsent != nil {
 		// Out of the server's buffer, so that an error shows now.
 		err = http.NewResponseController(c.w).Flush()

@@ -68,7 +68,7 @@ const (
 )
 
 // commonErrors are what any route may answer with.
-var commonErrors = []api.Code{api.InvalidArgument, api.Misdirected, api.Internal}
+var commonErrors = []api.Code{api.InvalidArgument, api.Misdirected, api.TooLarge, api.TooManyRequests, api.Internal}
 
 // retryAfterSeconds is what a refused caller is told to wait.
 const retryAfterSeconds = "1"

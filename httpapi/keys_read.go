@@ -190,6 +190,9 @@ func (s *Server) getKey(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.reserve(entriesBytes(entries)); err != nil {
+		return err
+	}
 	c.setVersionstamp(position)
 	e := &entries[0]
 	if !e.Exists() {

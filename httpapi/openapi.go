@@ -16,7 +16,7 @@ import (
 func (s *Server) documentRoutes() []route {
 	return []route{
 		{
-			method: http.MethodGet, pattern: "/", op: "root", tag: "operating", scope: open,
+			method: http.MethodGet, pattern: "/", op: "root", tag: tagOperating, scope: open,
 			summary: "Where to go on",
 			answers: []answerSpec{{status: 200, doc: "The paths of the page to try the API and of this document.", schema: object(members{
 				"name": text("keyval"), "docs": text(""), "openapi": text(""),
@@ -27,7 +27,7 @@ func (s *Server) documentRoutes() []route {
 			},
 		},
 		{
-			method: http.MethodGet, pattern: "/openapi.json", op: "openapi", tag: "operating", scope: open,
+			method: http.MethodGet, pattern: "/openapi.json", op: "openapi", tag: tagOperating, scope: open,
 			summary: "This document",
 			answers: []answerSpec{{status: 200, doc: "OpenAPI 3.1.", schema: &schema{Type: "object"}}},
 			serve: func(_ context.Context, c *call) error {
@@ -37,7 +37,7 @@ func (s *Server) documentRoutes() []route {
 			},
 		},
 		{
-			method: http.MethodGet, pattern: "/docs", op: "docs", tag: "operating", scope: open,
+			method: http.MethodGet, pattern: "/docs", op: "docs", tag: tagOperating, scope: open,
 			summary: "A page to try the API",
 			answers: []answerSpec{{status: 200, doc: "The page.", contentType: "text/html", schema: &schema{Type: "string"}}},
 			serve: func(_ context.Context, c *call) error {
@@ -168,6 +168,9 @@ func (s *Server) tags() []openAPITag {
 	})
 }
 
+// tagOperating is the group of routes that are to be answered when others are not.
+const tagOperating = "operating"
+
 // tags are the groups of routes, in the order in which the page shows them.
 var tags = []openAPITag{
 	{Name: "keys", Description: "Entries one by one, in lists and in pages."},
@@ -175,7 +178,7 @@ var tags = []openAPITag{
 	{Name: "queues", Description: "Messages that are delivered at least once."},
 	{Name: "dead letters", Description: "Messages whose last attempt failed."},
 	{Name: "watch", Description: "Changes of keys and prefixes as they happen."},
-	{Name: "operating", Description: "For whoever runs the node."},
+	{Name: tagOperating, Description: "For whoever runs the node."},
 }
 
 func (r *route) describe() *operation {

@@ -15,13 +15,13 @@ import (
 func (s *Server) operatingRoutes() []route {
 	health := []answerSpec{{status: 200, doc: "Yes.", schema: ref("Health")}}
 	alive := route{
-		method: http.MethodGet, pattern: "/healthz", op: "healthz", tag: "operating", scope: open,
+		method: http.MethodGet, pattern: "/healthz", op: "healthz", tag: tagOperating, scope: open,
 		summary: "Is the process alive?",
 		answers: health,
 		serve:   s.healthz,
 	}
 	ready := route{
-		method: http.MethodGet, pattern: "/readyz", op: "readyz", tag: "operating", scope: open,
+		method: http.MethodGet, pattern: "/readyz", op: "readyz", tag: tagOperating, scope: open,
 		summary: "Should the node get requests?",
 		doc:     "503 names the check that failed.",
 		answers: health,
@@ -31,20 +31,20 @@ func (s *Server) operatingRoutes() []route {
 	return []route{
 		alive, ready,
 		{
-			method: http.MethodGet, pattern: "/metrics", op: "metrics", tag: "operating", scope: read,
+			method: http.MethodGet, pattern: "/metrics", op: "metrics", tag: tagOperating, scope: read,
 			summary: "Metrics, in JSON or for Prometheus",
 			doc:     "A section that cannot be found out at the moment, because the database is away, is missing. Prometheus text instead of JSON when `Accept` asks for `text/plain` or OpenMetrics.",
 			answers: []answerSpec{{status: 200, doc: "The metrics.", schema: ref("Metrics")}},
 			serve:   s.getMetrics,
 		},
 		{
-			method: http.MethodGet, pattern: "/metrics/prometheus", op: "metrics", alias: "prometheus", tag: "operating", scope: read,
+			method: http.MethodGet, pattern: "/metrics/prometheus", op: "metrics", alias: "prometheus", tag: tagOperating, scope: read,
 			summary: "Metrics for Prometheus",
 			answers: []answerSpec{{status: 200, doc: "Prometheus text.", contentType: "text/plain", schema: &schema{Type: "string"}}},
 			serve:   s.getPrometheus,
 		},
 		{
-			method: http.MethodGet, pattern: "/cluster", op: "cluster", tag: "operating", scope: read,
+			method: http.MethodGet, pattern: "/cluster", op: "cluster", tag: tagOperating, scope: read,
 			summary: "The node, its leader and the members of the cluster",
 			answers: []answerSpec{{status: 200, doc: "What this node knows.", schema: ref("Cluster")}},
 			serve:   s.getCluster,
@@ -113,11 +113,23 @@ func wantsPrometheus(accept string) bool {
 	return strings.Contains(accept, "text/plain") || strings.Contains(accept, "application/openmetrics-text")
 }
 
-// getPrometheus leaves format and compression to the library.
+// getPrometheus leaves the format to the library.
 func (s *Server) getPrometheus(_ context.Context, c *call) error {
-	c.streaming = true
-	promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{DisableCompression: !s.cfg.Compress}).ServeHTTP(c.w, c.r)
+	promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{DisableCompression: true}).ServeHTTP(collected{c}, c.r)
+	c.contentType = c.w.Header().Get("Content-Type")
 	return nil
+}
+
+// collected takes an answer as a route's, so that it is sent like all others.
+type collected struct{ c *call }
+
+func (w collected) Header() http.Header { return w.c.w.Header() }
+
+func (w collected) WriteHeader(status int) { w.c.status = status }
+
+func (w collected) Write(p []byte) (int, error) {
+	w.c.out = append(w.c.out, p...)
+	return len(p), nil
 }
 
 func (s *Server) getCluster(_ context.Context, c *call) error {

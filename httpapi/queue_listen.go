@@ -96,10 +96,31 @@ func (s *Server) feedReady(ctx context.Context, stream *eventStream, listener *q
 		if !ok {
 			return nil
 		}
-		if err := stream.event("message", m.ID, appendMessage(nil, &m)); err != nil {
+		if err := s.feedMessage(ctx, stream, &m); err != nil {
 			s.release(ctx, []queue.Message{m})
 			return err
 		}
 	}
 	return nil
+}
+
+// feedMessage writes one message, for which it has room until it is written.
+func (s *Server) feedMessage(ctx context.Context, stream *eventStream, m *queue.Message) error {
+	room := share{of: s.memory}
+	defer room.release()
+	size := messageBytes(m)
+	if size > freeBytes {
+		ctx, cancel := context.WithTimeout(ctx, s.cfg.OperationTimeout)
+		defer cancel()
+		if !room.await(ctx, size) {
+			return errNoRoom("too many large answers are on their way")
+		}
+	}
+	return stream.send(renderEvent("message", m.ID, size, func(dst []byte) []byte { return appendMessage(dst, m) }))
+}
+
+// messageBytes is about how long a message is when rendered.
+func messageBytes(m *queue.Message) int64 {
+	const members = len(`{"id":"01890000-0000-7000-8000-000000000000","value":,"attempts":1000,"receipt":"01890000-0000-7000-8000-000000000000","queue":"","enqueuedAt":0123456789012}`)
+	return int64(members + len(m.Value) + len(m.Queue))
 }

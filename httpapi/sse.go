@@ -2,17 +2,15 @@ package httpapi
 
 import (
 	"bytes"
+	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	eventStreamType = "text/event-stream"
-
-	// eventTimeout is how long the write of one event may take. A reader that
-	// takes none for so long is gone or as good as gone.
-	eventTimeout = 30 * time.Second
 
 	// dataFirstBytes is the size from which an event's data goes before its name.
 	//
@@ -28,23 +26,38 @@ const (
 // It is not for concurrent use.
 //
 // Every method returns the error of the write: then the reader is gone, has not
-// read for eventTimeout, or did so in the middle of this event, and the route
+// read for too long (see pace), or did so in the middle of this event, and the route
 // returns.
 type eventStream struct {
-	sink eventSink
-	buf  []byte
+	server *Server
+	sink   eventSink
+	buf    []byte
+	conn   net.Conn    // what sink writes through; nil: not known
+	cut    atomic.Bool // set when nothing more is to be written
 }
 
 // stream starts the answer: from now on the route can return an error, but it is
 // not rendered. The header is sent with the first event.
 func (c *call) stream() *eventStream {
+	stream := c.newStream()
+	c.server.streams.enter(stream) // while the node drains it ends with its context
+	c.begin(stream)
+	return stream
+}
+
+func (c *call) newStream() *eventStream {
+	conn, _ := c.r.Context().Value(connKey{}).(net.Conn)
+	return &eventStream{server: c.server, sink: responseSink{c.w}, conn: conn}
+}
+
+func (c *call) begin(stream *eventStream) {
 	h := c.w.Header()
 	h["Content-Type"] = []string{eventStreamType}
 	h["Cache-Control"] = []string{"no-store"}
 	h["X-Accel-Buffering"] = []string{"no"} // nginx would collect events
 	c.streaming = true
 	c.status = http.StatusOK
-	return &eventStream{sink: responseSink{c.w, http.NewResponseController(c.w)}}
+	c.opened = stream
 }
 
 // retry tells the reader how long to wait before it connects again.
@@ -62,10 +75,27 @@ func (s *eventStream) event(name, id string, data []byte) error {
 	return s.flush()
 }
 
-func appendEvent(dst []byte, name, id string, data []byte) []byte {
+// renderEvent renders an event of about size bytes of data, which are appended to the
+// event itself: a large one is not to be there twice.
+func renderEvent(name, id string, size int64, appendData func(dst []byte) []byte) []byte {
+	const before = "data: "
+	text := appendData(append(make([]byte, 0, size+128), before...))
+	data := text[len(before):]
+	if len(data) < dataFirstBytes {
+		return appendEvent(make([]byte, 0, len(data)+128), name, id, data)
+	}
+	mustBeOneLine(data)
+	return append(appendEventName(append(text, '\n'), name, id), '\n')
+}
+
+func mustBeOneLine(data []byte) {
 	if bytes.ContainsAny(data, "\r\n") {
 		panic("httpapi: the data of an event has more than one line")
 	}
+}
+
+func appendEvent(dst []byte, name, id string, data []byte) []byte {
+	mustBeOneLine(data)
 	if len(data) >= dataFirstBytes {
 		dst = appendField(dst, "data", data)
 		dst = appendEventName(dst, name, id)
@@ -101,10 +131,10 @@ func (s *eventStream) comment(text string) error {
 
 // send sends an event that is already rendered, and perhaps shared.
 func (s *eventStream) send(rendered []byte) error {
-	if err := s.sink.SetWriteDeadline(time.Now().Add(eventTimeout)); err != nil {
-		return err
+	if s.cut.Load() {
+		return errDraining
 	}
-	if _, err := s.sink.Write(rendered); err != nil {
+	if err := s.server.pace(s.sink, rendered); err != nil {
 		return err
 	}
 	return s.sink.Flush()

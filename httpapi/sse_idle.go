@@ -10,21 +10,6 @@ import (
 	"time"
 )
 
-// An eventSink is where the bytes of a stream go.
-type eventSink interface {
-	SetWriteDeadline(time.Time) error
-	Write([]byte) (int, error)
-	Flush() error
-}
-
-// responseSink writes through net/http.
-type responseSink struct {
-	http.ResponseWriter
-	*http.ResponseController
-}
-
-func (s responseSink) Flush() error { return s.ResponseController.Flush() }
-
 // connSink writes to the connection itself.
 type connSink struct{ net.Conn }
 
@@ -43,50 +28,51 @@ func (c *call) serveIdle(ctx context.Context, feed func(context.Context, *eventS
 	if c.r.ProtoMajor != 1 {
 		return feed(ctx, c.stream())
 	}
-	if !c.server.idle.enter() {
+	stream := c.newStream()
+	if !c.server.streams.enter(stream) {
 		return errDraining
 	}
-	stream := c.stream()
-	conn, _, err := stream.sink.(responseSink).Hijack()
+	c.begin(stream)
+	conn, _, err := http.NewResponseController(c.w).Hijack()
 	if err != nil {
-		defer c.server.idle.leave()
 		return feed(ctx, stream) // whoever wraps the writer keeps it
 	}
-	idle := &idleStream{server: c.server, conn: conn, feed: feed, head: streamHead(c.w.Header())}
-	go idle.serve()
+	own := &eventStream{server: c.server, sink: connSink{conn}, conn: conn}
+	c.server.streams.move(stream, own)
+	c.opened = nil
+	go (&idleStream{stream: own, feed: feed, head: streamHead(c.w.Header())}).serve()
 	return nil
 }
 
 // An idleStream is a stream with a connection of its own.
 type idleStream struct {
-	server *Server
-	conn   net.Conn
+	stream *eventStream
 	feed   func(context.Context, *eventStream) error
 	head   []byte
 }
 
 func (i *idleStream) serve() {
-	defer i.server.idle.leave()
-	ctx, gone := context.WithCancel(i.server.waits)
+	server, conn := i.stream.server, i.stream.conn
+	defer server.streams.leave(i.stream)
+	ctx, gone := context.WithCancel(server.waits)
 	defer gone()
 	var reader sync.WaitGroup
 	defer reader.Wait()
-	defer i.conn.Close()
+	defer conn.Close()
 	defer func() {
 		if p := recover(); p != nil {
-			i.server.cfg.Logger.Error("panic while serving a stream", "panic", p, "stack", string(debug.Stack()))
+			server.cfg.Logger.Error("panic while serving a stream", "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	reader.Go(func() {
 		defer gone()
-		awaitEnd(i.conn)
+		awaitEnd(conn)
 	})
-	stream := &eventStream{sink: connSink{i.conn}}
-	if err := stream.send(i.head); err != nil {
-		return
+	if i.stream.send(i.head) != nil {
+		gone() // feed still has what to give back
 	}
 	i.head = nil
-	_ = i.feed(ctx, stream) // the reader has gone
+	_ = i.feed(ctx, i.stream) // the reader has gone
 }
 
 // streamHead renders the head of an answer that ends with its connection.
@@ -106,53 +92,5 @@ func awaitEnd(conn net.Conn) {
 		if _, err := conn.Read(b[:]); err != nil {
 			return
 		}
-	}
-}
-
-// idleGrace is how long a drain waits for streams with connections of their own.
-const idleGrace = time.Second
-
-// idleStreams counts them, so that a drain can wait for the last one.
-type idleStreams struct {
-	mu      sync.Mutex // covers what follows
-	running int
-	ended   chan struct{} // made by the drain, closed when none is left
-}
-
-// enter tells whether one more may begin.
-func (s *idleStreams) enter() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended != nil {
-		return false
-	}
-	s.running++
-	return true
-}
-
-func (s *idleStreams) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.running--
-	if s.running == 0 && s.ended != nil {
-		close(s.ended)
-	}
-}
-
-// drain lets none begin any more and waits for those that have been told to end.
-// One may be in the middle of a write that nobody reads: it is not waited for.
-func (s *idleStreams) drain() {
-	s.mu.Lock()
-	if s.ended == nil {
-		s.ended = make(chan struct{})
-		if s.running == 0 {
-			close(s.ended)
-		}
-	}
-	ended := s.ended
-	s.mu.Unlock()
-	select {
-	case <-ended:
-	case <-time.After(idleGrace):
 	}
 }

@@ -23,7 +23,7 @@ func TestALargeTransactionIsRefusedForLackOfRoomBeforeItWrites(t *testing.T) {
 	t.Parallel()
 	f := mustServe(t)
 	f.mustPutLarges(2, sqldb.MaxPiece+1)
-	free := f.api.OccupyAnswers()
+	free := f.api.OccupyMemory()
 	if r := f.do("POST", "/transaction", readAndCount); r.status != 429 {
 		t.Errorf("without room: got %d, want 429", r.status)
 	}
@@ -47,7 +47,7 @@ func TestACommittedTransactionWaitsForRoomAndIsNeverRefused(t *testing.T) {
 	for i := range keys {
 		reads = append(reads, fmt.Sprintf(`{"key":["large",%d]}`, i))
 	}
-	free := f.api.OccupyAnswers()
+	free := f.api.OccupyMemory()
 	done := make(chan reply, 1)
 	go func() {
 		done <- f.do("POST", "/transaction", `{"reads":[`+strings.Join(reads, ",")+`],"mutations":[{"type":"sum","key":["n"],"value":1}]}`)

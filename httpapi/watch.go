@@ -109,7 +109,7 @@ func (s *Server) watchRoutes() []route {
 			"Every change is seen, or folded into a later one of the same key.",
 		header:  []param{lastEventID, minVersionstamp},
 		answers: []answerSpec{{status: 200, doc: "The stream.", contentType: eventStreamType, schema: text(""), headers: []param{versionstampAnswer}}},
-		errors:  []api.Code{api.InvalidKey, api.PositionLost, api.TooLarge, api.Unavailable, api.Timeout},
+		errors:  []api.Code{api.InvalidKey, api.PositionLost, api.Unavailable, api.Timeout},
 	}
 	keys, prefixes := stream, stream
 	keys.pattern, keys.op, keys.summary, keys.serve = "/watch", "watch", "Follow keys", s.watchKeys
@@ -153,20 +153,23 @@ func (s *Server) watch(ctx context.Context, c *call, req watch.Request) error {
 	if req.Since, err = c.since(); err != nil {
 		return err
 	}
+	req.Reserve = func(entries []kv.Entry) error { return c.claim(entriesBytes(entries)) }
 	events, err := s.cfg.Watch.Open(ctx, req)
 	if err != nil {
 		return err
 	}
 	c.setVersionstamp(events.Start())
+	first := c.answer.hand()
+	end := func() { events.Close(); first.release() }
 	err = c.serveIdle(ctx, func(ctx context.Context, stream *eventStream) error {
-		defer events.Close()
+		defer end()
 		if err := stream.retry(watchRetry); err != nil {
 			return err
 		}
-		return feedChanges(ctx, stream, events)
+		return feedChanges(ctx, stream, events, first)
 	})
 	if errors.Is(err, errDraining) {
-		events.Close()
+		end()
 	}
 	return err
 }
@@ -189,8 +192,9 @@ func (c *call) since() (kv.Versionstamp, error) {
 }
 
 // feedChanges writes events to the stream until its reader has gone, the
-// node drains, or the position is lost.
-func feedChanges(ctx context.Context, stream *eventStream, events *watch.Stream) error {
+// node drains, or the position is lost. What the first one holds is released once it is
+// written.
+func feedChanges(ctx context.Context, stream *eventStream, events *watch.Stream, first *share) error {
 	for {
 		e, err := events.Next(ctx, watchPing)
 		lost, isLost := errors.AsType[*watch.LostError](err)
@@ -204,6 +208,7 @@ func feedChanges(ctx context.Context, stream *eventStream, events *watch.Stream)
 		default:
 			if err = stream.send(e.Rendered(renderChange)); err == nil {
 				events.Wrote(e)
+				first.release()
 			}
 		}
 		if err != nil {
@@ -214,8 +219,9 @@ func feedChanges(ctx context.Context, stream *eventStream, events *watch.Stream)
 
 // renderChange is done once for all streams that see the same.
 func renderChange(e *watch.Event) []byte {
-	data := appendEntries(make([]byte, 0, entriesBytes(e.Entries)), e.Entries)
-	return appendEvent(make([]byte, 0, len(data)+64), api.EventChange, string(e.Versionstamp), data)
+	return renderEvent(api.EventChange, string(e.Versionstamp), entriesBytes(e.Entries), func(dst []byte) []byte {
+		return appendEntries(dst, e.Entries)
+	})
 }
 
 // renderReset ends a stream. Its empty id makes a browser forget the one that it

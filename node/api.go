@@ -33,6 +33,7 @@ func (n *Node) apiConfig() httpapi.Config {
 		OperationTimeout:   n.cfg.OperationTimeout,
 		MaxValueBytes:      int(n.cfg.MaxValueBytes),
 		Compress:           n.cfg.Compress,
+		MaxMemoryInFlight:  n.cfg.MaxMemoryInFlight,
 		CORSOrigins:        n.cfg.CORSOrigins,
 		Loopback:           isLoopback(n.listener.Addr()),
 		AllowedHosts:       n.cfg.AllowedHosts,

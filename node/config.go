@@ -24,6 +24,10 @@ const (
 // no row above 5 MB.
 const MaxValueBytesLimit = 4 << 20
 
+// MinMemoryInFlight is the smallest MaxMemoryInFlight: the largest body and something
+// beside it.
+const MinMemoryInFlight = 32 << 20
+
 // Config is everything that a node is told from outside. Start from
 // DefaultConfig: the zero Config is not valid.
 //
@@ -53,6 +57,19 @@ type Config struct {
 	// TLSCert and TLSKey (tls-cert, tls-key) are PEM files. Both or none; none:
 	// HTTP/1.1 and h2c without TLS.
 	TLSCert, TLSKey string
+	// MaxMemoryInFlight (max-memory-in-flight) bounds the bytes that bodies of requests
+	// and answers take at a time, beyond which requests are refused with 429. At least
+	// MinMemoryInFlight.
+	MaxMemoryInFlight int64
+	// MaxConnections (max-connections) is how many connections the API has at a time;
+	// those beyond are closed at once. 0: 20,000, or fewer where the process may open
+	// fewer files.
+	MaxConnections int
+	// MaxConnectionsPerAddress (max-connections-per-address) is how many of them one
+	// address may have, or one /64 of IPv6. 0: three quarters, because everybody may
+	// come through one load balancer, and the rest is for who does not, such as a
+	// health check.
+	MaxConnectionsPerAddress int
 	// DrainDelay (drain-delay) is how long a stopping node goes on serving while
 	// /readyz already fails, so that the load balancer sees it. Zero: not at all.
 	DrainDelay time.Duration
@@ -149,6 +166,7 @@ func DefaultConfig() Config {
 		HTTPAddr:           "127.0.0.1:8080",
 		BasePath:           "/_/plugin-keyval",
 		Compress:           true,
+		MaxMemoryInFlight:  256 << 20,
 		DrainDelay:         2 * time.Second,
 		DrainTimeout:       20 * time.Second,
 		LibsqlURL:          "file:keyval.db",

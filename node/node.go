@@ -116,7 +116,7 @@ func (n *Node) listen(ctx context.Context) (err error) {
 	}
 	n.listener, err = new(net.ListenConfig).Listen(ctx, cluster.OfFamily("tcp", n.cfg.HTTPAddr), n.cfg.HTTPAddr)
 	if err == nil {
-		return nil
+		return n.limitConnections()
 	}
 	advice := ""
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -141,7 +141,7 @@ func (n *Node) open(handler http.Handler) {
 	if n.server != nil {
 		return // it serves already, and meets the new handler
 	}
-	n.server = httpapi.NewServer(httpapi.ListenConfig{Handler: &n.door, TLS: n.tls, Logger: n.log})
+	n.server = httpapi.NewServer(httpapi.ListenConfig{Handler: &n.door, TLS: n.tls, OperationTimeout: n.cfg.OperationTimeout, Logger: n.log})
 	n.serving.Go(func() {
 		var err error
 		if n.tls != nil {

@@ -53,10 +53,26 @@ func (c Config) validateHTTP() error {
 			return err
 		}
 	}
+	if c.MaxMemoryInFlight < MinMemoryInFlight {
+		return badSetting("max-memory-in-flight", "%d is below %d (32MiB)", c.MaxMemoryInFlight, MinMemoryInFlight)
+	}
+	if err := c.validateConnections(); err != nil {
+		return err
+	}
 	if c.DrainDelay < 0 {
 		return badSetting("drain-delay", "%v is negative; use 0 to close at once", c.DrainDelay)
 	}
 	return checkPositive("drain-timeout", c.DrainTimeout)
+}
+
+func (c Config) validateConnections() error {
+	if c.MaxConnections < 0 {
+		return badSetting("max-connections", "%d is below 0; use 0 for as many as suit this process", c.MaxConnections)
+	}
+	if c.MaxConnectionsPerAddress < 0 {
+		return badSetting("max-connections-per-address", "%d is below 0; use 0 for three quarters of max-connections", c.MaxConnectionsPerAddress)
+	}
+	return nil
 }
 
 func (c Config) validateDatabase() error {

@@ -19,6 +19,7 @@ type Event struct {
 	Entries []kv.Entry
 
 	committed time.Time // when this node heard of the commit; zero: not known
+	alone     bool      // no other stream has it
 	size      int
 	refs      atomic.Int64 // buffers that hold it
 	render    sync.Once
@@ -34,9 +35,15 @@ func newEvent(versionstamp kv.Versionstamp, entries []kv.Entry) *Event {
 }
 
 // Rendered returns what render made of the event the first time; render must
-// be the same function each time. Ten thousand streams on one key share it.
+// be the same function each time. Ten thousand streams on one key share it. An initial
+// state, which may be large, has no Entries any more once it is rendered.
 func (e *Event) Rendered(render func(*Event) []byte) []byte {
-	e.render.Do(func() { e.rendered = render(e) })
+	e.render.Do(func() {
+		e.rendered = render(e)
+		if e.alone {
+			e.Entries = nil
+		}
+	})
 	return e.rendered
 }
 

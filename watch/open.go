@@ -24,6 +24,9 @@ type Request struct {
 	// Read says how fresh that state must be; without it, how far back from the
 	// present the stream may begin.
 	Read kv.ReadOptions
+	// Reserve, if not nil, makes room for that state once it is read. Its error is
+	// Open's.
+	Reserve func(entries []kv.Entry) error
 }
 
 func (r Request) filter() Filter { return Filter{Keys: r.Keys, Prefixes: r.Prefixes} }
@@ -114,7 +117,13 @@ func (s *Stream) begin(ctx context.Context, req Request, from kv.Versionstamp) e
 	}
 	s.position, s.start = position, position
 	if len(entries) > 0 {
+		if req.Reserve != nil {
+			if err := req.Reserve(entries); err != nil {
+				return err
+			}
+		}
 		s.initial = newEvent(position, entries)
+		s.initial.alone = true
 	}
 	s.hub.cfg.DB.Answered(sqldb.Position(position))
 	return nil

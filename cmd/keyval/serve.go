@@ -17,20 +17,27 @@ func (c *serveCmd) Run(ctx context.Context, from *layers, p process) error {
 	if err != nil {
 		return err
 	}
-	boundMemory()
+	boundMemory(&cfg)
 	return c.observed(ctx, &cfg, from, p, func(ctx context.Context) error {
 		return node.Run(ctx, cfg)
 	})
 }
 
-// memoryLimit is from how much memory on the collector works harder, if the environment
-// does not say.
-const memoryLimit = 384 << 20
+// otherMemory is how much a node takes beside bodies and answers, garbage included.
+const otherMemory = 128 << 20
 
 // boundMemory keeps garbage from making the process large: answers of 64 MiB leave as
-// much as they are. What is in use is bounded elsewhere.
-func boundMemory() {
+// much as they are. So the collector works harder from a limit on. Where the environment
+// says which, half of it is for what is in use, which is bounded by the settings.
+func boundMemory(cfg *node.Config) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
+		debug.SetMemoryLimit(cfg.MaxMemoryInFlight + otherMemory)
+		return
 	}
+	cfg.MaxMemoryInFlight = withinLimit(cfg.MaxMemoryInFlight, debug.SetMemoryLimit(-1))
+}
+
+// withinLimit is how much may be in flight under a limit of the collector's.
+func withinLimit(inFlight, limit int64) int64 {
+	return min(inFlight, max(limit/2, node.MinMemoryInFlight))
 }

@@ -35,18 +35,21 @@ func settingGroups() []kong.Group {
 }
 
 type httpSettings struct {
-	HTTPAddr      string        `env:"KEYVAL_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API listens. No host: every address of the machine; port 0: one that the kernel chooses."`
-	HTTPAdvertise string        `env:"KEYVAL_HTTP_ADVERTISE" placeholder:"HOST[:PORT]" help:"Where /cluster says that the API is reached. Default: the address that it listens on; if that is every address, the one that gossip advertises."`
-	BasePath      string        `env:"KEYVAL_BASE_PATH" default:"/_/plugin-keyval" placeholder:"PATH" help:"Where the dialect of the original JavaScript client is mounted."`
-	Compress      bool          `env:"KEYVAL_COMPRESS" default:"true" negatable:"" help:"Compress answers from 1 KiB on for callers that accept gzip. --no-compress saves the processor where the network is fast."`
-	CORSOrigin    []string      `name:"cors-origin" env:"KEYVAL_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins whose pages may call the API, such as https://app.example, or *. Repeatable. Default: same origin only."`
-	AllowedHost   []string      `name:"allowed-host" env:"KEYVAL_ALLOWED_HOST" placeholder:"HOST" help:"Names that requests may have for Host on a loopback address, apart from localhost and its like; for a load balancer on this machine. Repeatable."`
-	TLSCert       string        `name:"tls-cert" env:"KEYVAL_TLS_CERT" placeholder:"FILE" help:"PEM file with the API's certificate chain. Default: no TLS."`
-	TLSKey        string        `name:"tls-key" env:"KEYVAL_TLS_KEY" placeholder:"FILE" help:"PEM file with the certificate's key."`
-	DrainDelay    time.Duration `env:"KEYVAL_DRAIN_DELAY" default:"2s" placeholder:"TIME" help:"How long a stopping node serves while /readyz already fails, for the load balancer to see it."`
-	DrainTimeout  time.Duration `env:"KEYVAL_DRAIN_TIMEOUT" default:"20s" placeholder:"TIME" help:"How long requests in flight may take to end after that."`
-	AuthFile      string        `env:"KEYVAL_AUTH_FILE" placeholder:"FILE" help:"Tokens and what each may do. Not available in this version: setting it is refused."`
-	Insecure      bool          `env:"KEYVAL_INSECURE" help:"Serve without authentication. This version has none, so the flag is accepted and changes nothing."`
+	HTTPAddr                 string        `env:"KEYVAL_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API listens. No host: every address of the machine; port 0: one that the kernel chooses."`
+	HTTPAdvertise            string        `env:"KEYVAL_HTTP_ADVERTISE" placeholder:"HOST[:PORT]" help:"Where /cluster says that the API is reached. Default: the address that it listens on; if that is every address, the one that gossip advertises."`
+	BasePath                 string        `env:"KEYVAL_BASE_PATH" default:"/_/plugin-keyval" placeholder:"PATH" help:"Where the dialect of the original JavaScript client is mounted."`
+	Compress                 bool          `env:"KEYVAL_COMPRESS" default:"true" negatable:"" help:"Compress answers from 1 KiB on for callers that accept gzip. --no-compress saves the processor where the network is fast."`
+	CORSOrigin               []string      `name:"cors-origin" env:"KEYVAL_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins whose pages may call the API, such as https://app.example, or *. Repeatable. Default: same origin only."`
+	AllowedHost              []string      `name:"allowed-host" env:"KEYVAL_ALLOWED_HOST" placeholder:"HOST" help:"Names that requests may have for Host on a loopback address, apart from localhost and its like; for a load balancer on this machine. Repeatable."`
+	TLSCert                  string        `name:"tls-cert" env:"KEYVAL_TLS_CERT" placeholder:"FILE" help:"PEM file with the API's certificate chain. Default: no TLS."`
+	TLSKey                   string        `name:"tls-key" env:"KEYVAL_TLS_KEY" placeholder:"FILE" help:"PEM file with the certificate's key."`
+	MaxMemoryInFlight        byteSize      `env:"KEYVAL_MAX_MEMORY_IN_FLIGHT" default:"268435456" placeholder:"SIZE" help:"How much bodies of requests and answers may take at a time before the next one is refused with 429, in bytes or with a unit; at least 32MiB, and at most half of GOMEMLIMIT where that is set."`
+	MaxConnections           int           `env:"KEYVAL_MAX_CONNECTIONS" default:"0" placeholder:"N" help:"How many connections the API has at a time; those beyond are closed at once. 0: 20,000, or fewer where the process may open fewer files."`
+	MaxConnectionsPerAddress int           `env:"KEYVAL_MAX_CONNECTIONS_PER_ADDRESS" default:"0" placeholder:"N" help:"How many of them one address may have, or one /64 of IPv6. 0: three quarters."`
+	DrainDelay               time.Duration `env:"KEYVAL_DRAIN_DELAY" default:"2s" placeholder:"TIME" help:"How long a stopping node serves while /readyz already fails, for the load balancer to see it."`
+	DrainTimeout             time.Duration `env:"KEYVAL_DRAIN_TIMEOUT" default:"20s" placeholder:"TIME" help:"How long requests in flight may take to end after that."`
+	AuthFile                 string        `env:"KEYVAL_AUTH_FILE" placeholder:"FILE" help:"Tokens and what each may do. Not available in this version: setting it is refused."`
+	Insecure                 bool          `env:"KEYVAL_INSECURE" help:"Serve without authentication. This version has none, so the flag is accepted and changes nothing."`
 }
 
 type databaseSettings struct {
@@ -121,6 +124,8 @@ func (s httpSettings) apply(cfg *node.Config) {
 	cfg.Compress = s.Compress
 	cfg.CORSOrigins = trimmed(s.CORSOrigin)
 	cfg.AllowedHosts = trimmed(s.AllowedHost)
+	cfg.MaxMemoryInFlight = int64(s.MaxMemoryInFlight)
+	cfg.MaxConnections, cfg.MaxConnectionsPerAddress = s.MaxConnections, s.MaxConnectionsPerAddress
 	cfg.TLSCert, cfg.TLSKey = s.TLSCert, s.TLSKey
 	cfg.DrainDelay, cfg.DrainTimeout = s.DrainDelay, s.DrainTimeout
 }
