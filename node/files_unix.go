@@ -11,5 +11,5 @@ func openFiles() uint64 {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 0
 	}
-	return limit.Cur
+	return uint64(limit.Cur) //nolint:unconvert // it is signed on FreeBSD
 }

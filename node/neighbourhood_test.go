@@ -28,6 +28,9 @@ const (
 	// mostSlower is how many times as long a plain request may take, at the 99th
 	// percentile.
 	mostSlower = 10
+	// mostOfOneAddress is how many connections an address may have: more than those who
+	// share one have here.
+	mostOfOneAddress = 1000
 )
 
 func TestAMeanNeighbourCostsNobodyElseAnError(t *testing.T) {
@@ -94,7 +97,8 @@ type outage struct{ from, to time.Time }
 // settle starts a node and its plain clients; the mean neighbours have moved in.
 func settle(t *testing.T, sqld *nodetest.SqldPair, d dose) *neighbourhood {
 	t.Helper()
-	config := nodetest.ServeConfig{Binary: keyval(t), Dir: t.TempDir(), Flags: []string{"--cleanup-interval", "2s", "--ephemeral"}}
+	config := nodetest.ServeConfig{Binary: keyval(t), Dir: t.TempDir(), Flags: []string{
+		"--cleanup-interval", "2s", "--ephemeral", "--max-connections-per-address", strconv.Itoa(mostOfOneAddress)}}
 	if sqld != nil {
 		config.LibsqlURL, config.ReplicaURL = sqld.Primary.HTTPURL(), sqld.Replica.HTTPURL()
 	}

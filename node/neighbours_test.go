@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -38,18 +39,27 @@ type dose struct {
 	fallback    int // bytes of each, written under ten keys
 	prefixes    int // that are deleted together, each with ten entries
 	statsAtOnce int
+
+	uploads     int           // bodies without an end, over one connection
+	connections int           // that are not read, or announce what does not come
+	unread      int           // streams that begin with all of the middle values
+	crowd       int           // connections of one address
+	hold        time.Duration // all of these are held
 }
 
 var (
 	aDrop = dose{expiring: 20, commits: 2, large: 1 << 10, middle: 1 << 10, callers: 2, small: 100, ranged: 1000,
-		fallbacks: 2, fallback: 10 << 10, prefixes: 10, statsAtOnce: 4}
+		fallbacks: 2, fallback: 10 << 10, prefixes: 10, statsAtOnce: 4,
+		uploads: 4, connections: 2, unread: 1, crowd: 20, hold: 100 * time.Millisecond}
 	aFlood = dose{expiring: 1000, commits: 10, large: 1<<20 - 2, middle: 64_000, callers: 4, small: 1000, ranged: 400_000,
-		fallbacks: 12, fallback: 400_000, prefixes: 500, statsAtOnce: 16}
+		fallbacks: 12, fallback: 400_000, prefixes: 500, statsAtOnce: 16,
+		uploads: 100, connections: 20, unread: 4, crowd: mostOfOneAddress + 200, hold: 3 * time.Second}
 )
 
 // meanNeighbours are all of them. Batches go through store.
 func (d dose) meanNeighbours(store plain) map[string]meanNeighbour {
-	return map[string]meanNeighbour{
+	all := d.hostiles(store)
+	maps.Copy(all, map[string]meanNeighbour{
 		"reads what expires":                   &expiring{entries: d.expiring, commits: d.commits},
 		"reads one large value often":          &batch{store: store, name: "large", keys: 1, size: d.large},
 		"reads many values":                    &batch{store: store, name: "middle", keys: 1000, size: d.middle},
@@ -59,7 +69,8 @@ func (d dose) meanNeighbours(store plain) map[string]meanNeighbour {
 		"abandons messages with fallback keys": &failing{queue: "abandoned", messages: d.fallbacks, size: d.fallback, abandons: true},
 		"deletes prefixes":                     &deleting{prefixes: d.prefixes},
 		"counts":                               &counting{atOnce: d.statsAtOnce},
-	}
+	})
+	return all
 }
 
 // expiring has an entry expire each millisecond and commits what it reads of them.
