@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"io"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,6 +53,10 @@ func (h *half) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// zipping has one element for each answer that is being compressed: more at a time than
+// there are processors would only take memory.
+var zipping = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
+
 // zippers have some 800 KiB each.
 var zippers = sync.Pool{New: func() any {
 	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
@@ -62,6 +67,8 @@ var zippers = sync.Pool{New: func() any {
 }}
 
 func zip(to io.Writer, text []byte) error {
+	zipping <- struct{}{}
+	defer func() { <-zipping }()
 	z := zippers.Get().(*gzip.Writer)
 	defer zippers.Put(z)
 	z.Reset(to)
