@@ -138,7 +138,7 @@ func timeout(t testing.TB) context.Context {
 	if _, ok := t.(*testing.B); ok {
 		return context.Background()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
