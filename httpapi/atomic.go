@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"github.com/buntime/keyval/httpapi/api"
-	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
@@ -17,97 +17,71 @@ const (
 	maxAtomicBody = 4 << 20
 )
 
-// mutationTypes are the names of mutations on the wire.
-var mutationTypes = map[string]kv.MutationType{
-	"set":     kv.MutationSet,
-	"delete":  kv.MutationDelete,
-	"sum":     kv.MutationSum,
-	"min":     kv.MutationMin,
-	"max":     kv.MutationMax,
-	"append":  kv.MutationAppend,
-	"prepend": kv.MutationPrepend,
-}
-
 // The members of the bodies.
 var (
-	checkMembers = members{
-		"key":          ref("Key"),
-		"versionstamp": versionstampOrNull,
-	}
-	mutationMembers = members{
-		"type":      {Type: "string", Enum: []any{"set", "delete", "sum", "min", "max", "append", "prepend"}},
-		"key":       ref("SetKey"),
-		"value":     anyJSON("Any JSON for `set`, where `{\"$now\":true}` becomes the transaction's time in ms; an integer (number, numeric string or bigint) for `sum`, `min`, `max`; an array for `append` and `prepend`; none for `delete`."),
-		"expireIn":  expireInParam.param().schema,
-		"expiresIn": expiresInParam.param().schema,
-	}
-	atomicMembers = members{
-		"checks":    {Type: "array", MaxItems: maxChecks, Items: object(checkMembers, "key", "versionstamp")},
-		"mutations": {Type: "array", MaxItems: maxMutations, Items: object(mutationMembers, "type", "key")},
-		"enqueue":   {Type: "array", MaxItems: maxMutations, Items: enqueueSchema, Description: "Messages to enqueue with the commit; the answer has their `ids`, in order."},
+	checkMembers = route.Members{
+		"key":          route.Ref("Key"),
+		"versionstamp": route.Ref("VersionstampOrNull").Nullable(),
 	}
 )
 
+// members are those of POST /atomic.
+func (m Messages) members() route.Members {
+	return route.Members{
+		"checks":    {Type: "array", MaxItems: maxChecks, Items: route.Object(checkMembers, "key", "versionstamp")},
+		"mutations": {Type: "array", MaxItems: maxMutations, Items: Mutation},
+		"enqueue":   {Type: "array", MaxItems: maxMutations, Items: m.Schema, Description: "Messages to enqueue with the commit; the answer has their `ids`, in order."},
+	}
+}
+
 // atomicRoutes are the operations of several keys.
-func (s *Server) atomicRoutes() []route {
-	committed := []param{versionstampAnswer, replayed}
+func (k *keys) atomicRoutes() []route.Route {
+	committed := []route.Param{VersionstampAnswer, Replayed}
 	errors := append([]api.Code{
 		api.InvalidKey, api.InvalidValue, api.InvalidJSON, api.TypeMismatch, api.OutOfRange, api.TooLarge,
-	}, writeErrors...)
-	return []route{
+	}, WriteErrors...)
+	return []route.Route{
 		{
-			method: http.MethodPost, pattern: "/atomic", op: "atomic", tag: "atomic", scope: write,
-			summary: "Check and change several keys, all or nothing",
-			doc:     "All checks are made against one state, then the mutations apply in order. A check that does not hold is an answer, not an error; a mutation that cannot apply is 400, and nothing is written.",
-			header:  []param{idempotencyKey},
-			body:    &bodySpec{schema: object(atomicMembers), maxBytes: maxAtomicBody},
-			answers: []answerSpec{{status: 200, doc: "Committed, or the checks that did not hold.", schema: ref("AtomicResult"), headers: committed}},
-			errors:  errors,
-			serve:   s.atomic,
+			Method: http.MethodPost, Pattern: "/atomic", Op: "atomic", Tag: tagAtomic, Scope: route.Write,
+			Summary: "Check and change several keys, all or nothing",
+			Doc:     "All checks are made against one state, then the mutations apply in order. A check that does not hold is an answer, not an error; a mutation that cannot apply is 400, and nothing is written.",
+			Header:  []route.Param{IdempotencyKey},
+			Body:    &route.Body{Schema: route.Object(k.atomicMembers), MaxBytes: maxAtomicBody},
+			Answers: []route.Answer{{Status: 200, Doc: "Committed, or the checks that did not hold.", Schema: route.Ref("AtomicResult"), Headers: committed}},
+			Errors:  errors,
+			Serve:   k.atomic,
 		},
 		{
-			method: http.MethodPost, pattern: "/transaction", op: "transaction", tag: "atomic", scope: write,
-			summary: "Read and write against one snapshot",
-			doc:     "Read first, then send the same reads with the `snapshot` of the answer and the changes: they commit only if nothing that was read has changed.",
-			header:  []param{idempotencyKey},
-			body:    &bodySpec{schema: object(transactionMembers), maxBytes: maxAtomicBody},
-			answers: []answerSpec{{status: 200, doc: "Committed, or why not.", schema: ref("TransactionResult"), headers: committed}},
-			errors:  errors,
-			serve:   s.transaction,
+			Method: http.MethodPost, Pattern: "/transaction", Op: "transaction", Tag: tagAtomic, Scope: route.Write,
+			Summary: "Read and write against one snapshot",
+			Doc:     "Read first, then send the same reads with the `snapshot` of the answer and the changes: they commit only if nothing that was read has changed.",
+			Header:  []route.Param{IdempotencyKey},
+			Body:    &route.Body{Schema: route.Object(k.transactionMembers), MaxBytes: maxAtomicBody},
+			Answers: []route.Answer{{Status: 200, Doc: "Committed, or why not.", Schema: route.Ref("TransactionResult"), Headers: committed}},
+			Errors:  errors,
+			Serve:   k.transaction,
 		},
 	}
 }
 
-func (s *Server) atomic(ctx context.Context, c *call) error {
-	body, err := c.body()
+func (k *keys) atomic(ctx context.Context, c *route.Call) error {
+	body, err := c.ReadBody()
 	if err != nil {
 		return err
 	}
-	req, part, err := s.decodeAtomic(body, c.dialect)
+	req, part, err := k.decodeAtomic(body, c.Dialect)
 	if err != nil {
 		return err
 	}
-	req.Idempotency, err = c.idempotency(func(v kv.Versionstamp, _ kv.AtomicResult) []byte {
-		return appendCommitted(nil, v, part)
+	result, err := Commit(ctx, c, k.Store, req, func(dst []byte, result *kv.AtomicResult) []byte {
+		return appendCommitted(dst, result.Versionstamp, part)
 	})
-	if err != nil {
+	if err != nil || result.OK {
 		return err
 	}
-	result, err := s.cfg.Store.Atomic(ctx, req)
-	if err != nil {
-		return err
-	}
-	c.setVersionstamp(result.Versionstamp)
-	switch {
-	case result.Replayed != nil:
-		c.replay(result.Replayed)
-	case result.OK:
-		c.out = appendCommitted(c.out, result.Versionstamp, part)
-	default:
-		c.out = append(c.out, `{"ok":false,"conflicts":`...)
-		c.out = appendConflicts(c.out, result.Conflicts)
-		c.out = append(c.out, '}')
-	}
+	c.Out = append(c.Out, `{"ok":false,"conflicts":`...)
+	c.Out = AppendConflicts(c.Out, result.Conflicts)
+	c.Out = append(c.Out, '}')
 	return nil
 }
 
@@ -120,66 +94,101 @@ func appendCommitted(dst []byte, v kv.Versionstamp, part *queue.Part) []byte {
 	return append(dst, '}')
 }
 
+// appendIDs renders a member with the ids of a part's messages; nothing without
+// one.
+func appendIDs(dst []byte, part *queue.Part) []byte {
+	if part == nil {
+		return dst
+	}
+	dst = append(dst, `,"ids":[`...)
+	for i, e := range part.Enqueued() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, '"')
+		dst = append(dst, e.ID...)
+		dst = append(dst, '"')
+	}
+	return append(dst, ']')
+}
+
 // decodeAtomic decodes the body of POST /atomic, and the part that enqueues, nil
 // without one.
-func (s *Server) decodeAtomic(body []byte, dialect *dialect) (kv.AtomicRequest, *queue.Part, error) {
-	a := atomicDecoder{maxValueBytes: s.cfg.MaxValueBytes, dialect: dialect}
-	err := decodeObject(body, atomicMembers, a.member)
+func (k *keys) decodeAtomic(body []byte, dialect *route.Dialect) (kv.AtomicRequest, *queue.Part, error) {
+	a := atomicDecoder{keys: k, dialect: dialect}
+	err := route.DecodeObject(body, k.atomicMembers, a.member)
 	if err != nil {
 		return a.req, nil, err
 	}
-	part, err := s.join(&a)
+	part, err := k.join(&a)
 	return a.req, part, err
+}
+
+// newPart refuses messages where there are no queues, rather than commit without
+// them.
+func (k *keys) newPart(messages []queue.Enqueue) (*queue.Part, error) {
+	if k.Messages.NewPart == nil {
+		return nil, route.InvalidArgument("this node has no queues")
+	}
+	return k.Messages.NewPart(messages)
 }
 
 // join checks how much the operation does, and lets the queue's part, nil without
 // one, join it.
-func (s *Server) join(a *atomicDecoder) (*queue.Part, error) {
+func (k *keys) join(a *atomicDecoder) (*queue.Part, error) {
 	if n := len(a.req.Mutations) + len(a.messages); n > maxMutations {
 		return nil, fmt.Errorf("%w: there are %d mutations and enqueues, at most %d are allowed", kv.ErrTooLarge, n, maxMutations)
 	}
 	if len(a.messages) == 0 {
 		return nil, nil
 	}
-	part, err := s.enqueuePart(a.messages)
+	part, err := k.newPart(a.messages)
 	if err != nil {
 		return nil, err
 	}
-	a.req.Parts = []sqldb.Part{part}
+	a.req.Parts = []kv.Part{part}
 	return part, nil
 }
 
 // An atomicDecoder decodes what /atomic and /transaction have in common.
 type atomicDecoder struct {
-	maxValueBytes int
-	dialect       *dialect
-	req           kv.AtomicRequest
-	messages      []queue.Enqueue
+	*keys
+	dialect  *route.Dialect
+	req      kv.AtomicRequest
+	messages []queue.Enqueue
 }
 
 // member reads one of those members.
-func (a *atomicDecoder) member(d *decoder, name string) (err error) {
+func (a *atomicDecoder) member(d *route.Decoder, name string) (err error) {
 	switch name {
 	case "checks":
-		err = d.array(maxChecks, func() error { return a.check(d) })
+		err = d.Array(maxChecks, func() error { return a.check(d) })
 	case "mutations":
-		err = d.array(maxMutations, func() error { return a.mutation(d) })
+		err = d.Array(maxMutations, func() error {
+			mutation, err := DecodeMutation(d, a.MaxValueBytes)
+			a.req.Mutations = append(a.req.Mutations, mutation)
+			return err
+		})
 	case "enqueue":
-		err = d.array(maxMutations, func() error { return a.enqueue(d) })
+		err = d.Array(maxMutations, func() error {
+			message, err := a.Messages.Decode(d)
+			a.messages = append(a.messages, message)
+			return err
+		})
 	}
 	return err
 }
 
-func (a *atomicDecoder) check(d *decoder) error {
+func (a *atomicDecoder) check(d *route.Decoder) error {
 	var check kv.Check
 	var hasVersionstamp bool
-	err := d.object(checkMembers, func(name string) (err error) {
+	err := d.Object(checkMembers, func(name string) (err error) {
 		switch name {
 		case "key":
-			check.Key, err = d.key()
+			check.Key, err = DecodeKey(d)
 		case "versionstamp":
 			hasVersionstamp = true
-			check.Versionstamp, err = d.checkedVersionstamp(a.dialect)
+			check.Versionstamp, err = checkedVersionstamp(d, a.dialect)
 		}
 		return err
 	})
@@ -187,10 +196,10 @@ func (a *atomicDecoder) check(d *decoder) error {
 	case err != nil:
 		return err
 	case check.Key == "":
-		return d.missing("key")
+		return d.Missing("key")
 	case !hasVersionstamp:
 		// Taking it for null would turn a typo into "must not exist".
-		return d.missing("versionstamp")
+		return d.Missing("versionstamp")
 	}
 	a.req.Checks = append(a.req.Checks, check)
 	return nil
@@ -198,24 +207,17 @@ func (a *atomicDecoder) check(d *decoder) error {
 
 // checkedVersionstamp is what a check asks for, "" for null: there must be no entry.
 // In the original's dialect a text that is no versionstamp of ours never matches.
-func (d *decoder) checkedVersionstamp(dialect *dialect) (kv.Versionstamp, error) {
-	if d.null() {
+func checkedVersionstamp(d *route.Decoder, dialect *route.Dialect) (kv.Versionstamp, error) {
+	if d.Null() {
 		return "", nil
 	}
-	text, err := d.text()
+	text, err := d.Text()
 	if err != nil {
 		return "", err
 	}
 	v, err := kv.ParseVersionstamp(text)
-	if err != nil && dialect.original {
+	if err != nil && dialect.Original {
 		return kv.ForeignVersionstamp, nil
 	}
-	return v, d.wrap(err)
-}
-
-// enqueue reads a message of the operation.
-func (a *atomicDecoder) enqueue(d *decoder) error {
-	message, err := d.message(a.maxValueBytes)
-	a.messages = append(a.messages, message)
-	return err
+	return v, d.Wrap(err)
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -49,6 +49,8 @@ type Config struct {
 	// MaxMemoryInFlight bounds the bytes that bodies and answers take at a time. Zero:
 	// 256 MiB.
 	MaxMemoryInFlight int64
+	// Patience is how long a reader may take nothing. Zero: 30 seconds.
+	Patience time.Duration
 	// CORSOrigins are the origins, such as https://app.example, whose pages may
 	// call the API; "*" for any. Empty: same origin only.
 	CORSOrigins []string
@@ -66,19 +68,8 @@ type Config struct {
 	Gatherer   prometheus.Gatherer
 	// TracerProvider makes the spans of requests; nil: none are made.
 	TracerProvider trace.TracerProvider
-	// Snapshots are the sections of the JSON of GET /metrics apart from
-	// operations, by name. They are called for each request and must be cheap:
-	// figures that cost a scan are sampled by whoever provides them.
-	Snapshots map[string]func(context.Context) (any, error)
-}
-
-// A Check is one condition of readiness.
-type Check struct {
-	// Name is what the answer of GET /readyz calls the check: database, position.
-	Name string
-	// Ready is nil, or why the node should get no requests. It must not block
-	// longer than the context allows.
-	Ready func(context.Context) error
+	// Snapshots are sections of the JSON of GET /metrics beside those of the rooms.
+	Snapshots map[string]route.Section
 }
 
 // Validate names the first field that New could not work with.
@@ -109,9 +100,6 @@ func validateBasePath(path string) error {
 }
 
 func (c Config) withDefaults() Config {
-	if c.MaxMemoryInFlight == 0 {
-		c.MaxMemoryInFlight = defaultMemoryInFlight
-	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

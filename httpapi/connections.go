@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -161,7 +162,7 @@ const (
 func sayBusy(conn net.Conn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(refusalTime))
-	const answer = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: application/json\r\nRetry-After: " + retryAfterSeconds + "\r\n\r\n" + busyBody
+	const answer = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: application/json\r\nRetry-After: " + route.RetryAfterSeconds + "\r\n\r\n" + busyBody
 	if _, err := io.WriteString(conn, answer); err != nil {
 		return
 	}

@@ -1,25 +1,26 @@
 package httpapi
 
-import "github.com/buntime/keyval/kv"
+import (
+	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/kv"
+)
 
-var consistencyParam = textParam{
-	name: "consistency", oneOf: []string{"session", "strong", "eventual"},
-	doc: "Where to read: `session` (what this node has answered, or newer), `strong` (the primary), `eventual` (the replica as it is). The default is the server's `--default-consistency`, and `strong` under the base path.",
+// ConsistencyParam says where to read.
+var ConsistencyParam = route.TextParam{
+	Name: "consistency", OneOf: []string{"session", "strong", "eventual"},
+	Doc: "Where to read: `session` (what this node has answered, or newer), `strong` (the primary), `eventual` (the replica as it is). The default is the server's `--default-consistency`, and `strong` under the base path.",
 }
 
-// readOptions are those of the query and the headers.
-func (c *call) readOptions() (kv.ReadOptions, error) { return c.readOptionsFor("") }
-
-// readOptionsFor are those of a request whose body names a consistency; "" if it
-// does not.
-func (c *call) readOptionsFor(inBody string) (kv.ReadOptions, error) {
-	opts := kv.ReadOptions{Consistency: c.server.cfg.DefaultConsistency}
-	if c.dialect.original {
+// ReadOptions are those of a request's query and headers, or of its body, which may
+// name a consistency, too; "" if it does not. def is the node's default.
+func ReadOptions(c *route.Call, def kv.Consistency, inBody string) (kv.ReadOptions, error) {
+	opts := kv.ReadOptions{Consistency: def}
+	if c.Dialect.Original {
 		opts.Consistency = kv.Strong
 	}
-	name, given := c.query.text(consistencyParam.name)
+	name, given := c.Query.Text(ConsistencyParam.Name)
 	if given && inBody != "" && name != inBody {
-		return opts, invalidArgument("the body has another consistency than the query")
+		return opts, route.InvalidArgument("the body has another consistency than the query")
 	}
 	if !given {
 		name = inBody
@@ -30,6 +31,6 @@ func (c *call) readOptionsFor(inBody string) (kv.ReadOptions, error) {
 			return opts, err
 		}
 	}
-	opts.Min, err = c.minVersionstamp()
+	opts.Min, err = minVersionstamp(c)
 	return opts, err
 }

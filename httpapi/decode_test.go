@@ -1,8 +1,8 @@
 package httpapi
 
 import (
-	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,22 +10,36 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/queue"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
-func mustServer(t testing.TB) *Server {
+// mustKeys is the room without a store.
+func mustKeys(t testing.TB) *keys {
 	t.Helper()
-	s, err := New(Config{Store: struct{ Store }{}, OperationTimeout: time.Second, MaxValueBytes: 1 << 10, BasePath: "/base"})
+	return newKeys(KeysDeps{MaxValueBytes: 1 << 10, Messages: Messages{
+		Schema: MessageSchema,
+		Decode: func(d *route.Decoder) (queue.Enqueue, error) { return DecodeMessage(d, 1<<10) },
+	}})
+}
+
+// mustFrame knows the room's errors.
+func mustFrame(t testing.TB) *route.Frame {
+	t.Helper()
+	frame, err := route.New(route.Config{
+		OperationTimeout: time.Second, Errors: Errors, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return frame
 }
 
 // checkError fails if a decoder's error is none that a caller can be told.
 func checkError(t *testing.T, err error) {
 	t.Helper()
-	if code := codeOf(err); code == api.Internal || code.Status() >= 500 {
+	if code := mustFrame(t).CodeOf(err); code == api.Internal || code.Status() >= 500 {
 		t.Errorf("got %v, want an error of the contract", err)
 	}
 }
@@ -41,11 +55,11 @@ func FuzzAtomicBody(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	s := mustServer(f)
+	k := mustKeys(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		atomic, _, err := s.decodeAtomic(body, &dialect{})
+		atomic, _, err := k.decodeAtomic(body, &route.Dialect{})
 		checkDecoded(t, body, atomic, err)
-		transaction, _, err := s.decodeTransaction(body, &dialect{})
+		transaction, _, err := k.decodeTransaction(body, &route.Dialect{})
 		checkDecoded(t, body, transaction.AtomicRequest, err)
 	})
 }
@@ -80,13 +94,10 @@ func FuzzListBody(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	s := mustServer(f)
-	r := s.find(f, "POST", "/keys/paginate")
 	f.Fuzz(func(t *testing.T, body []byte) {
-		c := &call{server: s, route: r, dialect: &dialect{}, raw: body, hasRead: true}
-		req, err := c.listBody(paginateMembers)
+		req, err := decodeList(body, paginateMembers)
 		if err == nil {
-			_, err = req.selector(c.dialect)
+			_, err = req.selector(&route.Dialect{})
 		}
 		if err != nil {
 			checkError(t, err)
@@ -102,12 +113,11 @@ func FuzzQuery(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	s := mustServer(f)
-	r := s.find(f, "GET", "/keys/paginate")
+	k := mustKeys(f)
+	r := k.find(f, "GET", "/keys/paginate")
 	f.Fuzz(func(t *testing.T, raw string) {
-		c := &call{server: s, route: r, dialect: &dialect{original: true}}
-		var err error
-		if c.query, err = r.parseQuery(raw); err != nil {
+		query, err := r.ParseQuery(raw)
+		if err != nil {
 			checkError(t, err)
 			return
 		}
@@ -116,13 +126,13 @@ func FuzzQuery(f *testing.F) {
 			t.Errorf("%q was accepted: %v", raw, err)
 		}
 		for name := range given {
-			if r.queryParam(name) == nil {
+			if !slices.ContainsFunc(r.Query, func(p route.Param) bool { return p.Name == name }) {
 				t.Errorf("parameter %q was accepted", name)
 			}
 		}
-		req, err := c.listQuery()
+		req, err := listQuery(query)
 		if err == nil {
-			_, err = req.selector(c.dialect)
+			_, err = req.selector(&route.Dialect{Original: true})
 		}
 		if err != nil {
 			checkError(t, err)
@@ -131,11 +141,11 @@ func FuzzQuery(f *testing.F) {
 }
 
 // find is a route of the table.
-func (s *Server) find(t testing.TB, method, pattern string) *route {
+func (k *keys) find(t testing.TB, method, pattern string) *route.Route {
 	t.Helper()
-	for i := range s.table {
-		if r := &s.table[i]; r.method == method && r.pattern == pattern {
-			return r
+	for _, r := range k.keyReadRoutes() {
+		if r.Method == method && r.Pattern == pattern {
+			return &r
 		}
 	}
 	t.Fatalf("there is no route %s %s", method, pattern)
@@ -144,7 +154,7 @@ func (s *Server) find(t testing.TB, method, pattern string) *route {
 
 func TestAnErrorNamesTheMemberAsAPersonWould(t *testing.T) {
 	t.Parallel()
-	s := mustServer(t)
+	k := mustKeys(t)
 	for body, want := range map[string]string{
 		`{"x":1}`: "unknown member x",
 		`{"mutations":[{"type":"delete","key":["a"]},{"tpye":1}]}`: "unknown member mutations[1].tpye",
@@ -154,58 +164,9 @@ func TestAnErrorNamesTheMemberAsAPersonWould(t *testing.T) {
 		`{"` + strings.Repeat("long", 100) + `":1}`:                            "unknown member " + strings.Repeat("long", 25) + "…",
 		`{"checks":[],"checks":[]}`:                                            "checks is given twice",
 	} {
-		_, _, err := s.decodeAtomic([]byte(body), &dialect{})
+		_, _, err := k.decodeAtomic([]byte(body), &route.Dialect{})
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%.60s: got %v, want %q", body, err, want)
 		}
-	}
-}
-
-func TestABodyIsReadOnlyUpToItsLimit(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		announced int64
-		size      int
-		refused   bool
-	}{
-		{-1, 0, false}, {-1, 100, false}, {-1, 101, true}, {100, 100, false}, {0, 0, false}, {1 << 40, 10, true},
-	} {
-		body, err := readBody(bytes.NewReader(make([]byte, c.size)), c.announced, 100, roomy())
-		if refused := err != nil; refused != c.refused || !refused && len(body) != c.size {
-			t.Errorf("%d bytes, announced as %d: got %d bytes and %v", c.size, c.announced, len(body), err)
-		}
-	}
-}
-
-func TestReadingABodyDoesNotBelieveWhatIsAnnounced(t *testing.T) {
-	t.Parallel()
-	body, err := readBody(strings.NewReader("x"), 4<<20, 4<<20, roomy())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if cap(body) > 5<<10 {
-		t.Errorf("one byte announced as 4 MiB took %d bytes", cap(body))
-	}
-}
-
-// roomy is a share of a budget that nobody else has.
-func roomy() *share { return &share{of: newBudget(defaultMemoryInFlight)} }
-
-func TestEveryRouteIsDescribed(t *testing.T) {
-	t.Parallel()
-	s := mustServer(t)
-	seen := map[string]bool{}
-	for _, r := range s.table {
-		name := r.method + " " + r.name()
-		id := r.op + "/" + r.alias
-		switch {
-		case r.summary == "", r.tag == "", r.scope == "", r.op == "", r.serve == nil, len(r.answers) == 0:
-			t.Errorf("%s lacks a part of its description", name)
-		case !slices.ContainsFunc(tags, func(tag openAPITag) bool { return tag.Name == r.tag }):
-			t.Errorf("%s has a tag that openapi.go does not describe: %s", name, r.tag)
-		case seen[id]:
-			t.Errorf("%s has the operation id of another route, %s", name, id)
-		}
-		seen[id] = true
 	}
 }

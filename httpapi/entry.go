@@ -6,8 +6,8 @@ import (
 	"github.com/buntime/keyval/kv"
 )
 
-// appendEntry renders an entry. The value is copied as the JSON that it is.
-func appendEntry(dst []byte, e *kv.Entry) []byte {
+// AppendEntry renders an entry. The value is copied as the JSON that it is.
+func AppendEntry(dst []byte, e *kv.Entry) []byte {
 	dst = append(dst, `{"key":`...)
 	dst = e.Key.AppendJSON(dst)
 	if !e.Exists() {
@@ -25,20 +25,20 @@ func appendEntry(dst []byte, e *kv.Entry) []byte {
 	return append(dst, '}')
 }
 
-// appendEntries renders an array of entries.
-func appendEntries(dst []byte, entries []kv.Entry) []byte {
+// AppendEntries renders an array of entries.
+func AppendEntries(dst []byte, entries []kv.Entry) []byte {
 	dst = append(dst, '[')
 	for i := range entries {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendEntry(dst, &entries[i])
+		dst = AppendEntry(dst, &entries[i])
 	}
 	return append(dst, ']')
 }
 
-// appendConflicts renders keys with the versionstamps that they have.
-func appendConflicts(dst []byte, conflicts []kv.Check) []byte {
+// AppendConflicts renders keys with the versionstamps that they have.
+func AppendConflicts(dst []byte, conflicts []kv.Check) []byte {
 	dst = append(dst, '[')
 	for i, c := range conflicts {
 		if i > 0 {
@@ -62,8 +62,8 @@ func appendVersionstamp(dst []byte, v kv.Versionstamp) []byte {
 	return append(dst, '"')
 }
 
-// entriesBytes is about how long entries are when rendered.
-func entriesBytes(entries []kv.Entry) int64 {
+// EntriesBytes is about how long entries are when rendered.
+func EntriesBytes(entries []kv.Entry) int64 {
 	const members = int64(len(`{"key":,"value":,"versionstamp":"01234567890123456789","expiresAt":0123456789012},`))
 	n := int64(0)
 	for i := range entries {

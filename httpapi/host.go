@@ -1,11 +1,14 @@
 package httpapi
 
 import (
-	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 )
 
 // hosts are the names under which a node on loopback is called, apart from those of
@@ -21,7 +24,7 @@ func newHosts(allowed []string) hosts {
 }
 
 // errForeignHost refuses a name that somebody else has pointed at loopback.
-var errForeignHost = errors.New("this node listens on a loopback address and does not know the host in the request; use localhost, or start the node with --allowed-host")
+var errForeignHost error = &route.Refusal{Code: api.Misdirected, Text: "this node listens on a loopback address and does not know the host in the request; use localhost, or start the node with --allowed-host"}
 
 // check refuses a Host, with or without a port, that is no name of loopback and not
 // allowed. A request without one (HTTP/1.0) comes from no browser.
@@ -51,15 +54,15 @@ func isLoopback(name string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// checkSource refuses a request that a page has sent which has no business here.
-func (c *call) checkSource() error {
-	if c.server.cfg.Loopback && c.route.scope != open {
-		if err := c.server.hosts.check(c.r.Host); err != nil {
+// admit refuses a request that a page has sent which has no business here.
+func (s *Server) admit(r *route.Route, req *http.Request) error {
+	if s.cfg.Loopback && r.Scope != route.Open {
+		if err := s.hosts.check(req.Host); err != nil {
 			return err
 		}
 	}
-	if c.route.changes() {
-		return c.server.origins.check(c.r)
+	if r.Changes() {
+		return s.origins.check(req)
 	}
 	return nil
 }

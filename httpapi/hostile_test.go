@@ -178,8 +178,7 @@ func TestWhoeverSendsABodyAndGoesAwayTakesNoMessage(t *testing.T) {
 // nothing fits any more.
 func TestWhoeverNeverReadsIsCutOff(t *testing.T) {
 	t.Parallel()
-	f := mustServeEverything(t, func(c *httpapi.Config) { c.CORSOrigins = []string{"https://app.example"} })
-	f.api.SetPatience(time.Second)
+	f := mustServeEverything(t, func(c *httpapi.Config) { c.CORSOrigins, c.Patience = []string{"https://app.example"}, time.Second })
 	f.must("PUT", "/keys/a", `"`+strings.Repeat("x", 30_000)+`"`)
 	quick := httpapi.ListenConfig{ReadTimeout: time.Second, OperationTimeout: time.Second, WriteGrace: time.Second}
 	served := f.mustListen(quick)
@@ -222,9 +221,8 @@ func TestWhoeverNeverReadsIsCutOff(t *testing.T) {
 
 func TestWhoeverNeverReadsAStreamOverHTTP2IsCutOff(t *testing.T) {
 	t.Parallel()
-	f := mustServeEverything(t).mustListen(httpapi.ListenConfig{WriteGrace: time.Second})
+	f := mustServeEverything(t, func(c *httpapi.Config) { c.Patience = time.Second }).mustListen(httpapi.ListenConfig{WriteGrace: time.Second})
 	f.mustPutLarges(20, 19<<20)
-	f.api.SetPatience(time.Second)
 	conn := f.mustSendHTTP2("/watch/prefix?prefix=large")
 	eventually(t, "the stream has ended", func() bool { return f.api.MemoryInFlight() == 0 && f.api.OpenStreams() == 0 })
 	_ = conn.Close()

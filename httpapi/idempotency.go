@@ -1,72 +1,67 @@
 package httpapi
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"hash"
-	"io"
-	"net/url"
-	"strings"
+	"context"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 )
 
 const maxIdempotencyKey = 128
 
-// idempotency ties the call to the caller's Idempotency-Key; nil without one.
-// answer renders what a repetition gets, with a placeholder for the versionstamp.
-func (c *call) idempotency(answer func(kv.Versionstamp, kv.AtomicResult) []byte) (*kv.Idempotency, error) {
-	header := c.r.Header[api.HeaderIdempotencyKey]
+// Idempotency ties the call to the caller's Idempotency-Key; nil without one.
+func Idempotency(c *route.Call) (*kv.Idempotency, error) {
+	header := c.Request.Header[api.HeaderIdempotencyKey]
 	if len(header) == 0 {
 		return nil, nil
 	}
 	key := header[0]
 	if key == "" || len(key) > maxIdempotencyKey {
-		return nil, invalidArgument("%s has %d characters, want 1 to %d", api.HeaderIdempotencyKey, len(key), maxIdempotencyKey)
+		return nil, route.InvalidArgument("%s has %d characters, want 1 to %d", api.HeaderIdempotencyKey, len(key), maxIdempotencyKey)
 	}
-	digest, err := c.digest()
+	digest, err := c.Digest()
 	if err != nil {
 		return nil, err
 	}
-	return &kv.Idempotency{Caller: c.caller, Key: key, Request: digest, Answer: answer}, nil
+	return &kv.Idempotency{Caller: c.Caller, Key: key, Request: digest}, nil
 }
 
-// digest is of everything that must be the same for two requests to be one: route
-// with path and dialect, query in canonical order, body, and preconditions, the
-// lines of which are one list.
-func (c *call) digest() (string, error) {
-	var body []byte
-	if c.route.body != nil {
-		var err error
-		if body, err = c.body(); err != nil {
-			return "", err
-		}
-	}
-	h := sha256.New()
-	for _, part := range []string{
-		c.route.method, sentPath(c.r), url.Values(c.query).Encode(), string(body),
-	} {
-		hashPart(h, part)
-	}
-	for _, name := range preconditions {
-		if lines := c.r.Header[name]; lines != nil {
-			hashPart(h, name)
-			hashPart(h, strings.Join(lines, ", "))
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+// An Atomic carries out operations. *kv.Store implements it.
+type Atomic interface {
+	Atomic(context.Context, kv.AtomicRequest) (kv.AtomicResult, error)
 }
 
-// hashPart writes the length first, so that two lists of parts never hash alike.
-func hashPart(h hash.Hash, part string) {
-	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-	_, _ = io.WriteString(h, part)
+// Commit carries out an operation and answers with what render appends for it, once
+// it has committed: under an Idempotency-Key with the very bytes that are kept for a
+// repetition, and a repetition with what was kept. Where the checks did not hold the
+// result is not OK, and the answer is the caller's to give.
+func Commit(ctx context.Context, c *route.Call, store Atomic, req kv.AtomicRequest, render func(dst []byte, result *kv.AtomicResult) []byte) (kv.AtomicResult, error) {
+	var err error
+	if req.Idempotency, err = Idempotency(c); err != nil {
+		return kv.AtomicResult{}, err
+	}
+	if req.Idempotency != nil {
+		req.Idempotency.Answer = func(_ kv.Versionstamp, result kv.AtomicResult) []byte { return render(nil, &result) }
+	}
+	result, err := store.Atomic(ctx, req)
+	if err != nil {
+		return result, err
+	}
+	SetVersionstamp(c, result.Versionstamp)
+	if result.OK && !AnswerKept(c, &result) {
+		c.Out = render(c.Out, &result)
+	}
+	return result, nil
 }
 
-// replay answers with what was kept for the idempotency key.
-func (c *call) replay(kept []byte) {
-	c.setHeader(api.HeaderIdempotencyReplayed, "true")
-	c.out = append(c.out[:0], kept...)
+// AnswerKept answers with what is kept for the idempotency key, if there is something.
+func AnswerKept(c *route.Call, result *kv.AtomicResult) bool {
+	kept := result.Kept
+	if result.Replayed != nil {
+		kept = result.Replayed
+		c.SetHeader(api.HeaderIdempotencyReplayed, "true")
+	}
+	c.Out = append(c.Out[:0], kept...)
+	return kept != nil
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -19,254 +20,251 @@ const (
 )
 
 // keyReadRoutes are those that read entries.
-func (s *Server) keyReadRoutes() []route {
-	get := route{
-		method: http.MethodGet, pattern: "/keys/*", template: "/keys/{key}", op: "get", tag: "keys", scope: read,
-		summary: "Read one entry",
-		doc:     "`GET /keys/count` and `GET /keys/paginate` are routes of their own; `~s:count` reaches the key.",
-		path:    []param{keyInPath},
-		query:   []param{consistencyParam.param()},
-		header:  []param{ifMatch, ifNoneMatch, minVersionstamp},
-		answers: []answerSpec{
-			{status: 200, doc: "The entry.", schema: ref("Entry"), headers: []param{versionstampAnswer, etagAnswer}},
-			{status: 304, doc: "`If-None-Match` names the entry's versionstamp.", headers: []param{versionstampAnswer, etagAnswer}},
+func (k *keys) keyReadRoutes() []route.Route {
+	get := route.Route{
+		Method: http.MethodGet, Pattern: "/keys/*", Template: "/keys/{key}", Op: "get", Tag: tagKeys, Scope: route.Read,
+		Summary: "Read one entry",
+		Doc:     "`GET /keys/count` and `GET /keys/paginate` are routes of their own; `~s:count` reaches the key.",
+		Path:    []route.Param{KeyInPath},
+		Query:   []route.Param{ConsistencyParam.Param()},
+		Header:  []route.Param{IfMatch, IfNoneMatch, MinVersionstamp},
+		Answers: []route.Answer{
+			{Status: 200, Doc: "The entry.", Schema: route.Ref("Entry"), Headers: []route.Param{VersionstampAnswer, ETagAnswer}},
+			{Status: 304, Doc: "`If-None-Match` names the entry's versionstamp.", Headers: []route.Param{VersionstampAnswer, ETagAnswer}},
 		},
-		errors: append([]api.Code{api.InvalidKey, api.NotFound, api.PreconditionFailed}, readErrors...),
-		serve:  s.getKey,
+		Errors: append([]api.Code{api.InvalidKey, api.NotFound, api.PreconditionFailed}, ReadErrors...),
+		Serve:  k.getKey,
 	}
-	listParams := []param{
-		prefixParam.param(), startParam.param(), endParam.param(), limitParam.param(), reverse.param(),
+	listParams := []route.Param{
+		prefixParam.Param(), startParam.Param(), endParam.Param(), LimitParam.Param(), reverse.Param(),
 	}
-	listErrors := append([]api.Code{api.InvalidKey, api.InvalidFilter, api.TooLarge}, readErrors...)
+	listErrors := append([]api.Code{api.InvalidKey, api.InvalidFilter, api.TooLarge}, ReadErrors...)
 	pageErrors := append([]api.Code{api.InvalidCursor}, listErrors...)
-	entries := []answerSpec{{status: 200, doc: "The entries in key order.", schema: array(ref("Entry")), headers: []param{versionstampAnswer}}}
-	page := []answerSpec{{status: 200, doc: "A page of entries in key order.", schema: ref("Page"), headers: []param{versionstampAnswer}}}
-	count := []answerSpec{{status: 200, doc: "How many there are.", schema: ref("Count"), headers: []param{versionstampAnswer}}}
-	return []route{
+	entries := []route.Answer{{Status: 200, Doc: "The entries in key order.", Schema: route.Array(route.Ref("Entry")), Headers: []route.Param{VersionstampAnswer}}}
+	page := []route.Answer{{Status: 200, Doc: "A page of entries in key order.", Schema: route.Ref("Page"), Headers: []route.Param{VersionstampAnswer}}}
+	count := []route.Answer{{Status: 200, Doc: "How many there are.", Schema: route.Ref("Count"), Headers: []route.Param{VersionstampAnswer}}}
+	return []route.Route{
 		get,
 		{
-			method: http.MethodPost, pattern: "/keys/batch", op: "batch", tag: "keys", scope: read,
-			summary: "Read up to 1,000 entries by key",
-			doc:     "All from one snapshot, in the order of the request; a missing key has `null`s.",
-			query:   []param{consistencyParam.param()},
-			header:  []param{minVersionstamp},
-			body:    &bodySpec{schema: object(batchMembers, "keys"), maxBytes: maxKeysBody},
-			answers: []answerSpec{{status: 200, doc: "The entries in request order.", schema: array(ref("EntryOrMissing")), headers: []param{versionstampAnswer}}},
-			errors:  listErrors,
-			serve:   s.batch,
+			Method: http.MethodPost, Pattern: "/keys/batch", Op: "batch", Tag: tagKeys, Scope: route.Read,
+			Summary: "Read up to 1,000 entries by key",
+			Doc:     "All from one snapshot, in the order of the request; a missing key has `null`s.",
+			Query:   []route.Param{ConsistencyParam.Param()},
+			Header:  []route.Param{MinVersionstamp},
+			Body:    &route.Body{Schema: route.Object(batchMembers, "keys"), MaxBytes: maxKeysBody},
+			Answers: []route.Answer{{Status: 200, Doc: "The entries in request order.", Schema: route.Array(route.Ref("EntryOrMissing")), Headers: []route.Param{VersionstampAnswer}}},
+			Errors:  listErrors,
+			Serve:   k.batch,
 		},
 		{
-			method: http.MethodGet, pattern: "/keys", op: "list", tag: "keys", scope: read,
-			summary: "List entries",
-			query:   append(listParams[:len(listParams):len(listParams)], consistencyParam.param()),
-			header:  []param{minVersionstamp},
-			answers: entries, errors: listErrors,
-			serve: func(ctx context.Context, c *call) error {
-				req, err := c.listQuery()
+			Method: http.MethodGet, Pattern: "/keys", Op: "list", Tag: tagKeys, Scope: route.Read,
+			Summary: "List entries",
+			Query:   append(listParams[:len(listParams):len(listParams)], ConsistencyParam.Param()),
+			Header:  []route.Param{MinVersionstamp},
+			Answers: entries, Errors: listErrors,
+			Serve: func(ctx context.Context, c *route.Call) error {
+				req, err := listQuery(c.Query)
 				if err != nil {
 					return err
 				}
-				return c.list(ctx, req)
+				return k.list(ctx, c, req)
 			},
 		},
 		{
-			method: http.MethodPost, pattern: "/keys/list", op: "list", alias: "body", tag: "keys", scope: read,
-			summary: "List entries, asked for in a body",
-			query:   []param{consistencyParam.param()},
-			header:  []param{minVersionstamp},
-			body:    &bodySpec{schema: object(listMembers), maxBytes: maxListBody},
-			answers: entries, errors: listErrors,
-			serve: func(ctx context.Context, c *call) error {
-				req, err := c.listBody(listMembers)
+			Method: http.MethodPost, Pattern: "/keys/list", Op: "list", Alias: "body", Tag: tagKeys, Scope: route.Read,
+			Summary: "List entries, asked for in a body",
+			Query:   []route.Param{ConsistencyParam.Param()},
+			Header:  []route.Param{MinVersionstamp},
+			Body:    &route.Body{Schema: route.Object(listMembers), MaxBytes: maxListBody},
+			Answers: entries, Errors: listErrors,
+			Serve: func(ctx context.Context, c *route.Call) error {
+				req, err := listBody(c, listMembers)
 				if err != nil {
 					return err
 				}
-				return c.list(ctx, req)
+				return k.list(ctx, c, req)
 			},
 		},
 		{
-			method: http.MethodGet, pattern: "/keys/paginate", op: "paginate", tag: "keys", scope: read,
-			summary: "List entries page by page",
-			query:   append(listParams[:len(listParams):len(listParams)], cursorParam.param(), consistencyParam.param()),
-			header:  []param{minVersionstamp},
-			answers: page, errors: pageErrors,
-			serve: func(ctx context.Context, c *call) error {
-				req, err := c.listQuery()
+			Method: http.MethodGet, Pattern: "/keys/paginate", Op: "paginate", Tag: tagKeys, Scope: route.Read,
+			Summary: "List entries page by page",
+			Query:   append(listParams[:len(listParams):len(listParams)], CursorParam.Param(), ConsistencyParam.Param()),
+			Header:  []route.Param{MinVersionstamp},
+			Answers: page, Errors: pageErrors,
+			Serve: func(ctx context.Context, c *route.Call) error {
+				req, err := listQuery(c.Query)
 				if err != nil {
 					return err
 				}
-				return c.paginate(ctx, req)
+				return k.paginate(ctx, c, req)
 			},
 		},
 		{
-			method: http.MethodPost, pattern: "/keys/paginate", op: "paginate", alias: "body", tag: "keys", scope: read,
-			summary: "List entries page by page, asked for in a body",
-			query:   []param{consistencyParam.param()},
-			header:  []param{minVersionstamp},
-			body:    &bodySpec{schema: object(paginateMembers), maxBytes: maxListBody},
-			answers: page, errors: pageErrors,
-			serve: func(ctx context.Context, c *call) error {
-				req, err := c.listBody(paginateMembers)
+			Method: http.MethodPost, Pattern: "/keys/paginate", Op: "paginate", Alias: "body", Tag: tagKeys, Scope: route.Read,
+			Summary: "List entries page by page, asked for in a body",
+			Query:   []route.Param{ConsistencyParam.Param()},
+			Header:  []route.Param{MinVersionstamp},
+			Body:    &route.Body{Schema: route.Object(paginateMembers), MaxBytes: maxListBody},
+			Answers: page, Errors: pageErrors,
+			Serve: func(ctx context.Context, c *route.Call) error {
+				req, err := listBody(c, paginateMembers)
 				if err != nil {
 					return err
 				}
-				return c.paginate(ctx, req)
+				return k.paginate(ctx, c, req)
 			},
 		},
 		{
-			method: http.MethodGet, pattern: "/keys/count", op: "count", tag: "keys", scope: read,
-			summary: "Count entries",
-			query:   []param{prefixParam.param(), consistencyParam.param()},
-			header:  []param{minVersionstamp},
-			answers: count, errors: listErrors,
-			serve: func(ctx context.Context, c *call) error {
-				req, err := c.listQuery()
+			Method: http.MethodGet, Pattern: "/keys/count", Op: "count", Tag: tagKeys, Scope: route.Read,
+			Summary: "Count entries",
+			Query:   []route.Param{prefixParam.Param(), ConsistencyParam.Param()},
+			Header:  []route.Param{MinVersionstamp},
+			Answers: count, Errors: listErrors,
+			Serve: func(ctx context.Context, c *route.Call) error {
+				req, err := listQuery(c.Query)
 				if err != nil {
 					return err
 				}
-				return c.count(ctx, req)
+				return k.count(ctx, c, req)
 			},
 		},
 		{
-			method: http.MethodPost, pattern: "/keys/count", op: "count", alias: "body", tag: "keys", scope: read,
-			summary: "Count entries, asked for in a body",
-			query:   []param{consistencyParam.param()},
-			header:  []param{minVersionstamp},
-			body:    &bodySpec{schema: object(countMembers), maxBytes: maxListBody},
-			answers: count, errors: listErrors,
-			serve: func(ctx context.Context, c *call) error {
-				req, err := c.listBody(countMembers)
+			Method: http.MethodPost, Pattern: "/keys/count", Op: "count", Alias: "body", Tag: tagKeys, Scope: route.Read,
+			Summary: "Count entries, asked for in a body",
+			Query:   []route.Param{ConsistencyParam.Param()},
+			Header:  []route.Param{MinVersionstamp},
+			Body:    &route.Body{Schema: route.Object(countMembers), MaxBytes: maxListBody},
+			Answers: count, Errors: listErrors,
+			Serve: func(ctx context.Context, c *route.Call) error {
+				req, err := listBody(c, countMembers)
 				if err != nil {
 					return err
 				}
-				return c.count(ctx, req)
+				return k.count(ctx, c, req)
 			},
 		},
 	}
 }
 
-// readErrors are what any read may answer with.
-var readErrors = []api.Code{api.TooManyRequests, api.Unavailable, api.Timeout}
-
 // The members of the bodies.
 var (
-	batchMembers = members{
-		"keys":        {Type: "array", Items: ref("Key"), MinItems: 1, MaxItems: maxBatchKeys},
-		"consistency": ref("Consistency"),
+	batchMembers = route.Members{
+		"keys":        {Type: "array", Items: route.Ref("Key"), MinItems: 1, MaxItems: maxBatchKeys},
+		"consistency": route.Ref("Consistency"),
 	}
-	countMembers = members{
-		"prefix":      ref("Prefix"),
-		"start":       ref("Prefix"),
-		"end":         ref("Prefix"),
-		"where":       ref("Where"),
-		"consistency": ref("Consistency"),
+	countMembers = route.Members{
+		"prefix":      route.Ref("Prefix"),
+		"start":       route.Ref("Prefix"),
+		"end":         route.Ref("Prefix"),
+		"where":       route.Ref("Where"),
+		"consistency": route.Ref("Consistency"),
 	}
-	listMembers = members{
-		"prefix":      ref("Prefix"),
-		"start":       ref("Prefix"),
-		"end":         ref("Prefix"),
-		"limit":       limitParam.param().schema,
-		"reverse":     boolean("From the last key to the first."),
-		"where":       ref("Where"),
-		"consistency": ref("Consistency"),
+	listMembers = route.Members{
+		"prefix":      route.Ref("Prefix"),
+		"start":       route.Ref("Prefix"),
+		"end":         route.Ref("Prefix"),
+		"limit":       LimitParam.Param().Schema,
+		"reverse":     route.Boolean("From the last key to the first."),
+		"where":       route.Ref("Where"),
+		"consistency": route.Ref("Consistency"),
 	}
-	paginateMembers = listMembers.and("cursor", &schema{Type: []string{"string", "null"}, Description: cursorParam.doc})
+	paginateMembers = listMembers.And("cursor", &route.Schema{Type: []string{"string", "null"}, Description: CursorParam.Doc})
 )
 
-func (s *Server) getKey(ctx context.Context, c *call) error {
-	key, err := c.key()
+func (k *keys) getKey(ctx context.Context, c *route.Call) error {
+	key, err := PathKey(c)
 	if err != nil {
 		return err
 	}
-	condition, err := c.precondition()
+	condition, err := Precondition(c)
 	if err != nil {
 		return err
 	}
-	opts, err := c.readOptions()
+	opts, err := ReadOptions(c, k.DefaultConsistency, "")
 	if err != nil {
 		return err
 	}
-	entries, position, err := s.cfg.Store.Get(ctx, []kv.Key{key}, opts)
+	entries, position, err := k.Store.Get(ctx, []kv.Key{key}, opts)
 	if err != nil {
 		return err
 	}
-	if err := c.reserve(entriesBytes(entries)); err != nil {
+	if err := c.Reserve(EntriesBytes(entries)); err != nil {
 		return err
 	}
-	c.setVersionstamp(position)
+	SetVersionstamp(c, position)
 	e := &entries[0]
 	if !e.Exists() {
 		return fmt.Errorf("%w: there is no entry with this key", kv.ErrNotFound)
 	}
-	c.setHeader("Etag", etag(e.Versionstamp))
+	c.SetHeader("Etag", ETag(e.Versionstamp))
 	switch {
 	case condition == nil || condition.Holds(true, e.Versionstamp):
-		c.out = appendEntry(c.out, e)
+		c.Out = AppendEntry(c.Out, e)
 	case condition.Match != nil && !(&kv.Precondition{Match: condition.Match}).Holds(true, e.Versionstamp):
 		return kv.ErrPreconditionFailed
 	default:
-		c.status = http.StatusNotModified
+		c.Status = http.StatusNotModified
 	}
 	return nil
 }
 
-func (s *Server) batch(ctx context.Context, c *call) error {
-	keys, consistency, err := c.batchBody()
+func (k *keys) batch(ctx context.Context, c *route.Call) error {
+	keys, consistency, err := batchBody(c)
 	if err != nil {
 		return err
 	}
-	opts, err := c.readOptionsFor(consistency)
+	opts, err := ReadOptions(c, k.DefaultConsistency, consistency)
 	if err != nil {
 		return err
 	}
-	entries, position, err := s.cfg.Store.Get(ctx, keys, opts)
+	entries, position, err := k.Store.Get(ctx, keys, opts)
 	if err != nil {
 		return err
 	}
-	if err := c.reserve(entriesBytes(entries)); err != nil {
+	if err := c.Reserve(EntriesBytes(entries)); err != nil {
 		return err
 	}
-	c.setVersionstamp(position)
-	c.out = appendEntries(c.out, entries)
+	SetVersionstamp(c, position)
+	c.Out = AppendEntries(c.Out, entries)
 	return nil
 }
 
-func (c *call) batchBody() (keys []kv.Key, consistency string, err error) {
-	body, err := c.body()
+func batchBody(c *route.Call) (keys []kv.Key, consistency string, err error) {
+	body, err := c.ReadBody()
 	if err != nil {
 		return nil, "", err
 	}
-	err = decodeObject(body, batchMembers, func(d *decoder, name string) (err error) {
+	err = route.DecodeObject(body, batchMembers, func(d *route.Decoder, name string) (err error) {
 		switch name {
 		case "keys":
-			keys, err = d.keys(maxBatchKeys)
+			keys, err = DecodeKeys(d, maxBatchKeys)
 		case "consistency":
-			consistency, err = d.consistency()
+			consistency, err = DecodeConsistency(d)
 		}
 		return err
 	})
 	if err == nil && len(keys) == 0 {
-		err = invalidArgument("keys must name 1 to %d keys", maxBatchKeys)
+		err = route.InvalidArgument("keys must name 1 to %d keys", maxBatchKeys)
 	}
 	return keys, consistency, err
 }
 
-func (c *call) count(ctx context.Context, req listRequest) error {
-	r, err := req.keyRange(c.dialect)
+func (k *keys) count(ctx context.Context, c *route.Call, req listRequest) error {
+	r, err := req.keyRange(c.Dialect)
 	if err != nil {
 		return err
 	}
-	opts, err := c.readOptionsFor(req.consistency)
+	opts, err := ReadOptions(c, k.DefaultConsistency, req.consistency)
 	if err != nil {
 		return err
 	}
-	n, position, err := c.server.cfg.Store.Count(ctx, r, opts)
+	n, position, err := k.Store.Count(ctx, r, opts)
 	if err != nil {
 		return err
 	}
-	c.setVersionstamp(position)
-	c.out = append(c.out, `{"count":`...)
-	c.out = strconv.AppendInt(c.out, n, 10)
-	c.out = append(c.out, '}')
+	SetVersionstamp(c, position)
+	c.Out = append(c.Out, `{"count":`...)
+	c.Out = strconv.AppendInt(c.Out, n, 10)
+	c.Out = append(c.Out, '}')
 	return nil
 }

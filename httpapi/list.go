@@ -5,18 +5,15 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 )
 
-const maxListLimit = 1000
-
 var (
-	prefixParam = keyParam{name: "prefix", doc: "Selects the keys strictly below it, by whole parts. None: all keys.", prefix: true}
-	startParam  = keyParam{name: "start", doc: "The first key, inclusive; at or below the prefix.", prefix: true}
-	endParam    = keyParam{name: "end", doc: "The last key, exclusive; at or below the prefix.", prefix: true}
-	limitParam  = intParam{name: "limit", doc: "How many entries at most; above 1000 means 1000.", min: 1, def: 100, hasDefault: true}
-	reverse     = boolParam{name: "reverse", doc: "From the last key to the first."}
-	cursorParam = textParam{name: "cursor", doc: "The `cursor` of the page before, of a request that is otherwise the same."}
+	prefixParam = KeyParam{Name: "prefix", Doc: "Selects the keys strictly below it, by whole parts. None: all keys.", Prefix: true}
+	startParam  = KeyParam{Name: "start", Doc: "The first key, inclusive; at or below the prefix.", Prefix: true}
+	endParam    = KeyParam{Name: "end", Doc: "The last key, exclusive; at or below the prefix.", Prefix: true}
+	reverse     = route.BoolParam{Name: "reverse", Doc: "From the last key to the first."}
 )
 
 // A listRequest is what the list routes ask for, in a query or a body.
@@ -30,52 +27,57 @@ type listRequest struct {
 
 // listQuery reads a listRequest from the query. Parameters that the route does not
 // have are not there.
-func (c *call) listQuery() (req listRequest, err error) {
-	if req.prefix, err = prefixParam.get(c.query); err != nil {
+func listQuery(q route.Query) (req listRequest, err error) {
+	if req.prefix, err = prefixParam.Get(q); err != nil {
 		return req, err
 	}
-	if req.start, err = startParam.get(c.query); err != nil {
+	if req.start, err = startParam.Get(q); err != nil {
 		return req, err
 	}
-	if req.end, err = endParam.get(c.query); err != nil {
+	if req.end, err = endParam.Get(q); err != nil {
 		return req, err
 	}
-	if req.limit, err = limitParam.get(c.query); err != nil {
+	if req.limit, err = LimitParam.Get(q); err != nil {
 		return req, err
 	}
-	if req.reverse, _, err = reverse.get(c.query); err != nil {
+	if req.reverse, _, err = reverse.Get(q); err != nil {
 		return req, err
 	}
-	req.cursor, _ = c.query.text(cursorParam.name)
+	req.cursor, _ = q.Text(CursorParam.Name)
 	return req, nil
 }
 
 // listBody reads a listRequest from the body, which may have the given members.
-func (c *call) listBody(allowed members) (listRequest, error) {
-	req := listRequest{limit: limitParam.def}
-	body, err := c.body()
+func listBody(c *route.Call, allowed route.Members) (listRequest, error) {
+	body, err := c.ReadBody()
 	if err != nil {
-		return req, err
+		return listRequest{}, err
 	}
-	return req, decodeObject(body, allowed, req.member)
+	return decodeList(body, allowed)
 }
 
-func (req *listRequest) member(d *decoder, name string) (err error) {
+func decodeList(body []byte, allowed route.Members) (listRequest, error) {
+	req := listRequest{limit: LimitParam.Default}
+	err := route.DecodeObject(body, allowed, req.member)
+	return req, err
+}
+
+func (req *listRequest) member(d *route.Decoder, name string) (err error) {
 	switch name {
 	case "prefix":
-		req.prefix, err = d.prefix()
+		req.prefix, err = DecodePrefix(d)
 	case "start":
-		req.start, err = d.prefix()
+		req.start, err = DecodePrefix(d)
 	case "end":
-		req.end, err = d.prefix()
+		req.end, err = DecodePrefix(d)
 	case "limit":
-		req.limit, err = d.integer(limitParam)
+		req.limit, err = d.Integer(LimitParam)
 	case "reverse":
-		req.reverse, err = d.boolean()
+		req.reverse, err = d.Boolean()
 	case "cursor":
-		req.cursor, err = d.text()
+		req.cursor, err = d.Text()
 	case "consistency":
-		req.consistency, err = d.consistency()
+		req.consistency, err = DecodeConsistency(d)
 	case "where":
 		err = errNoFilters
 	}
@@ -83,14 +85,14 @@ func (req *listRequest) member(d *decoder, name string) (err error) {
 }
 
 // errNoFilters refuses a filter, rather than answer as if there were none.
-var errNoFilters = fmt.Errorf("%w: where is not available in this version", kv.ErrInvalidArgument)
+var errNoFilters = route.InvalidArgument("where is not available in this version")
 
 // keyRange is the stretch of keys that the request selects, before its cursor.
-func (req *listRequest) keyRange(d *dialect) (kv.Range, error) {
-	return kv.Select(req.prefix, req.start, req.end, d.original)
+func (req *listRequest) keyRange(d *route.Dialect) (kv.Range, error) {
+	return kv.Select(req.prefix, req.start, req.end, d.Original)
 }
 
-func (req *listRequest) selector(d *dialect) (kv.Selector, error) {
+func (req *listRequest) selector(d *route.Dialect) (kv.Selector, error) {
 	r, err := req.keyRange(d)
 	if err != nil {
 		return kv.Selector{}, err
@@ -102,7 +104,7 @@ func (req *listRequest) selector(d *dialect) (kv.Selector, error) {
 		}
 		r = r.After(last, req.reverse)
 	}
-	return kv.Selector{Range: r, Limit: int(min(req.limit, maxListLimit)), Reverse: req.reverse}, nil
+	return kv.Selector{Range: r, Limit: int(min(req.limit, MaxListLimit)), Reverse: req.reverse}, nil
 }
 
 // binding is what a cursor belongs to: everything that selects and orders.
@@ -119,52 +121,52 @@ func (req *listRequest) binding() []byte {
 }
 
 // page reads the list from the store.
-func (c *call) page(ctx context.Context, req *listRequest) (kv.Page, error) {
-	sel, err := req.selector(c.dialect)
+func (k *keys) page(ctx context.Context, c *route.Call, req *listRequest) (kv.Page, error) {
+	sel, err := req.selector(c.Dialect)
 	if err != nil {
 		return kv.Page{}, err
 	}
-	opts, err := c.readOptionsFor(req.consistency)
+	opts, err := ReadOptions(c, k.DefaultConsistency, req.consistency)
 	if err != nil {
 		return kv.Page{}, err
 	}
-	page, err := c.server.cfg.Store.List(ctx, sel, opts)
+	page, err := k.Store.List(ctx, sel, opts)
 	if err != nil {
 		return kv.Page{}, err
 	}
-	c.setVersionstamp(page.Versionstamp)
-	return page, c.reserve(entriesBytes(page.Entries))
+	SetVersionstamp(c, page.Versionstamp)
+	return page, c.Reserve(EntriesBytes(page.Entries))
 }
 
 // list answers with all that was asked for or with nothing: a list that the byte
 // budget cut short has no way to say so.
-func (c *call) list(ctx context.Context, req listRequest) error {
-	page, err := c.page(ctx, &req)
+func (k *keys) list(ctx context.Context, c *route.Call, req listRequest) error {
+	page, err := k.page(ctx, c, &req)
 	if err != nil {
 		return err
 	}
-	if page.More && int64(len(page.Entries)) < min(req.limit, maxListLimit) {
+	if page.More && int64(len(page.Entries)) < min(req.limit, MaxListLimit) {
 		return fmt.Errorf("%w: the answer has more than 64 MiB; use /keys/paginate or a smaller limit", kv.ErrTooLarge)
 	}
-	c.out = appendEntries(c.out, page.Entries)
+	c.Out = AppendEntries(c.Out, page.Entries)
 	return nil
 }
 
 // paginate answers with as much as fits, and where to go on.
-func (c *call) paginate(ctx context.Context, req listRequest) error {
-	page, err := c.page(ctx, &req)
+func (k *keys) paginate(ctx context.Context, c *route.Call, req listRequest) error {
+	page, err := k.page(ctx, c, &req)
 	if err != nil {
 		return err
 	}
-	c.out = append(c.out, `{"entries":`...)
-	c.out = appendEntries(c.out, page.Entries)
+	c.Out = append(c.Out, `{"entries":`...)
+	c.Out = AppendEntries(c.Out, page.Entries)
 	if !page.More || len(page.Entries) == 0 {
-		c.out = append(c.out, `,"cursor":null,"hasMore":false}`...)
+		c.Out = append(c.Out, `,"cursor":null,"hasMore":false}`...)
 		return nil
 	}
 	last := page.Entries[len(page.Entries)-1].Key
-	c.out = append(c.out, `,"cursor":"`...)
-	c.out = append(c.out, kv.EncodeCursor(last, req.binding())...) // base64url
-	c.out = append(c.out, `","hasMore":true}`...)
+	c.Out = append(c.Out, `,"cursor":"`...)
+	c.Out = append(c.Out, kv.EncodeCursor(last, req.binding())...) // base64url
+	c.Out = append(c.Out, `","hasMore":true}`...)
 	return nil
 }

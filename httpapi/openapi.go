@@ -10,40 +10,41 @@ import (
 	"strings"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 )
 
 // documentRoutes are the description of the API.
-func (s *Server) documentRoutes() []route {
-	return []route{
+func (s *Server) documentRoutes() []route.Route {
+	return []route.Route{
 		{
-			method: http.MethodGet, pattern: "/", op: "root", tag: tagOperating, scope: open,
-			summary: "Where to go on",
-			answers: []answerSpec{{status: 200, doc: "The paths of the page to try the API and of this document.", schema: object(members{
-				"name": text("keyval"), "docs": text(""), "openapi": text(""),
+			Method: http.MethodGet, Pattern: "/", Op: "root", Tag: TagOperating, Scope: route.Open,
+			Summary: "Where to go on",
+			Answers: []route.Answer{{Status: 200, Doc: "The paths of the page to try the API and of this document.", Schema: route.Object(route.Members{
+				"name": route.Text("keyval"), "docs": route.Text(""), "openapi": route.Text(""),
 			}, "name", "docs", "openapi")}},
-			serve: func(_ context.Context, c *call) error {
-				c.out = appendJSON(c.out, map[string]string{"name": "keyval", "docs": c.dialect.base + "/docs", "openapi": c.dialect.base + "/openapi.json"})
+			Serve: func(_ context.Context, c *route.Call) error {
+				c.Out = route.AppendJSON(c.Out, map[string]string{"name": "keyval", "docs": c.Dialect.Base + "/docs", "openapi": c.Dialect.Base + "/openapi.json"})
 				return nil
 			},
 		},
 		{
-			method: http.MethodGet, pattern: "/openapi.json", op: "openapi", tag: tagOperating, scope: open,
-			summary: "This document",
-			answers: []answerSpec{{status: 200, doc: "OpenAPI 3.1.", schema: &schema{Type: "object"}}},
-			serve: func(_ context.Context, c *call) error {
+			Method: http.MethodGet, Pattern: "/openapi.json", Op: "openapi", Tag: TagOperating, Scope: route.Open,
+			Summary: "This document",
+			Answers: []route.Answer{{Status: 200, Doc: "OpenAPI 3.1.", Schema: &route.Schema{Type: "object"}}},
+			Serve: func(_ context.Context, c *route.Call) error {
 				document, err := s.document()
-				c.out = append(c.out, document...)
+				c.Out = append(c.Out, document...)
 				return err
 			},
 		},
 		{
-			method: http.MethodGet, pattern: "/docs", op: "docs", tag: tagOperating, scope: open,
-			summary: "A page to try the API",
-			answers: []answerSpec{{status: 200, doc: "The page.", contentType: "text/html", schema: &schema{Type: "string"}}},
-			serve: func(_ context.Context, c *call) error {
-				c.contentType = "text/html; charset=utf-8"
-				c.setHeader("Content-Security-Policy", docsPolicy)
-				c.out = append(c.out, docsPage...)
+			Method: http.MethodGet, Pattern: "/docs", Op: "docs", Tag: TagOperating, Scope: route.Open,
+			Summary: "A page to try the API",
+			Answers: []route.Answer{{Status: 200, Doc: "The page.", ContentType: "text/html", Schema: &route.Schema{Type: "string"}}},
+			Serve: func(_ context.Context, c *route.Call) error {
+				c.ContentType = "text/html; charset=utf-8"
+				c.SetHeader("Content-Security-Policy", docsPolicy)
+				c.Out = append(c.Out, docsPage...)
 				return nil
 			},
 		},
@@ -81,24 +82,24 @@ type (
 		Description string `json:"description"`
 	}
 	openAPIComponents struct {
-		Schemas map[string]*schema `json:"schemas"`
+		Schemas map[string]*route.Schema `json:"schemas"`
 	}
 	operation struct {
 		OperationID string               `json:"operationId"`
 		Tags        []string             `json:"tags"`
 		Summary     string               `json:"summary"`
 		Description string               `json:"description,omitempty"`
-		Scope       scope                `json:"x-keyval-scope"`
+		Scope       route.Scope          `json:"x-keyval-scope"`
 		Parameters  []parameter          `json:"parameters,omitempty"`
 		RequestBody *requestBody         `json:"requestBody,omitempty"`
 		Responses   map[string]*response `json:"responses"`
 	}
 	parameter struct {
-		Name        string  `json:"name"`
-		In          string  `json:"in"`
-		Description string  `json:"description,omitempty"`
-		Required    bool    `json:"required,omitempty"`
-		Schema      *schema `json:"schema"`
+		Name        string        `json:"name"`
+		In          string        `json:"in"`
+		Description string        `json:"description,omitempty"`
+		Required    bool          `json:"required,omitempty"`
+		Schema      *route.Schema `json:"schema"`
 	}
 	requestBody struct {
 		Required bool                 `json:"required,omitempty"`
@@ -110,11 +111,11 @@ type (
 		Content     map[string]mediaType `json:"content,omitempty"`
 	}
 	header struct {
-		Description string  `json:"description,omitempty"`
-		Schema      *schema `json:"schema"`
+		Description string        `json:"description,omitempty"`
+		Schema      *route.Schema `json:"schema"`
 	}
 	mediaType struct {
-		Schema *schema `json:"schema"`
+		Schema *route.Schema `json:"schema"`
 	}
 )
 
@@ -129,16 +130,16 @@ func (s *Server) describe() ([]byte, error) {
 		Servers:    s.servers(),
 		Tags:       s.tags(),
 		Paths:      map[string]map[string]*operation{},
-		Components: openAPIComponents{Schemas: s.schemas()},
+		Components: openAPIComponents{Schemas: s.schemas},
 	}
 	for i := range s.table {
 		r := &s.table[i]
-		methods := doc.Paths[r.name()]
+		methods := doc.Paths[r.Name()]
 		if methods == nil {
 			methods = map[string]*operation{}
-			doc.Paths[r.name()] = methods
+			doc.Paths[r.Name()] = methods
 		}
-		methods[strings.ToLower(r.method)] = r.describe()
+		methods[strings.ToLower(r.Method)] = describeRoute(r)
 	}
 	return json.Marshal(doc)
 }
@@ -161,80 +162,65 @@ func (s *Server) servers() []openAPIServer {
 	return all
 }
 
-// tags are those that have routes.
+// tags are those of the routes, in the order in which the page shows them.
 func (s *Server) tags() []openAPITag {
-	return slices.DeleteFunc(slices.Clone(tags), func(tag openAPITag) bool {
-		return !slices.ContainsFunc(s.table, func(r route) bool { return r.tag == tag.Name })
-	})
-}
-
-// tagOperating is the group of routes that are to be answered when others are not.
-const tagOperating = "operating"
-
-// tags are the groups of routes, in the order in which the page shows them.
-var tags = []openAPITag{
-	{Name: "keys", Description: "Entries one by one, in lists and in pages."},
-	{Name: "atomic", Description: "Several keys at once, all or nothing."},
-	{Name: "queues", Description: "Messages that are delivered at least once."},
-	{Name: "dead letters", Description: "Messages whose last attempt failed."},
-	{Name: "watch", Description: "Changes of keys and prefixes as they happen."},
-	{Name: tagOperating, Description: "For whoever runs the node."},
-}
-
-func (r *route) describe() *operation {
-	op := &operation{
-		OperationID: r.op, Tags: []string{r.tag}, Summary: r.summary, Description: r.doc, Scope: r.scope,
-		Responses: r.responses(),
+	var tags []openAPITag
+	for i := range s.table {
+		tag := openAPITag{Name: s.table[i].Tag.Name, Description: s.table[i].Tag.Doc}
+		if !slices.Contains(tags, tag) {
+			tags = append(tags, tag)
+		}
 	}
-	op.OperationID += capitalised(r.alias)
+	return tags
+}
+
+func describeRoute(r *route.Route) *operation {
+	op := &operation{
+		OperationID: r.Op, Tags: []string{r.Tag.Name}, Summary: r.Summary, Description: r.Doc, Scope: r.Scope,
+		Responses: responses(r),
+	}
+	op.OperationID += route.Capitalised(r.Alias)
 	for _, group := range []struct {
 		in     string
-		params []param
-	}{{"path", r.path}, {"query", r.query}, {"header", r.header}} {
+		params []route.Param
+	}{{"path", r.Path}, {"query", r.Query}, {"header", r.Header}} {
 		for _, p := range group.params {
 			op.Parameters = append(op.Parameters, parameter{
-				Name: p.name, In: group.in, Description: p.doc, Required: group.in == "path", Schema: p.openAPISchema(),
+				Name: p.Name, In: group.in, Description: p.Doc, Required: group.in == "path", Schema: paramSchema(p),
 			})
 		}
 	}
-	if r.body != nil {
-		op.RequestBody = &requestBody{Required: !r.body.optional, Content: jsonContent(r.body.schema.orNull())}
+	if r.Body != nil {
+		op.RequestBody = &requestBody{Required: !r.Body.Optional, Content: jsonContent(r.Body.Schema.OrNull())}
 	}
 	return op
 }
 
-func capitalised(name string) string {
-	if name == "" {
-		return ""
+// paramSchema is an array for a parameter that may be repeated.
+func paramSchema(p route.Param) *route.Schema {
+	if p.Repeated {
+		return route.Array(p.Schema)
 	}
-	return strings.ToUpper(name[:1]) + name[1:]
+	return p.Schema
 }
 
-// openAPISchema is an array for a parameter that may be repeated.
-func (p param) openAPISchema() *schema {
-	if p.repeated {
-		return array(p.schema)
-	}
-	return p.schema
-}
-
-func (r *route) responses() map[string]*response {
+func responses(r *route.Route) map[string]*response {
 	all := make(map[string]*response)
-	for _, a := range r.answers {
-		all[strconv.Itoa(a.status)] = a.describe()
+	for _, a := range r.Answers {
+		all[strconv.Itoa(a.Status)] = describeAnswer(a)
 	}
-	codes := append(slices.Clone(r.errors), commonErrors...)
-	if r.changes() {
+	codes := append(slices.Clone(r.Errors), route.CommonErrors...)
+	if r.Changes() {
 		codes = append(codes, api.ForbiddenOrigin)
 	}
-	if r.body != nil {
+	if r.Body != nil {
 		codes = append(codes, api.UnsupportedMediaType)
 	}
 	slices.Sort(codes)
 	for _, code := range slices.Compact(codes) {
 		status := strconv.Itoa(code.Status())
 		if all[status] == nil {
-			all[status] = &response{Content: jsonContent(ref("Error")), Headers: errorHeaders(code)}
+			all[status] = &response{Content: jsonContent(route.Ref("Error")), Headers: errorHeaders(code)}
 		} else {
 			all[status].Description += ", "
 		}
@@ -246,29 +232,29 @@ func (r *route) responses() map[string]*response {
 func errorHeaders(code api.Code) map[string]header {
 	switch code {
 	case api.TooManyRequests, api.Unavailable:
-		return map[string]header{"Retry-After": {Description: "Seconds to wait.", Schema: &schema{Type: "integer"}}}
+		return map[string]header{"Retry-After": {Description: "Seconds to wait.", Schema: &route.Schema{Type: "integer"}}}
 	}
 	return nil
 }
 
-func (a answerSpec) describe() *response {
-	r := &response{Description: a.doc}
-	if a.schema != nil {
-		contentType := a.contentType
+func describeAnswer(a route.Answer) *response {
+	r := &response{Description: a.Doc}
+	if a.Schema != nil {
+		contentType := a.ContentType
 		if contentType == "" {
 			contentType = "application/json"
 		}
-		r.Content = map[string]mediaType{contentType: {Schema: a.schema}}
+		r.Content = map[string]mediaType{contentType: {Schema: a.Schema}}
 	}
-	for _, p := range a.headers {
+	for _, p := range a.Headers {
 		if r.Headers == nil {
 			r.Headers = make(map[string]header)
 		}
-		r.Headers[p.name] = header{Description: p.doc, Schema: p.schema}
+		r.Headers[p.Name] = header{Description: p.Doc, Schema: p.Schema}
 	}
 	return r
 }
 
-func jsonContent(s *schema) map[string]mediaType {
+func jsonContent(s *route.Schema) map[string]mediaType {
 	return map[string]mediaType{"application/json": {Schema: s}}
 }

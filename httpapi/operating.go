@@ -9,102 +9,95 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 )
 
 // operatingRoutes are those for whoever runs the node.
-func (s *Server) operatingRoutes() []route {
-	health := []answerSpec{{status: 200, doc: "Yes.", schema: ref("Health")}}
-	alive := route{
-		method: http.MethodGet, pattern: "/healthz", op: "healthz", tag: tagOperating, scope: open,
-		summary: "Is the process alive?",
-		answers: health,
-		serve:   s.healthz,
+func (o *operate) operatingRoutes() []route.Route {
+	health := []route.Answer{{Status: 200, Doc: "Yes.", Schema: route.Ref("Health")}}
+	alive := route.Route{
+		Method: http.MethodGet, Pattern: "/healthz", Op: "healthz", Tag: TagOperating, Scope: route.Open,
+		Summary: "Is the process alive?",
+		Answers: health,
+		Serve:   o.healthz,
 	}
-	ready := route{
-		method: http.MethodGet, pattern: "/readyz", op: "readyz", tag: tagOperating, scope: open,
-		summary: "Should the node get requests?",
-		doc:     "503 names the check that failed.",
-		answers: health,
-		errors:  []api.Code{api.Unavailable},
-		serve:   s.readyz,
+	ready := route.Route{
+		Method: http.MethodGet, Pattern: "/readyz", Op: "readyz", Tag: TagOperating, Scope: route.Open,
+		Summary: "Should the node get requests?",
+		Doc:     "503 names the check that failed.",
+		Answers: health,
+		Errors:  []api.Code{api.Unavailable},
+		Serve:   o.readyz,
 	}
-	return []route{
+	return []route.Route{
 		alive, ready,
 		{
-			method: http.MethodGet, pattern: "/metrics", op: "metrics", tag: tagOperating, scope: read,
-			summary: "Metrics, in JSON or for Prometheus",
-			doc:     "A section that cannot be found out at the moment, because the database is away, is missing. Prometheus text instead of JSON when `Accept` asks for `text/plain` or OpenMetrics.",
-			answers: []answerSpec{{status: 200, doc: "The metrics.", schema: ref("Metrics")}},
-			serve:   s.getMetrics,
+			Method: http.MethodGet, Pattern: "/metrics", Op: "metrics", Tag: TagOperating, Scope: route.Read,
+			Summary: "Metrics, in JSON or for Prometheus",
+			Doc:     "A section that cannot be found out at the moment, because the database is away, is missing. Prometheus text instead of JSON when `Accept` asks for `text/plain` or OpenMetrics.",
+			Answers: []route.Answer{{Status: 200, Doc: "The metrics.", Schema: route.Ref("Metrics")}},
+			Serve:   o.getMetrics,
 		},
 		{
-			method: http.MethodGet, pattern: "/metrics/prometheus", op: "metrics", alias: "prometheus", tag: tagOperating, scope: read,
-			summary: "Metrics for Prometheus",
-			answers: []answerSpec{{status: 200, doc: "Prometheus text.", contentType: "text/plain", schema: &schema{Type: "string"}}},
-			serve:   s.getPrometheus,
+			Method: http.MethodGet, Pattern: "/metrics/prometheus", Op: "metrics", Alias: "prometheus", Tag: TagOperating, Scope: route.Read,
+			Summary: "Metrics for Prometheus",
+			Answers: []route.Answer{{Status: 200, Doc: "Prometheus text.", ContentType: "text/plain", Schema: &route.Schema{Type: "string"}}},
+			Serve:   o.getPrometheus,
 		},
 		{
-			method: http.MethodGet, pattern: "/cluster", op: "cluster", tag: tagOperating, scope: read,
-			summary: "The node, its leader and the members of the cluster",
-			answers: []answerSpec{{status: 200, doc: "What this node knows.", schema: ref("Cluster")}},
-			serve:   s.getCluster,
+			Method: http.MethodGet, Pattern: "/cluster", Op: "cluster", Tag: TagOperating, Scope: route.Read,
+			Summary: "The node, its leader and the members of the cluster",
+			Answers: []route.Answer{{Status: 200, Doc: "What this node knows.", Schema: route.Ref("Cluster")}},
+			Serve:   o.getCluster,
 		},
 	}
 }
 
-func (s *Server) healthz(_ context.Context, c *call) error {
-	c.out = append(c.out, `{"status":"ok"}`...)
+func (o *operate) healthz(_ context.Context, c *route.Call) error {
+	c.Out = append(c.Out, `{"status":"ok"}`...)
 	return nil
 }
 
-func (s *Server) readyz(ctx context.Context, c *call) error {
-	c.setHeader("Cache-Control", "no-store")
-	if s.draining.Load() {
-		return notReady{check: "draining", reason: errDraining}
+func (o *operate) readyz(ctx context.Context, c *route.Call) error {
+	c.SetHeader("Cache-Control", "no-store")
+	if c.Frame.Draining() {
+		return notReady(c, "draining", route.Draining)
 	}
-	for _, check := range s.cfg.Checks {
+	for _, check := range o.Checks {
 		if err := check.Ready(ctx); err != nil {
-			return notReady{check: check.Name, reason: err}
+			return notReady(c, check.Name, err)
 		}
 	}
-	return s.healthz(ctx, c)
+	return o.healthz(ctx, c)
 }
 
-// notReady names the check that failed.
-type notReady struct {
-	check  string
-	reason error
-}
-
-// Error is for everybody to read; cause has the rest.
-func (e notReady) Error() string {
-	if codeOf(e.reason) == api.Internal {
-		return "check " + e.check + " failed; the log has more under the id of this request"
+// notReady names the check that failed, for everybody to read; the log has the rest.
+func notReady(c *route.Call, check string, reason error) error {
+	text := "check " + check + " failed: " + c.Frame.Told(reason).Reason
+	if c.Frame.CodeOf(reason) == api.Internal {
+		text = "check " + check + " failed; the log has more under the id of this request"
 	}
-	return "check " + e.check + " failed: " + told(e.reason).reason
+	return &route.Refusal{Code: api.Unavailable, Text: text, Hidden: reason}
 }
 
-// Unwrap makes it 503, whatever the reason is.
-func (e notReady) Unwrap() error { return errDraining }
-
-func (s *Server) getMetrics(ctx context.Context, c *call) error {
-	if wantsPrometheus(c.r.Header.Get("Accept")) {
-		return s.getPrometheus(ctx, c)
+func (o *operate) getMetrics(ctx context.Context, c *route.Call) error {
+	if wantsPrometheus(c.Request.Header.Get("Accept")) {
+		return o.getPrometheus(ctx, c)
 	}
-	operations, err := s.metrics.operations()
+	operations, err := c.Frame.Operations()
 	if err != nil {
 		return err
 	}
 	sections := map[string]any{"operations": operations}
-	for name, snapshot := range s.snapshots {
+	for name, snapshot := range o.Sections {
 		section, err := snapshot(ctx)
 		if err != nil {
-			c.logFailure(ctx, codeOf(err), fmt.Errorf("section %s of the metrics: %w", name, err))
+			c.LogFailure(ctx, fmt.Errorf("section %s of the metrics: %w", name, err))
 			continue // the others are wanted most while something fails
 		}
 		sections[name] = section
 	}
-	c.out = appendJSON(c.out, sections)
+	c.Out = route.AppendJSON(c.Out, sections)
 	return nil
 }
 
@@ -114,33 +107,33 @@ func wantsPrometheus(accept string) bool {
 }
 
 // getPrometheus leaves the format to the library.
-func (s *Server) getPrometheus(_ context.Context, c *call) error {
-	promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{DisableCompression: true}).ServeHTTP(collected{c}, c.r)
-	c.contentType = c.w.Header().Get("Content-Type")
+func (o *operate) getPrometheus(_ context.Context, c *route.Call) error {
+	promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{DisableCompression: true}).ServeHTTP(collected{c}, c.Request)
+	c.ContentType = c.Writer.Header().Get("Content-Type")
 	return nil
 }
 
 // collected takes an answer as a route's, so that it is sent like all others.
-type collected struct{ c *call }
+type collected struct{ c *route.Call }
 
-func (w collected) Header() http.Header { return w.c.w.Header() }
+func (w collected) Header() http.Header { return w.c.Writer.Header() }
 
-func (w collected) WriteHeader(status int) { w.c.status = status }
+func (w collected) WriteHeader(status int) { w.c.Status = status }
 
 func (w collected) Write(p []byte) (int, error) {
-	w.c.out = append(w.c.out, p...)
+	w.c.Out = append(w.c.Out, p...)
 	return len(p), nil
 }
 
-func (s *Server) getCluster(_ context.Context, c *call) error {
-	status := api.ClusterStatus{Node: s.cfg.Node, Members: []api.Member{}}
-	if s.cfg.Cluster != nil {
-		status.Leader, status.Epoch = s.cfg.Cluster.Leader()
-		status.Members = append(status.Members, s.cfg.Cluster.Members()...)
+func (o *operate) getCluster(_ context.Context, c *route.Call) error {
+	status := api.ClusterStatus{Node: o.Node, Members: []api.Member{}}
+	if o.Cluster != nil {
+		status.Leader, status.Epoch = o.Cluster.Leader()
+		status.Members = append(status.Members, o.Cluster.Members()...)
 	}
-	if s.cfg.Positions != nil {
-		status.Versionstamps = s.cfg.Positions()
+	if o.Positions != nil {
+		status.Versionstamps = o.Positions()
 	}
-	c.out = appendJSON(c.out, status)
+	c.Out = route.AppendJSON(c.Out, status)
 	return nil
 }

@@ -1,7 +1,7 @@
 package httpapi
 
 import (
-	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,6 +9,7 @@ import (
 	"github.com/go-chi/cors"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 )
 
 // origins are those whose pages may call the API, apart from its own.
@@ -32,7 +33,7 @@ func (o *origins) allow(origin string) bool {
 }
 
 // errForeignOrigin refuses a page that a user of the API has not opened here.
-var errForeignOrigin = errors.New("a page of another origin may not call this route; start the node with --cors-origin to allow it")
+var errForeignOrigin error = &route.Refusal{Code: api.ForbiddenOrigin, Text: "a page of another origin may not call this route; start the node with --cors-origin to allow it"}
 
 // check refuses a browser's request from another origin to a route that changes or
 // takes something. Browsers do not ask before they send a form, a text or a plain
@@ -51,22 +52,29 @@ func (o *origins) check(r *http.Request) error {
 	return nil
 }
 
-// cors lets pages of the allowed origins read the answers, never with credentials.
-func (o *origins) cors(next http.Handler) http.Handler {
+// cors lets pages of the allowed origins send what the table's routes take and read
+// what they answer, never with credentials.
+func (o *origins) cors(table []route.Route, next http.Handler) http.Handler {
 	if len(o.allowed) == 0 {
 		return next
+	}
+	taken := map[string]bool{"Accept": true, "Authorization": true, "Content-Type": true, api.HeaderRequestID: true}
+	told := map[string]bool{"Retry-After": true, "Allow": true, api.HeaderRequestID: true}
+	for i := range table {
+		for _, p := range table[i].Header {
+			taken[p.Name] = true
+		}
+		for _, a := range table[i].Answers {
+			for _, p := range a.Headers {
+				told[p.Name] = true
+			}
+		}
 	}
 	return cors.Handler(cors.Options{
 		AllowedOrigins: o.allowed,
 		AllowedMethods: []string{"GET", "HEAD", "POST", "PUT", "DELETE"},
-		AllowedHeaders: []string{
-			"Accept", "Authorization", "Content-Type", ifMatch.name, ifNoneMatch.name, lastEventID.name,
-			api.HeaderIdempotencyKey, api.HeaderMinVersionstamp, api.HeaderRequestID,
-		},
-		ExposedHeaders: []string{
-			"ETag", "Retry-After", "Allow", headerCursor,
-			api.HeaderIdempotencyReplayed, api.HeaderVersionstamp, api.HeaderRequestID,
-		},
-		MaxAge: 600, // seconds; browsers take no more
+		AllowedHeaders: slices.Sorted(maps.Keys(taken)),
+		ExposedHeaders: slices.Sorted(maps.Keys(told)),
+		MaxAge:         600, // seconds; browsers take no more
 	})(next)
 }

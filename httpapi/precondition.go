@@ -3,59 +3,36 @@ package httpapi
 import (
 	"strings"
 
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 )
 
-// preconditions are the headers that a request must not have where they would be
-// ignored: a route that honours one has it among its headers. RFC 9110 has a server
-// that knows no dates of modification ignore the others.
-var preconditions = [...]string{ifMatch.name, ifNoneMatch.name}
-
-// checkPreconditions refuses those that the route does not honour.
-func (c *call) checkPreconditions() error {
-	for _, name := range preconditions {
-		if c.r.Header[name] != nil && !c.route.takesHeader(name) {
-			return invalidArgument("%s %s does not honour %s; send the request without it", c.route.method, c.route.name(), name)
-		}
-	}
-	return nil
-}
-
-func (r *route) takesHeader(name string) bool {
-	for i := range r.header {
-		if r.header[i].name == name {
-			return true
-		}
-	}
-	return r.anyRequest
-}
-
-// precondition is what If-Match and If-None-Match ask for, nil if there are none.
-func (c *call) precondition() (*kv.Precondition, error) {
-	match, noneMatch := c.r.Header[ifMatch.name], c.r.Header[ifNoneMatch.name]
+// Precondition is what If-Match and If-None-Match ask for, nil if there are none.
+func Precondition(c *route.Call) (*kv.Precondition, error) {
+	match, noneMatch := c.Request.Header[IfMatch.Name], c.Request.Header[IfNoneMatch.Name]
 	if match == nil && noneMatch == nil {
 		return nil, nil
 	}
 	var p kv.Precondition
 	var err error
-	if p.Match, err = parseEntityTags(ifMatch.name, match, false); err != nil {
+	if p.Match, err = parseEntityTags(IfMatch.Name, match, false); err != nil {
 		return nil, err
 	}
-	p.NoneMatch, err = parseEntityTags(ifNoneMatch.name, noneMatch, true)
+	p.NoneMatch, err = parseEntityTags(IfNoneMatch.Name, noneMatch, true)
 	return &p, err
 }
 
-// checks are the precondition as a check of a write.
-func (c *call) checks(key kv.Key) ([]kv.Check, error) {
-	p, err := c.precondition()
+// Checks are the precondition as a check of a write.
+func Checks(c *route.Call, key kv.Key) ([]kv.Check, error) {
+	p, err := Precondition(c)
 	if p == nil || err != nil {
 		return nil, err
 	}
 	return []kv.Check{{Key: key, Precondition: p}}, nil
 }
 
-// etag is a versionstamp as an entity tag.
-func etag(v kv.Versionstamp) string { return `"` + string(v) + `"` }
+// ETag is a versionstamp as an entity tag.
+func ETag(v kv.Versionstamp) string { return `"` + string(v) + `"` }
 
 // parseEntityTags parses a header, all lines of which are one list (RFC 9110, 5.3
 // and 8.8.3), and returns nil if there is none. Tags that are no versionstamps match
@@ -107,5 +84,5 @@ func cutElement(list string) (element, tail string, ok bool) {
 }
 
 func errEntityTags(name string) error {
-	return invalidArgument(`%s must be * or a list of entity tags such as "00010000000000070000", with the quotes`, name)
+	return route.InvalidArgument(`%s must be * or a list of entity tags such as "00010000000000070000", with the quotes`, name)
 }

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"github.com/buntime/keyval/httpapi/api"
-	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
@@ -42,15 +42,15 @@ type Queue interface {
 const maxSettleBody = 64 << 10
 
 var (
-	queueParam   = textParam{name: "queue", doc: "The queue's name, `default` if absent."}
-	receiptParam = textParam{name: "receipt", doc: "The receipt of a delivery: then only if that delivery still holds the message, else 409."}
-	waitParam    = intParam{name: "wait", doc: "How many milliseconds to wait for a message if none is ready.", min: 0, max: queue.MaxWait}
-	maxParam     = intParam{name: "max", doc: "Take up to so many messages and answer with `messages`.", min: 1, max: queue.MaxBatch}
-	lockParam    = intParam{name: "lock", doc: "For how many milliseconds nobody else gets the message.", min: 1, max: queue.MaxLock, def: queue.DefaultLock, hasDefault: true}
-	delayParam   = intParam{name: "delay", doc: "How many milliseconds until the message is ready.", min: 0, max: queue.MaxDelay}
+	queueParam   = route.TextParam{Name: "queue", Doc: "The queue's name, `default` if absent."}
+	receiptParam = route.TextParam{Name: "receipt", Doc: "The receipt of a delivery: then only if that delivery still holds the message, else 409."}
+	waitParam    = route.IntParam{Name: "wait", Doc: "How many milliseconds to wait for a message if none is ready.", Min: 0, Max: queue.MaxWait}
+	maxParam     = route.IntParam{Name: "max", Doc: "Take up to so many messages and answer with `messages`.", Min: 1, Max: queue.MaxBatch}
+	lockParam    = route.IntParam{Name: "lock", Doc: "For how many milliseconds nobody else gets the message.", Min: 1, Max: queue.MaxLock, Default: queue.DefaultLock, HasDefault: true}
+	delayParam   = route.IntParam{Name: "delay", Doc: "How many milliseconds until the message is ready.", Min: 0, Max: queue.MaxDelay}
 
-	messageIDInPath = param{name: "id", doc: "The message's id.", schema: &schema{Type: "string", Format: "uuid"}}
-	noStoreAnswer   = param{name: "Cache-Control", schema: &schema{Type: "string", Const: "no-store"}, doc: "The answer hands messages over: it is not to be kept or asked for again by a proxy."}
+	messageIDInPath = route.Param{Name: "id", Doc: "The message's id.", Schema: &route.Schema{Type: "string", Format: "uuid"}}
+	noStoreAnswer   = route.Param{Name: "Cache-Control", Schema: &route.Schema{Type: "string", Const: "no-store"}, Doc: "The answer hands messages over: it is not to be kept or asked for again by a proxy."}
 )
 
 // The members of the bodies and answers.
@@ -58,179 +58,153 @@ var (
 	minPriority, maxPriority = int64(queue.MinPriority), int64(queue.MaxPriority)
 	minAttempts, maxAttempts = int64(1), int64(queue.MaxAttempts)
 
-	optionMembers = members{
-		"delay":             delayParam.param().schema,
-		"backoffSchedule":   {Type: "array", MaxItems: queue.MaxBackoffSteps, Items: delayParam.param().schema, Description: "How many milliseconds to wait after the first, second, … failed attempt. Without it 1 s, 5 s, 30 s, 60 s."},
-		"keysIfUndelivered": {Type: "array", MaxItems: queue.MaxKeysIfUndelivered, Items: ref("Key"), Description: "Keys that get the value if the last attempt fails."},
-		"keys":              {Type: "array", MaxItems: queue.MaxKeysIfUndelivered, Items: ref("Key"), Description: "The same as `keysIfUndelivered`."},
+	optionMembers = route.Members{
+		"delay":             delayParam.Param().Schema,
+		"backoffSchedule":   {Type: "array", MaxItems: queue.MaxBackoffSteps, Items: delayParam.Param().Schema, Description: "How many milliseconds to wait after the first, second, … failed attempt. Without it 1 s, 5 s, 30 s, 60 s."},
+		"keysIfUndelivered": {Type: "array", MaxItems: queue.MaxKeysIfUndelivered, Items: route.Ref("Key"), Description: "Keys that get the value if the last attempt fails."},
+		"keys":              {Type: "array", MaxItems: queue.MaxKeysIfUndelivered, Items: route.Ref("Key"), Description: "The same as `keysIfUndelivered`."},
 		"queue":             {Type: "string", Pattern: "^[A-Za-z0-9._-]{1,64}$", Default: queue.DefaultName},
 		"maxAttempts":       {Type: "integer", Minimum: &minAttempts, Maximum: &maxAttempts, Description: "5, or one more than `backoffSchedule` has steps."},
 		"priority":          {Type: "integer", Minimum: &minPriority, Maximum: &maxPriority, Default: 0, Description: "Higher comes first."},
 		"dedupeId":          {Type: "string", MinLength: 1, MaxLength: queue.MaxDedupeID, Description: "A second enqueue with the same id on the same queue within 24 hours answers with the first one's id and versionstamp, and adds nothing."},
 	}
-	enqueueMembers = members{
-		"value":   anyJSON("Any JSON."),
-		"options": object(optionMembers),
+	enqueueMembers = route.Members{
+		"value":   route.AnyJSON("Any JSON."),
+		"options": route.Object(optionMembers),
 	}
-	enqueueSchema = object(enqueueMembers, "value")
-	messageSchema = object(members{
+	MessageSchema = route.Object(enqueueMembers, "value")
+	messageSchema = route.Object(route.Members{
 		"id":         {Type: "string", Format: "uuid"},
 		"value":      {Description: "Any JSON."},
-		"attempts":   integer("Deliveries, this one included."),
-		"receipt":    text("Names this delivery in ack, nack and extend."),
-		"queue":      text(""),
-		"enqueuedAt": integer("Unix milliseconds by the database's clock."),
+		"attempts":   route.Integer("Deliveries, this one included."),
+		"receipt":    route.Text("Names this delivery in ack, nack and extend."),
+		"queue":      route.Text(""),
+		"enqueuedAt": route.Integer("Unix milliseconds by the database's clock."),
 	}, "id", "value", "attempts", "receipt", "queue", "enqueuedAt")
-	ackMembers = members{
+	ackMembers = route.Members{
 		"id":      {Type: "string", Format: "uuid", Description: "The message's id, if it is not in the path."},
-		"receipt": receiptParam.param().schema,
+		"receipt": receiptParam.Param().Schema,
 	}
 	nackMembers = ackMembers.
-			and("delay", delayParam.param().schema).
-			and("error", text("Why; kept with the dead letter. What is longer than 1,024 bytes is cut.")).
-			and("deadLetter", boolean("Make the message a dead letter now, whatever attempts are left."))
-	extendMembers = members{
-		"receipt": text("The receipt of the delivery. Required, here or in the query."),
-		"lock":    lockParam.param().schema,
+			And("delay", delayParam.Param().Schema).
+			And("error", route.Text("Why; kept with the dead letter. What is longer than 1,024 bytes is cut.")).
+			And("deadLetter", route.Boolean("Make the message a dead letter now, whatever attempts are left."))
+	extendMembers = route.Members{
+		"receipt": route.Text("The receipt of the delivery. Required, here or in the query."),
+		"lock":    lockParam.Param().Schema,
 	}
-	queueCountMembers = members{
-		"pending":    integer("Waiting for delivery, `delayed` included."),
-		"delayed":    integer("Not ready yet."),
-		"processing": integer("Locked by a delivery."),
-		"dlq":        integer("Dead letters."),
-		"total":      integer("pending + processing + dlq"),
+	queueCountMembers = route.Members{
+		"pending":    route.Integer("Waiting for delivery, `delayed` included."),
+		"delayed":    route.Integer("Not ready yet."),
+		"processing": route.Integer("Locked by a delivery."),
+		"dlq":        route.Integer("Dead letters."),
+		"total":      route.Integer("pending + processing + dlq"),
 	}
-	okSchema = object(members{"ok": always(true)}, "ok")
+	okSchema = route.Object(route.Members{"ok": route.Always(true)}, "ok")
 )
 
 // queueRoutes are those of messages; none without queues.
-func (s *Server) queueRoutes() []route {
-	if s.cfg.Queue == nil {
-		return nil
-	}
-	settleErrors := append([]api.Code{api.InvalidJSON, api.LockLost, api.TooLarge}, writeErrors...)
-	takeErrors := writeErrors
-	dequeue := route{
-		method: http.MethodGet, pattern: "/queue/dequeue", op: "dequeue", tag: "queues", scope: write, waits: true,
-		summary: "Take messages",
-		doc:     "Ready messages of higher priority come first, then those that became ready earlier. Each is locked: ack it, nack it or extend its lock before the lock ends, or the attempt has failed.",
-		query:   []param{queueParam.param(), waitParam.param(), maxParam.param(), lockParam.param()},
-		answers: []answerSpec{{status: 200, doc: "With `max`: `messages`. Without: `message`, null if there is none.", headers: []param{noStoreAnswer}, schema: &schema{OneOf: []*schema{
-			object(members{"message": {OneOf: []*schema{messageSchema, {Type: "null"}}}}, "message"),
-			object(members{"messages": array(messageSchema)}, "messages"),
+func (q *queues) queueRoutes() []route.Route {
+	settleErrors := append([]api.Code{api.InvalidJSON, api.LockLost, api.TooLarge}, WriteErrors...)
+	takeErrors := WriteErrors
+	dequeue := route.Route{
+		Method: http.MethodGet, Pattern: "/queue/dequeue", Op: "dequeue", Tag: tagQueues, Scope: route.Write, Waits: true,
+		Summary: "Take messages",
+		Doc:     "Ready messages of higher priority come first, then those that became ready earlier. Each is locked: ack it, nack it or extend its lock before the lock ends, or the attempt has failed.",
+		Query:   []route.Param{queueParam.Param(), waitParam.Param(), maxParam.Param(), lockParam.Param()},
+		Answers: []route.Answer{{Status: 200, Doc: "With `max`: `messages`. Without: `message`, null if there is none.", Headers: []route.Param{noStoreAnswer}, Schema: &route.Schema{OneOf: []*route.Schema{
+			route.Object(route.Members{"message": {OneOf: []*route.Schema{messageSchema, {Type: "null"}}}}, "message"),
+			route.Object(route.Members{"messages": route.Array(messageSchema)}, "messages"),
 		}}}},
-		errors: takeErrors,
-		serve:  s.dequeue,
+		Errors: takeErrors,
+		Serve:  q.dequeue,
 	}
 	poll := dequeue
-	poll.pattern, poll.alias = "/queue/poll", "poll"
-	return append([]route{
+	poll.Pattern, poll.Alias = "/queue/poll", "poll"
+	return append([]route.Route{
 		{
-			method: http.MethodPost, pattern: "/queue/enqueue", op: "enqueue", tag: "queues", scope: write,
-			summary: "Add a message",
-			header:  []param{idempotencyKey},
-			body:    &bodySpec{schema: enqueueSchema, maxBytes: s.maxValueBody()},
-			answers: []answerSpec{{status: 200, doc: "Added, or added before under its `dedupeId`.", headers: []param{versionstampAnswer, replayed}, schema: object(members{
-				"ok": always(true), "id": {Type: "string", Format: "uuid"}, "versionstamp": ref("Versionstamp"),
+			Method: http.MethodPost, Pattern: "/queue/enqueue", Op: "enqueue", Tag: tagQueues, Scope: route.Write,
+			Summary: "Add a message",
+			Header:  []route.Param{IdempotencyKey},
+			Body:    &route.Body{Schema: MessageSchema, MaxBytes: MaxValueBody(q.MaxValueBytes)},
+			Answers: []route.Answer{{Status: 200, Doc: "Added, or added before under its `dedupeId`.", Headers: []route.Param{VersionstampAnswer, Replayed}, Schema: route.Object(route.Members{
+				"ok": route.Always(true), "id": {Type: "string", Format: "uuid"}, "versionstamp": route.Ref("Versionstamp"),
 			}, "ok", "id", "versionstamp")}},
-			errors: append([]api.Code{api.InvalidKey, api.InvalidJSON, api.TooLarge}, writeErrors...),
-			serve:  s.enqueue,
+			Errors: append([]api.Code{api.InvalidKey, api.InvalidJSON, api.TooLarge}, WriteErrors...),
+			Serve:  q.enqueue,
 		},
-		dequeue, poll, s.listenRoute(),
+		dequeue, poll, q.listenRoute(),
 		{
-			method: http.MethodGet, pattern: "/queue/stats", op: "queue_stats", tag: "queues", scope: read,
-			summary: "Count messages",
-			query:   []param{queueParam.param()},
-			answers: []answerSpec{{status: 200, doc: "Of all queues, or of one.", schema: object(queueCountMembers.and("queues", &schema{Type: "object", AdditionalProperties: object(queueCountMembers)}))}},
-			errors:  []api.Code{api.Unavailable, api.Timeout},
-			serve:   s.queueStats,
+			Method: http.MethodGet, Pattern: "/queue/stats", Op: "queue_stats", Tag: tagQueues, Scope: route.Read,
+			Summary: "Count messages",
+			Query:   []route.Param{queueParam.Param()},
+			Answers: []route.Answer{{Status: 200, Doc: "Of all queues, or of one.", Schema: route.Object(queueCountMembers.And("queues", &route.Schema{Type: "object", AdditionalProperties: route.Object(queueCountMembers)}))}},
+			Errors:  []api.Code{api.Unavailable, api.Timeout},
+			Serve:   q.queueStats,
 		},
 	}, settleRoutes(
-		route{
-			op: "ack", summary: "A message is done",
-			doc:     "Without a receipt it is removed whoever holds it, and an id that is gone is fine.",
-			body:    &bodySpec{schema: object(ackMembers), maxBytes: maxSettleBody},
-			answers: []answerSpec{{status: 200, doc: "Done.", schema: okSchema}},
-			errors:  settleErrors, serve: s.ack,
+		route.Route{
+			Op: "ack", Summary: "A message is done",
+			Doc:     "Without a receipt it is removed whoever holds it, and an id that is gone is fine.",
+			Body:    &route.Body{Schema: route.Object(ackMembers), MaxBytes: maxSettleBody},
+			Answers: []route.Answer{{Status: 200, Doc: "Done.", Schema: okSchema}},
+			Errors:  settleErrors, Serve: q.ack,
 		},
-		route{
-			op: "nack", summary: "A delivery has failed",
-			doc:     "The message is tried again after the next step of its backoff schedule, or becomes a dead letter after its last attempt. Without a receipt, an id that is gone or not locked changes nothing.",
-			body:    &bodySpec{schema: object(nackMembers), maxBytes: maxSettleBody},
-			answers: []answerSpec{{status: 200, doc: "Noted.", schema: okSchema}},
-			errors:  settleErrors, serve: s.nack,
+		route.Route{
+			Op: "nack", Summary: "A delivery has failed",
+			Doc:     "The message is tried again after the next step of its backoff schedule, or becomes a dead letter after its last attempt. Without a receipt, an id that is gone or not locked changes nothing.",
+			Body:    &route.Body{Schema: route.Object(nackMembers), MaxBytes: maxSettleBody},
+			Answers: []route.Answer{{Status: 200, Doc: "Noted.", Schema: okSchema}},
+			Errors:  settleErrors, Serve: q.nack,
 		},
-		route{
-			op: "extend", summary: "Renew the lock of a delivery",
-			body:    &bodySpec{schema: object(extendMembers), maxBytes: maxSettleBody},
-			answers: []answerSpec{{status: 200, doc: "Renewed.", schema: object(members{"ok": always(true), "lockedUntil": integer("Unix milliseconds by the database's clock.")}, "ok", "lockedUntil")}},
-			errors:  settleErrors, serve: s.extend,
+		route.Route{
+			Op: "extend", Summary: "Renew the lock of a delivery",
+			Body:    &route.Body{Schema: route.Object(extendMembers), MaxBytes: maxSettleBody},
+			Answers: []route.Answer{{Status: 200, Doc: "Renewed.", Schema: route.Object(route.Members{"ok": route.Always(true), "lockedUntil": route.Integer("Unix milliseconds by the database's clock.")}, "ok", "lockedUntil")}},
+			Errors:  settleErrors, Serve: q.extend,
 		},
 	)...)
 }
 
 // settleRoutes completes the routes on one delivery: with the id in the path, and
 // for ack and nack also in the body.
-func settleRoutes(rows ...route) []route {
-	var all []route
+func settleRoutes(rows ...route.Route) []route.Route {
+	var all []route.Route
 	for _, r := range rows {
-		r.method, r.tag, r.scope = http.MethodPost, "queues", write
-		r.query = []param{receiptParam.param()}
+		r.Method, r.Tag, r.Scope = http.MethodPost, tagQueues, route.Write
+		r.Query = []route.Param{receiptParam.Param()}
 		inBody := r
-		r.pattern = "/queue/" + r.op + "/{id}"
-		r.path = []param{messageIDInPath}
-		optional := *r.body
-		optional.optional = true
-		r.body = &optional
+		r.Pattern = "/queue/" + r.Op + "/{id}"
+		r.Path = []route.Param{messageIDInPath}
+		optional := *r.Body
+		optional.Optional = true
+		r.Body = &optional
 		all = append(all, r)
-		if r.op != "extend" {
-			inBody.pattern, inBody.alias = "/queue/"+r.op, "body"
+		if r.Op != "extend" {
+			inBody.Pattern, inBody.Alias = "/queue/"+r.Op, "body"
 			all = append(all, inBody)
 		}
 	}
 	return all
 }
 
-func (s *Server) enqueue(ctx context.Context, c *call) error {
-	body, err := c.body()
+func (q *queues) enqueue(ctx context.Context, c *route.Call) error {
+	body, err := c.ReadBody()
 	if err != nil {
 		return err
 	}
-	message, err := decodeMessage(body, s.cfg.MaxValueBytes)
+	message, err := decodeMessage(body, q.MaxValueBytes)
 	if err != nil {
 		return err
 	}
-	part, err := s.enqueuePart([]queue.Enqueue{message})
+	part, err := q.Queue.NewPart([]queue.Enqueue{message})
 	if err != nil {
 		return err
 	}
-	req := kv.AtomicRequest{Parts: []sqldb.Part{part}}
-	req.Idempotency, err = c.idempotency(func(v kv.Versionstamp, _ kv.AtomicResult) []byte {
-		return appendEnqueued(nil, v, part)
+	_, err = Commit(ctx, c, q.Store, kv.AtomicRequest{Parts: []kv.Part{part}}, func(dst []byte, result *kv.AtomicResult) []byte {
+		return appendEnqueued(dst, result.Versionstamp, part)
 	})
-	if err != nil {
-		return err
-	}
-	result, err := s.cfg.Store.Atomic(ctx, req)
-	if err != nil {
-		return err
-	}
-	c.setVersionstamp(result.Versionstamp)
-	if result.Replayed != nil {
-		c.replay(result.Replayed)
-		return nil
-	}
-	c.out = appendEnqueued(c.out, result.Versionstamp, part)
-	return nil
-}
-
-// enqueuePart refuses messages where there are no queues, rather than commit
-// without them.
-func (s *Server) enqueuePart(messages []queue.Enqueue) (*queue.Part, error) {
-	if s.cfg.Queue == nil {
-		return nil, invalidArgument("this node has no queues")
-	}
-	return s.cfg.Queue.NewPart(messages)
+	return err
 }
 
 // appendEnqueued renders what became of a part's only message, in an operation
@@ -247,85 +221,67 @@ func appendEnqueued(dst []byte, v kv.Versionstamp, part *queue.Part) []byte {
 	return append(dst, `"}`...)
 }
 
-// appendIDs renders a member with the ids of a part's messages; nothing without
-// one.
-func appendIDs(dst []byte, part *queue.Part) []byte {
-	if part == nil {
-		return dst
-	}
-	dst = append(dst, `,"ids":[`...)
-	for i, e := range part.Enqueued() {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, '"')
-		dst = append(dst, e.ID...)
-		dst = append(dst, '"')
-	}
-	return append(dst, ']')
-}
-
-func (s *Server) dequeue(ctx context.Context, c *call) error {
-	req, many, err := decodeDequeue(c.query)
+func (q *queues) dequeue(ctx context.Context, c *route.Call) error {
+	req, many, err := decodeDequeue(c.Query)
 	if err != nil {
 		return err
 	}
 	if req.Wait == 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = c.bounded(ctx)
+		ctx, cancel = c.Bounded(ctx)
 		defer cancel()
 	}
-	messages, err := s.cfg.Queue.Dequeue(ctx, req)
+	messages, err := q.Queue.Dequeue(ctx, req)
 	if err != nil {
 		return err
 	}
 	if len(messages) > 0 {
-		c.unsent = func() { s.release(c.r.Context(), messages) }
+		c.Unsent = func() { q.release(c.Request.Context(), messages) }
 	}
-	c.setHeader("Cache-Control", "no-store")
+	c.SetHeader("Cache-Control", "no-store")
 	switch {
 	case many:
-		c.out = appendMessages(c.out, messages)
+		c.Out = appendMessages(c.Out, messages)
 	case len(messages) == 0:
-		c.out = append(c.out, `{"message":null}`...)
+		c.Out = append(c.Out, `{"message":null}`...)
 	default:
-		c.out = append(c.out, `{"message":`...)
-		c.out = appendMessage(c.out, &messages[0])
-		c.out = append(c.out, '}')
+		c.Out = append(c.Out, `{"message":`...)
+		c.Out = appendMessage(c.Out, &messages[0])
+		c.Out = append(c.Out, '}')
 	}
 	return nil
 }
 
-func decodeDequeue(q query) (req queue.Dequeue, many bool, err error) {
+func decodeDequeue(q route.Query) (req queue.Dequeue, many bool, err error) {
 	if req.Queue, _, err = queueName(q); err != nil {
 		return req, false, err
 	}
-	if req.Wait, err = waitParam.get(q); err != nil {
+	if req.Wait, err = waitParam.Get(q); err != nil {
 		return req, false, err
 	}
-	if req.Lock, err = lockParam.get(q); err != nil {
+	if req.Lock, err = lockParam.Get(q); err != nil {
 		return req, false, err
 	}
-	if _, many = q.text(maxParam.name); many {
+	if _, many = q.Text(maxParam.Name); many {
 		var n int64
-		n, err = maxParam.get(q)
+		n, err = maxParam.Get(q)
 		req.Max = int(n)
 	}
 	return req, many, err
 }
 
 // queueName is the parameter queue. It may be absent, but not empty.
-func queueName(q query) (name string, given bool, err error) {
-	if name, given = q.text(queueParam.name); given {
+func queueName(q route.Query) (name string, given bool, err error) {
+	if name, given = q.Text(queueParam.Name); given {
 		err = queue.ValidateName(name)
 	}
 	return name, given, err
 }
 
 // release gives messages back that their client has not got.
-func (s *Server) release(ctx context.Context, messages []queue.Message) {
-	if err := s.cfg.Queue.Release(ctx, messages); err != nil {
-		s.cfg.Logger.WarnContext(ctx, "messages could not be given back; their locks will end", "messages", len(messages), "error", err)
+func (q *queues) release(ctx context.Context, messages []queue.Message) {
+	if err := q.Queue.Release(ctx, messages); err != nil {
+		q.Logger.WarnContext(ctx, "messages could not be given back; their locks will end", "messages", len(messages), "error", err)
 	}
 }
 
@@ -357,55 +313,55 @@ func appendMessage(dst []byte, m *queue.Message) []byte {
 	return append(dst, '}')
 }
 
-func (s *Server) ack(ctx context.Context, c *call) error {
-	req, err := c.settlement(ackMembers)
+func (q *queues) ack(ctx context.Context, c *route.Call) error {
+	req, err := settlement(c, ackMembers)
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Queue.Ack(ctx, req.id, req.receipt); err != nil {
+	if err := q.Queue.Ack(ctx, req.id, req.receipt); err != nil {
 		return err
 	}
-	c.out = append(c.out, `{"ok":true}`...)
+	c.Out = append(c.Out, `{"ok":true}`...)
 	return nil
 }
 
-func (s *Server) nack(ctx context.Context, c *call) error {
-	req, err := c.settlement(nackMembers)
+func (q *queues) nack(ctx context.Context, c *route.Call) error {
+	req, err := settlement(c, nackMembers)
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Queue.Nack(ctx, req.id, req.receipt, req.failure); err != nil {
+	if err := q.Queue.Nack(ctx, req.id, req.receipt, req.failure); err != nil {
 		return err
 	}
-	c.out = append(c.out, `{"ok":true}`...)
+	c.Out = append(c.Out, `{"ok":true}`...)
 	return nil
 }
 
-func (s *Server) extend(ctx context.Context, c *call) error {
-	req, err := c.settlement(extendMembers)
+func (q *queues) extend(ctx context.Context, c *route.Call) error {
+	req, err := settlement(c, extendMembers)
 	if err != nil {
 		return err
 	}
-	until, err := s.cfg.Queue.Extend(ctx, req.id, req.receipt, req.lock)
+	until, err := q.Queue.Extend(ctx, req.id, req.receipt, req.lock)
 	if err != nil {
 		return err
 	}
-	c.out = append(c.out, `{"ok":true,"lockedUntil":`...)
-	c.out = strconv.AppendInt(c.out, until, 10)
-	c.out = append(c.out, '}')
+	c.Out = append(c.Out, `{"ok":true,"lockedUntil":`...)
+	c.Out = strconv.AppendInt(c.Out, until, 10)
+	c.Out = append(c.Out, '}')
 	return nil
 }
 
-func (s *Server) queueStats(ctx context.Context, c *call) error {
-	name, one, err := queueName(c.query)
+func (q *queues) queueStats(ctx context.Context, c *route.Call) error {
+	name, one, err := queueName(c.Query)
 	if err != nil {
 		return err
 	}
-	stats, err := s.cfg.Queue.Stats(ctx)
+	stats, err := q.Queue.Stats(ctx)
 	if err != nil {
 		return err
 	}
-	c.setHeader("Cache-Control", "no-store")
+	c.SetHeader("Cache-Control", "no-store")
 	answer := api.QueueStats{Queues: map[string]api.QueueCounts{}}
 	for other, counts := range stats.Queues {
 		if !one || other == name {
@@ -416,7 +372,7 @@ func (s *Server) queueStats(ctx context.Context, c *call) error {
 	if one {
 		answer.QueueCounts = answer.Queues[name]
 	}
-	c.out = appendJSON(c.out, answer)
+	c.Out = route.AppendJSON(c.Out, answer)
 	return nil
 }
 
@@ -425,7 +381,7 @@ func queueCounts(c queue.Counts) api.QueueCounts {
 }
 
 // queueSnapshot is the section queue of GET /metrics.
-func (s *Server) queueSnapshot(ctx context.Context) (any, error) {
-	stats, err := s.cfg.Queue.Sampled(ctx)
+func (q *queues) queueSnapshot(ctx context.Context) (any, error) {
+	stats, err := q.Queue.Sampled(ctx)
 	return queueCounts(stats.Counts), err
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
@@ -9,19 +10,19 @@ import (
 func decodeMessage(body []byte, maxValueBytes int) (queue.Enqueue, error) {
 	var m messageDecoder
 	m.maxValueBytes = maxValueBytes
-	err := decodeObject(body, enqueueMembers, m.member)
+	err := route.DecodeObject(body, enqueueMembers, m.member)
 	if err == nil && m.message.Value == nil {
-		err = invalidArgument("the body has no value")
+		err = route.InvalidArgument("the body has no value")
 	}
 	return m.message, err
 }
 
-// message reads a message that is an element of an array.
-func (d *decoder) message(maxValueBytes int) (queue.Enqueue, error) {
+// DecodeMessage reads a message that is an element of an array.
+func DecodeMessage(d *route.Decoder, maxValueBytes int) (queue.Enqueue, error) {
 	m := messageDecoder{maxValueBytes: maxValueBytes}
-	err := d.object(enqueueMembers, func(name string) error { return m.member(d, name) })
+	err := d.Object(enqueueMembers, func(name string) error { return m.member(d, name) })
 	if err == nil && m.message.Value == nil {
-		err = d.missing("value")
+		err = d.Missing("value")
 	}
 	return m.message, err
 }
@@ -32,61 +33,61 @@ type messageDecoder struct {
 	hasKeys       bool
 }
 
-func (m *messageDecoder) member(d *decoder, name string) (err error) {
+func (m *messageDecoder) member(d *route.Decoder, name string) (err error) {
 	switch name {
 	case "value":
-		m.message.Value, err = d.value(m.maxValueBytes)
+		m.message.Value, err = DecodeValue(d, m.maxValueBytes)
 	case "options":
-		err = d.object(optionMembers, func(name string) error { return m.option(d, name) })
+		err = d.Object(optionMembers, func(name string) error { return m.option(d, name) })
 	}
 	return err
 }
 
-func (m *messageDecoder) option(d *decoder, name string) (err error) {
+func (m *messageDecoder) option(d *route.Decoder, name string) (err error) {
 	switch name {
 	case "delay":
-		m.message.Delay, err = d.integer(delayParam)
+		m.message.Delay, err = d.Integer(delayParam)
 	case "backoffSchedule":
 		m.message.Backoff = []int64{}
-		err = d.array(queue.MaxBackoffSteps, func() error {
-			step, err := d.integer(delayParam)
+		err = d.Array(queue.MaxBackoffSteps, func() error {
+			step, err := d.Integer(delayParam)
 			m.message.Backoff = append(m.message.Backoff, step)
 			return err
 		})
 	case "keysIfUndelivered", "keys":
 		if m.hasKeys {
-			return invalidArgument("%s: keysIfUndelivered and keys are the same; give one", d.where())
+			return route.InvalidArgument("%s: keysIfUndelivered and keys are the same; give one", d.Where())
 		}
 		m.hasKeys = true
-		m.message.KeysIfUndelivered, err = d.keys(queue.MaxKeysIfUndelivered)
+		m.message.KeysIfUndelivered, err = DecodeKeys(d, queue.MaxKeysIfUndelivered)
 	case "queue":
-		m.message.Queue, err = d.queueName()
+		m.message.Queue, err = decodeQueueName(d)
 	case "maxAttempts":
-		m.message.MaxAttempts, err = d.small(intParam{name: name, min: 1, max: queue.MaxAttempts})
+		m.message.MaxAttempts, err = decodeSmall(d, route.IntParam{Name: name, Min: 1, Max: queue.MaxAttempts})
 	case "priority":
-		m.message.Priority, err = d.small(intParam{name: name, min: queue.MinPriority, max: queue.MaxPriority})
+		m.message.Priority, err = decodeSmall(d, route.IntParam{Name: name, Min: queue.MinPriority, Max: queue.MaxPriority})
 	case "dedupeId":
-		m.message.DedupeID, err = d.text()
+		m.message.DedupeID, err = d.Text()
 		if err == nil && m.message.DedupeID == "" {
-			err = invalidArgument("%s is empty", d.where())
+			err = route.InvalidArgument("%s is empty", d.Where())
 		}
 	}
 	return err
 }
 
-// small is an integer that fits an int.
-func (d *decoder) small(p intParam) (int, error) {
-	n, err := d.integer(p)
+// decodeSmall reads an integer that fits an int.
+func decodeSmall(d *route.Decoder, p route.IntParam) (int, error) {
+	n, err := d.Integer(p)
 	return int(n), err
 }
 
-// queueName reads a name, which may not be empty where it is given.
-func (d *decoder) queueName() (string, error) {
-	name, err := d.text()
+// decodeQueueName reads a name, which may not be empty where it is given.
+func decodeQueueName(d *route.Decoder) (string, error) {
+	name, err := d.Text()
 	if err != nil {
 		return "", err
 	}
-	return name, d.wrap(queue.ValidateName(name))
+	return name, d.Wrap(queue.ValidateName(name))
 }
 
 // A settleRequest is what is done with one delivery.
@@ -98,33 +99,33 @@ type settleRequest struct {
 
 // settlement decodes ack, nack or extend: the id from the path or the body, the
 // receipt from the query or the body.
-func (c *call) settlement(known members) (settleRequest, error) {
+func settlement(c *route.Call, known route.Members) (settleRequest, error) {
 	req := settleRequest{lock: queue.DefaultLock}
-	body, err := c.body()
+	body, err := c.ReadBody()
 	if err != nil {
 		return req, err
 	}
-	if len(body) > 0 || !c.route.body.optional {
-		if err := decodeObject(body, known, req.member); err != nil {
+	if len(body) > 0 || !c.Route.Body.Optional {
+		if err := route.DecodeObject(body, known, req.member); err != nil {
 			return req, err
 		}
 	}
-	if len(c.route.path) > 0 {
-		id, err := c.pathValue("id")
+	if len(c.Route.Path) > 0 {
+		id, err := c.PathValue("id")
 		if err != nil {
 			return req, err
 		}
 		if req.id != "" && req.id != id {
-			return req, invalidArgument("the body has another id than the path")
+			return req, route.InvalidArgument("the body has another id than the path")
 		}
 		req.id = id
 	}
 	if req.id == "" {
-		return req, invalidArgument("there is no id, in the path or in the body")
+		return req, route.InvalidArgument("there is no id, in the path or in the body")
 	}
-	if receipt, given := c.query.text(receiptParam.name); given {
+	if receipt, given := c.Query.Text(receiptParam.Name); given {
 		if req.receipt != "" && req.receipt != receipt {
-			return req, invalidArgument("the body has another receipt than the query")
+			return req, route.InvalidArgument("the body has another receipt than the query")
 		}
 		req.receipt = receipt
 		if receipt == "" {
@@ -135,50 +136,48 @@ func (c *call) settlement(known members) (settleRequest, error) {
 }
 
 // errEmptyReceipt: a caller that sends one means to have a receipt.
-var errEmptyReceipt = invalidArgument("receipt is empty")
+var errEmptyReceipt = route.InvalidArgument("receipt is empty")
 
-func (r *settleRequest) member(d *decoder, name string) (err error) {
+func (r *settleRequest) member(d *route.Decoder, name string) (err error) {
 	switch name {
 	case "id":
-		r.id, err = d.text()
+		r.id, err = d.Text()
 	case "receipt":
-		r.receipt, err = d.text()
+		r.receipt, err = d.Text()
 		if err == nil && r.receipt == "" {
 			err = errEmptyReceipt
 		}
 	case "lock":
-		r.lock, err = d.integer(lockParam)
+		r.lock, err = d.Integer(lockParam)
 	case "delay":
 		var delay int64
-		delay, err = d.integer(delayParam)
+		delay, err = d.Integer(delayParam)
 		r.failure.Delay = &delay
 	case "error":
-		r.failure.Error, err = d.prose()
+		r.failure.Error, err = d.Prose()
 	case "deadLetter":
-		r.failure.DeadLetter, err = d.boolean()
+		r.failure.DeadLetter, err = d.Boolean()
 	}
 	return err
 }
 
 // decodeDeadLetterList decodes the parameters of a list of dead letters.
-func decodeDeadLetterList(q query) (list queue.DeadLetterList, err error) {
+func decodeDeadLetterList(q route.Query) (list queue.DeadLetterList, err error) {
 	if list.Queue, _, err = queueName(q); err != nil {
 		return list, err
 	}
-	limit, err := limitParam.get(q)
-	if err != nil {
+	if list.Limit, err = Limit(q); err != nil {
 		return list, err
 	}
-	list.Limit = int(min(limit, maxDeadLetters))
-	offset, err := offsetParam.get(q)
+	offset, err := offsetParam.Get(q)
 	if err != nil {
 		return list, err
 	}
 	list.Offset = int(offset)
 	var given bool
-	list.Cursor, given = q.text(deadCursorParam.name)
+	list.Cursor, given = q.Text(deadCursorParam.Name)
 	if given && list.Offset > 0 {
-		return list, invalidArgument("cursor and offset exclude each other")
+		return list, route.InvalidArgument("cursor and offset exclude each other")
 	}
 	if given && list.Cursor == "" {
 		return list, kv.ErrInvalidCursor

@@ -6,112 +6,107 @@ import (
 	"strconv"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/queue"
 )
-
-// maxDeadLetters is how many a list has at most.
-const maxDeadLetters = 1000
 
 // headerCursor carries the cursor of an answer that is an array.
 const headerCursor = "Keyval-Cursor"
 
 var (
-	deadQueueParam  = textParam{name: "queue", doc: "The queue's name; absent: all queues."}
-	offsetParam     = intParam{name: "offset", doc: "Leave out so many of the newest.", min: 0, max: 1 << 31}
-	deadCursorParam = textParam{name: "cursor", doc: "The `Keyval-Cursor` of the page before."}
+	deadQueueParam  = route.TextParam{Name: "queue", Doc: "The queue's name; absent: all queues."}
+	offsetParam     = route.IntParam{Name: "offset", Doc: "Leave out so many of the newest.", Min: 0, Max: 1 << 31}
+	deadCursorParam = route.TextParam{Name: "cursor", Doc: "The `Keyval-Cursor` of the page before."}
 
-	deadIDInPath = param{name: "id", doc: "The dead letter's id.", schema: &schema{Type: "string", Format: "uuid"}}
-	cursorAnswer = param{name: headerCursor, schema: text(""), doc: "Goes on after the last letter of the page; absent on the last page."}
+	deadIDInPath = route.Param{Name: "id", Doc: "The dead letter's id.", Schema: &route.Schema{Type: "string", Format: "uuid"}}
+	cursorAnswer = route.Param{Name: headerCursor, Schema: route.Text(""), Doc: "Goes on after the last letter of the page; absent on the last page."}
 
-	deadLetterSchema = object(members{
+	deadLetterSchema = route.Object(route.Members{
 		"id":                {Type: "string", Format: "uuid"},
 		"originalId":        {Type: "string", Format: "uuid", Description: "The message's."},
 		"value":             {Description: "Any JSON."},
-		"errorMessage":      text("Why the last attempt failed."),
-		"attempts":          integer(""),
-		"originalCreatedAt": integer("Unix milliseconds."),
-		"failedAt":          integer("Unix milliseconds."),
-		"queue":             text(""),
+		"errorMessage":      route.Text("Why the last attempt failed."),
+		"attempts":          route.Integer(""),
+		"originalCreatedAt": route.Integer("Unix milliseconds."),
+		"failedAt":          route.Integer("Unix milliseconds."),
+		"queue":             route.Text(""),
 	}, "id", "originalId", "value", "errorMessage", "attempts", "originalCreatedAt", "failedAt", "queue")
 )
 
 // deadLetterRoutes are those of messages whose last attempt failed; none without
 // queues.
-func (s *Server) deadLetterRoutes() []route {
-	if s.cfg.Queue == nil {
-		return nil
-	}
-	readErrors := []api.Code{api.Unavailable, api.Timeout}
-	path := []param{deadIDInPath}
-	return []route{
+func (q *queues) deadLetterRoutes() []route.Route {
+	ReadErrors := []api.Code{api.Unavailable, api.Timeout}
+	path := []route.Param{deadIDInPath}
+	return []route.Route{
 		{
-			method: http.MethodGet, pattern: "/queue/dlq", op: "dead_letters", tag: "dead letters", scope: read,
-			summary: "List dead letters, newest first",
-			query:   []param{deadQueueParam.param(), limitParam.param(), offsetParam.param(), deadCursorParam.param()},
-			answers: []answerSpec{{status: 200, doc: "The dead letters.", schema: array(deadLetterSchema), headers: []param{cursorAnswer}}},
-			errors:  append([]api.Code{api.InvalidCursor, api.TooLarge}, readErrors...),
-			serve:   s.deadLetters,
+			Method: http.MethodGet, Pattern: "/queue/dlq", Op: "dead_letters", Tag: tagDeadLetters, Scope: route.Read,
+			Summary: "List dead letters, newest first",
+			Query:   []route.Param{deadQueueParam.Param(), LimitParam.Param(), offsetParam.Param(), deadCursorParam.Param()},
+			Answers: []route.Answer{{Status: 200, Doc: "The dead letters.", Schema: route.Array(deadLetterSchema), Headers: []route.Param{cursorAnswer}}},
+			Errors:  append([]api.Code{api.InvalidCursor, api.TooLarge}, ReadErrors...),
+			Serve:   q.deadLetters,
 		},
 		{
-			method: http.MethodGet, pattern: "/queue/dlq/{id}", op: "dead_letter", tag: "dead letters", scope: read, path: path,
-			summary: "Read a dead letter",
-			answers: []answerSpec{{status: 200, doc: "The dead letter.", schema: deadLetterSchema}},
-			errors:  append([]api.Code{api.NotFound}, readErrors...),
-			serve:   s.deadLetter,
+			Method: http.MethodGet, Pattern: "/queue/dlq/{id}", Op: "dead_letter", Tag: tagDeadLetters, Scope: route.Read, Path: path,
+			Summary: "Read a dead letter",
+			Answers: []route.Answer{{Status: 200, Doc: "The dead letter.", Schema: deadLetterSchema}},
+			Errors:  append([]api.Code{api.NotFound}, ReadErrors...),
+			Serve:   q.deadLetter,
 		},
 		{
-			method: http.MethodPost, pattern: "/queue/dlq/{id}/requeue", op: "requeue", tag: "dead letters", scope: write, path: path,
-			summary: "Make a dead letter a message again",
-			doc:     "With no attempts, and its options as they were. The message has a new id.",
-			answers: []answerSpec{{status: 200, doc: "`id` and `newId` are the message's.", schema: object(members{
-				"ok": always(true), "id": {Type: "string", Format: "uuid"}, "newId": {Type: "string", Format: "uuid"},
+			Method: http.MethodPost, Pattern: "/queue/dlq/{id}/requeue", Op: "requeue", Tag: tagDeadLetters, Scope: route.Write, Path: path,
+			Summary: "Make a dead letter a message again",
+			Doc:     "With no attempts, and its options as they were. The message has a new id.",
+			Answers: []route.Answer{{Status: 200, Doc: "`id` and `newId` are the message's.", Schema: route.Object(route.Members{
+				"ok": route.Always(true), "id": {Type: "string", Format: "uuid"}, "newId": {Type: "string", Format: "uuid"},
 			}, "ok", "id", "newId")}},
-			errors: append([]api.Code{api.NotFound}, writeErrors...),
-			serve:  s.requeue,
+			Errors: append([]api.Code{api.NotFound}, WriteErrors...),
+			Serve:  q.requeue,
 		},
 		{
-			method: http.MethodDelete, pattern: "/queue/dlq/{id}", op: "dead_letter_delete", tag: "dead letters", scope: write, path: path,
-			summary: "Delete a dead letter",
-			answers: []answerSpec{{status: 200, doc: "Deleted, or not there.", schema: okSchema}},
-			errors:  writeErrors,
-			serve:   s.deleteDeadLetter,
+			Method: http.MethodDelete, Pattern: "/queue/dlq/{id}", Op: "dead_letter_delete", Tag: tagDeadLetters, Scope: route.Write, Path: path,
+			Summary: "Delete a dead letter",
+			Answers: []route.Answer{{Status: 200, Doc: "Deleted, or not there.", Schema: okSchema}},
+			Errors:  WriteErrors,
+			Serve:   q.deleteDeadLetter,
 		},
 		{
-			method: http.MethodDelete, pattern: "/queue/dlq", op: "dead_letter_delete", alias: "all", tag: "dead letters", scope: write,
-			summary: "Delete all dead letters, or those of one queue",
-			doc:     "1,000 at a time, each batch being a commit of its own.",
-			query:   []param{deadQueueParam.param()},
-			answers: []answerSpec{{status: 200, doc: "How many there were.", schema: purgedSchema}},
-			errors:  writeErrors,
-			serve:   s.purgeDeadLetters,
+			Method: http.MethodDelete, Pattern: "/queue/dlq", Op: "dead_letter_delete", Alias: "all", Tag: tagDeadLetters, Scope: route.Write,
+			Summary: "Delete all dead letters, or those of one queue",
+			Doc:     "1,000 at a time, each batch being a commit of its own.",
+			Query:   []route.Param{deadQueueParam.Param()},
+			Answers: []route.Answer{{Status: 200, Doc: "How many there were.", Schema: purgedSchema}},
+			Errors:  WriteErrors,
+			Serve:   q.purgeDeadLetters,
 		},
 	}
 }
 
-func (s *Server) deadLetters(ctx context.Context, c *call) error {
-	list, err := decodeDeadLetterList(c.query)
+func (q *queues) deadLetters(ctx context.Context, c *route.Call) error {
+	list, err := decodeDeadLetterList(c.Query)
 	if err != nil {
 		return err
 	}
-	letters, cursor, err := s.cfg.Queue.DeadLetters(ctx, list)
+	letters, cursor, err := q.Queue.DeadLetters(ctx, list)
 	if err != nil {
 		return err
 	}
-	if err := c.reserve(deadLettersBytes(letters)); err != nil {
+	if err := c.Reserve(deadLettersBytes(letters)); err != nil {
 		return err
 	}
 	if cursor != "" {
-		c.setHeader(headerCursor, cursor)
+		c.SetHeader(headerCursor, cursor)
 	}
-	c.setHeader("Cache-Control", "no-store")
-	c.out = append(c.out, '[')
+	c.SetHeader("Cache-Control", "no-store")
+	c.Out = append(c.Out, '[')
 	for i := range letters {
 		if i > 0 {
-			c.out = append(c.out, ',')
+			c.Out = append(c.Out, ',')
 		}
-		c.out = appendDeadLetter(c.out, &letters[i])
+		c.Out = appendDeadLetter(c.Out, &letters[i])
 	}
-	c.out = append(c.out, ']')
+	c.Out = append(c.Out, ']')
 	return nil
 }
 
@@ -133,7 +128,7 @@ func appendDeadLetter(dst []byte, d *queue.DeadLetter) []byte {
 	dst = append(dst, `","value":`...)
 	dst = append(dst, d.Value...)
 	dst = append(dst, `,"errorMessage":`...)
-	dst = appendJSON(dst, d.ErrorMessage)
+	dst = route.AppendJSON(dst, d.ErrorMessage)
 	dst = append(dst, `,"attempts":`...)
 	dst = strconv.AppendInt(dst, int64(d.Attempts), 10)
 	dst = append(dst, `,"originalCreatedAt":`...)
@@ -145,50 +140,50 @@ func appendDeadLetter(dst []byte, d *queue.DeadLetter) []byte {
 	return append(dst, `"}`...)
 }
 
-func (s *Server) deadLetter(ctx context.Context, c *call) error {
-	id, err := c.pathValue("id")
+func (q *queues) deadLetter(ctx context.Context, c *route.Call) error {
+	id, err := c.PathValue("id")
 	if err != nil {
 		return err
 	}
-	letter, err := s.cfg.Queue.DeadLetter(ctx, id)
+	letter, err := q.Queue.DeadLetter(ctx, id)
 	if err != nil {
 		return err
 	}
-	c.setHeader("Cache-Control", "no-store")
-	c.out = appendDeadLetter(c.out, &letter)
+	c.SetHeader("Cache-Control", "no-store")
+	c.Out = appendDeadLetter(c.Out, &letter)
 	return nil
 }
 
-func (s *Server) requeue(ctx context.Context, c *call) error {
-	id, err := c.pathValue("id")
+func (q *queues) requeue(ctx context.Context, c *route.Call) error {
+	id, err := c.PathValue("id")
 	if err != nil {
 		return err
 	}
-	messageID, err := s.cfg.Queue.Requeue(ctx, id)
+	messageID, err := q.Queue.Requeue(ctx, id)
 	if err != nil {
 		return err
 	}
-	c.out = appendJSON(c.out, api.RequeueResult{OK: true, ID: messageID, NewID: messageID})
+	c.Out = route.AppendJSON(c.Out, api.RequeueResult{OK: true, ID: messageID, NewID: messageID})
 	return nil
 }
 
-func (s *Server) deleteDeadLetter(ctx context.Context, c *call) error {
-	id, err := c.pathValue("id")
+func (q *queues) deleteDeadLetter(ctx context.Context, c *route.Call) error {
+	id, err := c.PathValue("id")
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Queue.DeleteDeadLetter(ctx, id); err != nil {
+	if err := q.Queue.DeleteDeadLetter(ctx, id); err != nil {
 		return err
 	}
-	c.out = append(c.out, `{"ok":true}`...)
+	c.Out = append(c.Out, `{"ok":true}`...)
 	return nil
 }
 
-func (s *Server) purgeDeadLetters(ctx context.Context, c *call) error {
-	name, _, err := queueName(c.query)
+func (q *queues) purgeDeadLetters(ctx context.Context, c *route.Call) error {
+	name, _, err := queueName(c.Query)
 	if err != nil {
 		return err
 	}
-	deleted, err := s.cfg.Queue.Purge(ctx, name)
-	return c.purged(deleted, "dead letters", err)
+	deleted, err := q.Queue.Purge(ctx, name)
+	return purged(c, deleted, "dead letters", err)
 }

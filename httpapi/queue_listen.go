@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/route/sse"
 	"github.com/buntime/keyval/queue"
 )
 
@@ -16,58 +18,58 @@ const (
 	listenRetry = time.Second
 )
 
-var concurrencyParam = intParam{name: "concurrency", doc: "How many messages may be out without ack at a time.", min: 1, max: queue.MaxConcurrency, def: 1, hasDefault: true}
+var concurrencyParam = route.IntParam{Name: "concurrency", Doc: "How many messages may be out without ack at a time.", Min: 1, Max: queue.MaxConcurrency, Default: 1, HasDefault: true}
 
-func (s *Server) listenRoute() route {
-	return route{
-		method: http.MethodGet, pattern: "/queue/listen", op: "listen", tag: "queues", scope: write, waits: true,
-		summary: "Be sent messages as they become ready",
-		doc: "Server-sent events: `event: message` with the message as `data` and its id as `id`, and `event: ping` every 15 s. " +
+func (q *queues) listenRoute() route.Route {
+	return route.Route{
+		Method: http.MethodGet, Pattern: "/queue/listen", Op: "listen", Tag: tagQueues, Scope: route.Write, Waits: true,
+		Summary: "Be sent messages as they become ready",
+		Doc: "Server-sent events: `event: message` with the message as `data` and its id as `id`, and `event: ping` every 15 s. " +
 			"Each message is locked and must be acked, nacked or extended, through any node; that makes room for the next. " +
 			"A message that could not be written to the stream is given back at once and the attempt does not count.",
-		query:   []param{queueParam.param(), lockParam.param(), concurrencyParam.param()},
-		answers: []answerSpec{{status: 200, doc: "The stream.", contentType: eventStreamType, schema: text("")}},
-		errors:  []api.Code{api.Unavailable},
-		serve:   s.listen,
+		Query:   []route.Param{queueParam.Param(), lockParam.Param(), concurrencyParam.Param()},
+		Answers: []route.Answer{{Status: 200, Doc: "The stream.", ContentType: route.EventStream, Schema: route.Text("")}},
+		Errors:  []api.Code{api.Unavailable},
+		Serve:   q.listen,
 	}
 }
 
-func (s *Server) listen(ctx context.Context, c *call) error {
-	req, err := decodeListen(c.query)
+func (q *queues) listen(ctx context.Context, c *route.Call) error {
+	req, err := decodeListen(c.Query)
 	if err != nil {
 		return err
 	}
-	listener, err := s.cfg.Queue.Listen(req)
+	listener, err := q.Queue.Listen(req)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err := listener.Close(context.WithoutCancel(ctx)); err != nil {
-			s.cfg.Logger.WarnContext(ctx, "messages could not be given back; their locks will end", "error", err)
+			q.Logger.WarnContext(ctx, "messages could not be given back; their locks will end", "error", err)
 		}
 	}()
-	stream := c.stream()
-	if err := stream.retry(listenRetry); err != nil {
+	stream := q.Streams.Start(c)
+	if err := stream.Retry(listenRetry); err != nil {
 		return err
 	}
-	return s.feed(ctx, stream, listener)
+	return q.feed(ctx, c, stream, listener)
 }
 
-func decodeListen(q query) (req queue.Listen, err error) {
+func decodeListen(q route.Query) (req queue.Listen, err error) {
 	if req.Queue, _, err = queueName(q); err != nil {
 		return req, err
 	}
-	if req.Lock, err = lockParam.get(q); err != nil {
+	if req.Lock, err = lockParam.Get(q); err != nil {
 		return req, err
 	}
-	concurrency, err := concurrencyParam.get(q)
+	concurrency, err := concurrencyParam.Get(q)
 	req.Concurrency = int(concurrency)
 	return req, err
 }
 
 // feed writes messages to the stream until its reader has gone or the node
 // drains.
-func (s *Server) feed(ctx context.Context, stream *eventStream, listener *queue.Listener) error {
+func (q *queues) feed(ctx context.Context, c *route.Call, stream *sse.Stream, listener *queue.Listener) error {
 	ping := time.NewTicker(listenPing)
 	defer ping.Stop()
 	for {
@@ -77,11 +79,11 @@ func (s *Server) feed(ctx context.Context, stream *eventStream, listener *queue.
 		case <-listener.Done():
 			return nil
 		case <-ping.C:
-			if err := stream.event("ping", "", nil); err != nil {
+			if err := stream.Event("ping", "", nil); err != nil {
 				return err
 			}
 		case <-listener.Ready():
-			if err := s.feedReady(ctx, stream, listener); err != nil {
+			if err := q.feedReady(ctx, c, stream, listener); err != nil {
 				return err
 			}
 		}
@@ -90,14 +92,14 @@ func (s *Server) feed(ctx context.Context, stream *eventStream, listener *queue.
 
 // feedReady writes the messages that are there. One that cannot be written is
 // given back.
-func (s *Server) feedReady(ctx context.Context, stream *eventStream, listener *queue.Listener) error {
+func (q *queues) feedReady(ctx context.Context, c *route.Call, stream *sse.Stream, listener *queue.Listener) error {
 	for ctx.Err() == nil {
 		m, ok := listener.Next()
 		if !ok {
 			return nil
 		}
-		if err := s.feedMessage(ctx, stream, &m); err != nil {
-			s.release(ctx, []queue.Message{m})
+		if err := feedMessage(ctx, c, stream, &m); err != nil {
+			q.release(ctx, []queue.Message{m})
 			return err
 		}
 	}
@@ -105,18 +107,18 @@ func (s *Server) feedReady(ctx context.Context, stream *eventStream, listener *q
 }
 
 // feedMessage writes one message, for which it has room until it is written.
-func (s *Server) feedMessage(ctx context.Context, stream *eventStream, m *queue.Message) error {
-	room := share{of: s.memory}
-	defer room.release()
+func feedMessage(ctx context.Context, c *route.Call, stream *sse.Stream, m *queue.Message) error {
+	room := c.Frame.NewShare()
+	defer room.Release()
 	size := messageBytes(m)
-	if size > freeBytes {
-		ctx, cancel := context.WithTimeout(ctx, s.cfg.OperationTimeout)
+	if size > route.FreeBytes {
+		ctx, cancel := c.Bounded(ctx)
 		defer cancel()
-		if !room.await(ctx, size) {
-			return errNoRoom("too many large answers are on their way")
+		if !room.Await(ctx, size) {
+			return route.Overloaded("too many large answers are on their way")
 		}
 	}
-	return stream.send(renderEvent("message", m.ID, size, func(dst []byte) []byte { return appendMessage(dst, m) }))
+	return stream.Send(sse.RenderEvent("message", m.ID, size, func(dst []byte) []byte { return appendMessage(dst, m) }))
 }
 
 // messageBytes is about how long a message is when rendered.

@@ -6,124 +6,120 @@ import (
 	"strconv"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
 
 var (
-	browsedState = textParam{name: "state", doc: "Only these; absent: all.", oneOf: messageStates}
-	purgedState  = textParam{name: "state", doc: "Only these; absent: `ready` and `delayed`. What is being processed goes only with `processing`.", oneOf: messageStates}
+	browsedState = route.TextParam{Name: "state", Doc: "Only these; absent: all.", OneOf: messageStates}
+	purgedState  = route.TextParam{Name: "state", Doc: "Only these; absent: `ready` and `delayed`. What is being processed goes only with `processing`.", OneOf: messageStates}
 
 	messageStates = []string{string(queue.Ready), string(queue.Delayed), string(queue.Processing)}
 
-	browsedSchema = object(members{
+	browsedSchema = route.Object(route.Members{
 		"id":          {Type: "string", Format: "uuid"},
 		"value":       {Description: "Any JSON."},
-		"attempts":    integer("Deliveries so far, a running one included."),
-		"priority":    integer(""),
-		"enqueuedAt":  integer("Unix milliseconds by the database's clock, as all times here."),
-		"readyAt":     integer("When it became or becomes ready."),
+		"attempts":    route.Integer("Deliveries so far, a running one included."),
+		"priority":    route.Integer(""),
+		"enqueuedAt":  route.Integer("Unix milliseconds by the database's clock, as all times here."),
+		"readyAt":     route.Integer("When it became or becomes ready."),
 		"lockedUntil": {Type: []string{"integer", "null"}, Description: "When the lock of its delivery ends; null unless it is being processed."},
 	}, "id", "value", "attempts", "priority", "enqueuedAt", "readyAt", "lockedUntil")
-	purgedSchema = object(members{"ok": always(true), "deletedCount": integer("")}, "ok", "deletedCount")
+	purgedSchema = route.Object(route.Members{"ok": route.Always(true), "deletedCount": route.Integer("")}, "ok", "deletedCount")
 )
 
 // messageRoutes look at messages without taking them and purge them; none without
 // queues.
-func (s *Server) messageRoutes() []route {
-	if s.cfg.Queue == nil {
-		return nil
-	}
+func (q *queues) messageRoutes() []route.Route {
 	const path = "/queue/messages"
-	return []route{
+	return []route.Route{
 		{
-			method: http.MethodGet, pattern: path, op: "queue_messages", tag: "queues", scope: read,
-			summary: "Look at messages without taking them",
-			doc:     "First those that wait, in the order of their delivery as things stand: of higher priority, then ready earlier, then enqueued earlier. Then those that are being processed, by when their locks end. A page has fewer than `limit` before the last if values are large.",
-			query:   []param{queueParam.param(), browsedState.param(), limitParam.param(), cursorParam.param()},
-			answers: []answerSpec{{status: 200, doc: "A page; `cursor` is null on the last.", schema: object(members{
-				"messages": array(browsedSchema), "cursor": {Type: []string{"string", "null"}},
+			Method: http.MethodGet, Pattern: path, Op: "queue_messages", Tag: tagQueues, Scope: route.Read,
+			Summary: "Look at messages without taking them",
+			Doc:     "First those that wait, in the order of their delivery as things stand: of higher priority, then ready earlier, then enqueued earlier. Then those that are being processed, by when their locks end. A page has fewer than `limit` before the last if values are large.",
+			Query:   []route.Param{queueParam.Param(), browsedState.Param(), LimitParam.Param(), CursorParam.Param()},
+			Answers: []route.Answer{{Status: 200, Doc: "A page; `cursor` is null on the last.", Schema: route.Object(route.Members{
+				"messages": route.Array(browsedSchema), "cursor": {Type: []string{"string", "null"}},
 			}, "messages", "cursor")}},
-			errors: []api.Code{api.InvalidCursor, api.Unavailable, api.Timeout},
-			serve:  s.browseMessages,
+			Errors: []api.Code{api.InvalidCursor, api.Unavailable, api.Timeout},
+			Serve:  q.browseMessages,
 		},
 		{
-			method: http.MethodDelete, pattern: path, op: "queue_purge", tag: "queues", scope: write,
-			summary: "Purge a queue",
-			doc:     "Removes the messages that are there when it begins, 1,000 at a time, each batch being a commit of its own. They leave no dead letters.",
-			query:   []param{queueParam.param(), purgedState.param()},
-			answers: []answerSpec{{status: 200, doc: "How many there were.", schema: purgedSchema}},
-			errors:  writeErrors,
-			serve:   s.purgeMessages,
+			Method: http.MethodDelete, Pattern: path, Op: "queue_purge", Tag: tagQueues, Scope: route.Write,
+			Summary: "Purge a queue",
+			Doc:     "Removes the messages that are there when it begins, 1,000 at a time, each batch being a commit of its own. They leave no dead letters.",
+			Query:   []route.Param{queueParam.Param(), purgedState.Param()},
+			Answers: []route.Answer{{Status: 200, Doc: "How many there were.", Schema: purgedSchema}},
+			Errors:  WriteErrors,
+			Serve:   q.purgeMessages,
 		},
 		{
-			method: http.MethodDelete, pattern: path + "/{id}", op: "queue_purge", alias: "one", tag: "queues", scope: write,
-			path:    []param{messageIDInPath},
-			summary: "Purge one message",
-			query:   []param{purgedState.param()},
-			answers: []answerSpec{{status: 200, doc: "Whether it was there, in that state.", schema: purgedSchema}},
-			errors:  writeErrors,
-			serve:   s.purgeMessage,
+			Method: http.MethodDelete, Pattern: path + "/{id}", Op: "queue_purge", Alias: "one", Tag: tagQueues, Scope: route.Write,
+			Path:    []route.Param{messageIDInPath},
+			Summary: "Purge one message",
+			Query:   []route.Param{purgedState.Param()},
+			Answers: []route.Answer{{Status: 200, Doc: "Whether it was there, in that state.", Schema: purgedSchema}},
+			Errors:  WriteErrors,
+			Serve:   q.purgeMessage,
 		},
 	}
 }
 
-func (s *Server) browseMessages(ctx context.Context, c *call) error {
-	b, err := decodeBrowse(c.query)
+func (q *queues) browseMessages(ctx context.Context, c *route.Call) error {
+	b, err := decodeBrowse(c.Query)
 	if err != nil {
 		return err
 	}
-	messages, cursor, err := s.cfg.Queue.Browse(ctx, b)
+	messages, cursor, err := q.Queue.Browse(ctx, b)
 	if err != nil {
 		return err
 	}
-	if err := c.reserve(browsedBytes(messages)); err != nil {
+	if err := c.Reserve(browsedBytes(messages)); err != nil {
 		return err
 	}
-	c.setHeader("Cache-Control", "no-store")
-	c.out = append(c.out, `{"messages":[`...)
+	c.SetHeader("Cache-Control", "no-store")
+	c.Out = append(c.Out, `{"messages":[`...)
 	for i := range messages {
 		if i > 0 {
-			c.out = append(c.out, ',')
+			c.Out = append(c.Out, ',')
 		}
-		c.out = appendBrowsed(c.out, &messages[i])
+		c.Out = appendBrowsed(c.Out, &messages[i])
 	}
-	c.out = append(c.out, `],"cursor":`...)
+	c.Out = append(c.Out, `],"cursor":`...)
 	if cursor == "" {
-		c.out = append(c.out, `null}`...)
+		c.Out = append(c.Out, `null}`...)
 		return nil
 	}
-	c.out = append(c.out, '"')
-	c.out = append(c.out, cursor...) // base64url
-	c.out = append(c.out, `"}`...)
+	c.Out = append(c.Out, '"')
+	c.Out = append(c.Out, cursor...) // base64url
+	c.Out = append(c.Out, `"}`...)
 	return nil
 }
 
-func decodeBrowse(q query) (b queue.Browse, err error) {
+func decodeBrowse(q route.Query) (b queue.Browse, err error) {
 	if b.Queue, _, err = queueName(q); err != nil {
 		return b, err
 	}
 	if b.State, err = messageState(q); err != nil {
 		return b, err
 	}
-	limit, err := limitParam.get(q)
-	if err != nil {
+	if b.Limit, err = Limit(q); err != nil {
 		return b, err
 	}
-	b.Limit = int(min(limit, maxListLimit))
-	b.MaxBytes = maxAnswerBytes - b.Limit*browsedMembers
+	b.MaxBytes = route.MaxAnswerBytes - b.Limit*browsedMembers
 	var given bool
-	if b.Cursor, given = q.text(cursorParam.name); given && b.Cursor == "" {
+	if b.Cursor, given = q.Text(CursorParam.Name); given && b.Cursor == "" {
 		return b, kv.ErrInvalidCursor
 	}
 	return b, nil
 }
 
 // messageState is the parameter state. It may be absent, but not empty.
-func messageState(q query) (queue.State, error) {
-	text, given := q.text(browsedState.name)
+func messageState(q route.Query) (queue.State, error) {
+	text, given := q.Text(browsedState.Name)
 	if given && text == "" {
-		return "", invalidArgument("state is empty; leave it out, or give %s, %s or %s", queue.Ready, queue.Delayed, queue.Processing)
+		return "", route.InvalidArgument("state is empty; leave it out, or give %s, %s or %s", queue.Ready, queue.Delayed, queue.Processing)
 	}
 	return queue.State(text), nil
 }
@@ -162,42 +158,42 @@ func appendBrowsed(dst []byte, m *queue.Browsed) []byte {
 	return append(dst, '}')
 }
 
-func (s *Server) purgeMessages(ctx context.Context, c *call) error {
-	name, _, err := queueName(c.query)
+func (q *queues) purgeMessages(ctx context.Context, c *route.Call) error {
+	name, _, err := queueName(c.Query)
 	if err != nil {
 		return err
 	}
-	state, err := messageState(c.query)
+	state, err := messageState(c.Query)
 	if err != nil {
 		return err
 	}
-	deleted, err := s.cfg.Queue.PurgeMessages(ctx, name, state)
-	return c.purged(deleted, "messages", err)
+	deleted, err := q.Queue.PurgeMessages(ctx, name, state)
+	return purged(c, deleted, "messages", err)
 }
 
-func (s *Server) purgeMessage(ctx context.Context, c *call) error {
-	id, err := c.pathValue("id")
+func (q *queues) purgeMessage(ctx context.Context, c *route.Call) error {
+	id, err := c.PathValue("id")
 	if err != nil {
 		return err
 	}
-	state, err := messageState(c.query)
+	state, err := messageState(c.Query)
 	if err != nil {
 		return err
 	}
-	deleted, err := s.cfg.Queue.PurgeMessage(ctx, id, state)
+	deleted, err := q.Queue.PurgeMessage(ctx, id, state)
 	n := 0
 	if deleted {
 		n = 1
 	}
-	return c.purged(n, "messages", err)
+	return purged(c, n, "messages", err)
 }
 
 // purged answers with how many messages or dead letters a purge has removed, also if
 // it has run out of time.
-func (c *call) purged(deleted int, what string, err error) error {
+func purged(c *route.Call, deleted int, what string, err error) error {
 	if err != nil {
-		return describeProgress(err, int64(deleted), what)
+		return c.DeletedOnly(int64(deleted), what, err)
 	}
-	c.out = appendJSON(c.out, api.PurgeResult{OK: true, DeletedCount: int64(deleted)})
+	c.Out = route.AppendJSON(c.Out, api.PurgeResult{OK: true, DeletedCount: int64(deleted)})
 	return nil
 }

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 
-	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -29,11 +28,3 @@ type Store interface {
 }
 
 var _ Store = (*kv.Store)(nil)
-
-// Cluster is what this node knows of the others. Methods do not block.
-type Cluster interface {
-	Members() []api.Member
-	// Leader is nil while there is none; epoch is that of the newest leader that
-	// this node knows.
-	Leader() (leader *api.ClusterLeader, epoch uint64)
-}

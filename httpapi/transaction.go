@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
@@ -10,62 +11,73 @@ import (
 const maxReads = 1000
 
 var (
-	readMembers = members{
-		"key":     ref("Key"),
-		"prefix":  ref("Prefix"),
-		"start":   ref("Prefix"),
-		"end":     ref("Prefix"),
-		"limit":   limitParam.param().schema,
-		"reverse": boolean("From the last key to the first."),
+	readMembers = route.Members{
+		"key":     route.Ref("Key"),
+		"prefix":  route.Ref("Prefix"),
+		"start":   route.Ref("Prefix"),
+		"end":     route.Ref("Prefix"),
+		"limit":   LimitParam.Param().Schema,
+		"reverse": route.Boolean("From the last key to the first."),
 	}
-	transactionMembers = atomicMembers.
-				and("reads", &schema{Type: "array", MaxItems: maxReads, Items: object(readMembers), Description: "Each either a `key` or a list."}).
-				and("snapshot", ref("Versionstamp"))
 )
 
-func (s *Server) transaction(ctx context.Context, c *call) error {
-	body, err := c.body()
+// transactionMembers are those of POST /transaction.
+func transactionMembers(atomic route.Members) route.Members {
+	return atomic.
+		And("reads", &route.Schema{Type: "array", MaxItems: maxReads, Items: route.Object(readMembers), Description: "Each either a `key` or a list."}).
+		And("snapshot", route.Ref("Versionstamp"))
+}
+
+func (k *keys) transaction(ctx context.Context, c *route.Call) error {
+	body, err := c.ReadBody()
 	if err != nil {
 		return err
 	}
-	req, part, err := s.decodeTransaction(body, c.dialect)
+	req, part, err := k.decodeTransaction(body, c.Dialect)
 	if err != nil {
 		return err
 	}
-	if req.Idempotency, err = c.idempotency(nil); err != nil {
+	if req.Idempotency, err = Idempotency(c); err != nil {
 		return err
+	}
+	render := func(dst []byte, result *kv.TransactionResult) []byte {
+		return appendTransaction(dst, &req, result, part)
 	}
 	req.Answer = func(v kv.Versionstamp, result kv.TransactionResult) []byte {
 		result.OK, result.Versionstamp = true, v
-		return appendTransaction(nil, &req, &result, part)
+		return render(nil, &result)
 	}
-	req.Reserve = func(reads [][]kv.Entry) error { return c.reserve(readsBytes(reads)) }
-	result, err := s.cfg.Store.Transaction(ctx, req)
+	req.Reserve = func(reads [][]kv.Entry) error { return c.Reserve(readsBytes(reads)) }
+	result, err := k.Store.Transaction(ctx, req)
 	if err != nil {
 		return err
 	}
-	c.setVersionstamp(result.Versionstamp)
-	if result.Replayed != nil {
-		if err := c.reserve(int64(len(result.Replayed))); err != nil {
-			return err
-		}
-		c.replay(result.Replayed)
-		return nil
-	}
-	if written := len(req.Mutations)+len(req.Parts) > 0; written {
-		c.await(ctx, readsBytes(result.Reads))
-	} else if err := c.reserve(readsBytes(result.Reads)); err != nil {
+	SetVersionstamp(c, result.Versionstamp)
+	if err := makeRoomFor(ctx, c, &req, &result); err != nil {
 		return err
 	}
-	c.out = appendTransaction(c.out, &req, &result, part)
+	if !AnswerKept(c, &result.AtomicResult) {
+		c.Out = render(c.Out, &result)
+	}
 	return nil
+}
+
+// makeRoomFor makes room for the answer. It may be refused only where nothing was
+// written: see route.Call.Await.
+func makeRoomFor(ctx context.Context, c *route.Call, req *kv.TransactionRequest, result *kv.TransactionResult) error {
+	n := max(readsBytes(result.Reads), int64(len(result.Replayed)), int64(len(result.Kept)))
+	if wrote := len(req.Mutations)+len(req.Parts) > 0; wrote && result.Replayed == nil {
+		c.Await(ctx, n)
+		return nil
+	}
+	return c.Reserve(n)
 }
 
 // readsBytes is about how long the answers to reads are when rendered.
 func readsBytes(reads [][]kv.Entry) int64 {
 	n := int64(0)
 	for _, entries := range reads {
-		n += entriesBytes(entries)
+		n += EntriesBytes(entries)
 	}
 	return n
 }
@@ -76,7 +88,7 @@ func appendTransaction(dst []byte, req *kv.TransactionRequest, result *kv.Transa
 		return append(dst, `{"ok":false,"error":"snapshot_too_old"}`...)
 	case !result.OK:
 		dst = append(dst, `{"ok":false,"error":"conflict","conflicts":`...)
-		dst = appendConflicts(dst, result.Conflicts)
+		dst = AppendConflicts(dst, result.Conflicts)
 		return append(dst, '}')
 	}
 	dst = append(dst, `{"ok":true,"versionstamp":"`...)
@@ -87,9 +99,9 @@ func appendTransaction(dst []byte, req *kv.TransactionRequest, result *kv.Transa
 			dst = append(dst, ',')
 		}
 		if req.Reads[i].List == nil {
-			dst = appendEntry(dst, &entries[0])
+			dst = AppendEntry(dst, &entries[0])
 		} else {
-			dst = appendEntries(dst, entries)
+			dst = AppendEntries(dst, entries)
 		}
 	}
 	dst = appendIDs(append(dst, ']'), part)
@@ -98,19 +110,19 @@ func appendTransaction(dst []byte, req *kv.TransactionRequest, result *kv.Transa
 
 // decodeTransaction decodes the body of POST /transaction, and the part that
 // enqueues, nil without one.
-func (s *Server) decodeTransaction(body []byte, dialect *dialect) (kv.TransactionRequest, *queue.Part, error) {
+func (k *keys) decodeTransaction(body []byte, dialect *route.Dialect) (kv.TransactionRequest, *queue.Part, error) {
 	var req kv.TransactionRequest
-	a := atomicDecoder{maxValueBytes: s.cfg.MaxValueBytes, dialect: dialect}
-	err := decodeObject(body, transactionMembers, func(d *decoder, name string) (err error) {
+	a := atomicDecoder{keys: k, dialect: dialect}
+	err := route.DecodeObject(body, k.transactionMembers, func(d *route.Decoder, name string) (err error) {
 		switch name {
 		case "reads":
-			return d.array(maxReads, func() error {
-				read, err := d.read(dialect)
+			return d.Array(maxReads, func() error {
+				read, err := decodeRead(d, dialect)
 				req.Reads = append(req.Reads, read)
 				return err
 			})
 		case "snapshot":
-			req.Snapshot, err = d.versionstamp()
+			req.Snapshot, err = DecodeVersionstamp(d)
 			return err
 		}
 		return a.member(d, name)
@@ -118,19 +130,19 @@ func (s *Server) decodeTransaction(body []byte, dialect *dialect) (kv.Transactio
 	if err != nil {
 		return req, nil, err
 	}
-	part, err := s.join(&a)
+	part, err := k.join(&a)
 	req.AtomicRequest = a.req
 	return req, part, err
 }
 
-// read reads one element of reads: a key, or a list.
-func (d *decoder) read(dialect *dialect) (kv.Read, error) {
+// decodeRead reads one element of reads: a key, or a list.
+func decodeRead(d *route.Decoder, dialect *route.Dialect) (kv.Read, error) {
 	var key kv.Key
-	list := listRequest{limit: limitParam.def}
+	list := listRequest{limit: LimitParam.Default}
 	listed := false
-	err := d.object(readMembers, func(name string) (err error) {
+	err := d.Object(readMembers, func(name string) (err error) {
 		if name == "key" {
-			key, err = d.key()
+			key, err = DecodeKey(d)
 			return err
 		}
 		listed = true
@@ -140,15 +152,15 @@ func (d *decoder) read(dialect *dialect) (kv.Read, error) {
 	case err != nil:
 		return kv.Read{}, err
 	case key != "" && listed:
-		return kv.Read{}, invalidArgument("%s has both a key and a list", d.where())
+		return kv.Read{}, route.InvalidArgument("%s has both a key and a list", d.Where())
 	case key != "":
 		return kv.Read{Key: key}, nil
 	case !listed:
-		return kv.Read{}, invalidArgument("%s has neither a key nor a list", d.where())
+		return kv.Read{}, route.InvalidArgument("%s has neither a key nor a list", d.Where())
 	}
 	sel, err := list.selector(dialect)
 	if err != nil {
-		return kv.Read{}, d.wrap(err)
+		return kv.Read{}, d.Wrap(err)
 	}
 	return kv.Read{List: &sel}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 )
 
 // NewWaiting is what a node serves until its database is there: it is alive and not
@@ -13,20 +14,20 @@ import (
 // that fails and why, for everybody to read.
 func NewWaiting(basePath string, failing func() (check, why string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(api.HeaderRequestID, requestID(r))
-		route := strings.TrimPrefix(r.URL.Path, basePath)
-		if route == "/healthz" {
+		w.Header().Set(api.HeaderRequestID, route.RequestID(r))
+		path := strings.TrimPrefix(r.URL.Path, basePath)
+		if path == "/healthz" {
 			writeWaiting(w, http.StatusOK, []byte(`{"status":"ok"}`))
 			return
 		}
 		message := "the node waits for its database; nothing was done"
-		if route == "/readyz" {
+		if path == "/readyz" {
 			check, why := failing()
 			message = "check " + check + " failed: " + why
 			w.Header().Set("Cache-Control", "no-store")
 		}
-		w.Header().Set("Retry-After", retryAfterSeconds)
-		writeWaiting(w, api.Unavailable.Status(), appendJSON(nil, api.ErrorBody{Code: api.Unavailable, Message: message}))
+		w.Header().Set("Retry-After", route.RetryAfterSeconds)
+		writeWaiting(w, api.Unavailable.Status(), route.AppendJSON(nil, api.ErrorBody{Code: api.Unavailable, Message: message}))
 	})
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/route/sse"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/watch"
 )
@@ -42,10 +44,10 @@ type keysParam struct {
 	prefixes     bool
 }
 
-func (p keysParam) params() []param {
-	return []param{
-		{name: p.list, doc: p.doc + ", separated by commas.", schema: text(""), repeated: true},
-		{name: p.single, doc: "One of them; may be repeated.", schema: text(""), repeated: true},
+func (p keysParam) params() []route.Param {
+	return []route.Param{
+		{Name: p.list, Doc: p.doc + ", separated by commas.", Schema: route.Text(""), Repeated: true},
+		{Name: p.single, Doc: "One of them; may be repeated.", Schema: route.Text(""), Repeated: true},
 	}
 }
 
@@ -55,7 +57,7 @@ func (p keysParam) takenBy(route string) map[string]string {
 }
 
 // get returns all keys in the order in which they are given, lists first.
-func (p keysParam) get(q query) ([]kv.Key, error) {
+func (p keysParam) get(q route.Query) ([]kv.Key, error) {
 	var keys []kv.Key
 	for _, raw := range p.elements(q) {
 		parse := kv.ParseKeyPath
@@ -70,17 +72,17 @@ func (p keysParam) get(q query) ([]kv.Key, error) {
 	}
 	switch {
 	case len(keys) == 0:
-		return nil, invalidArgument("%s or %s is missing", p.list, p.single)
+		return nil, route.InvalidArgument("%s or %s is missing", p.list, p.single)
 	case len(keys) > p.most:
-		return nil, invalidArgument("there are %d %s, at most %d are allowed", len(keys), p.list, p.most)
+		return nil, route.InvalidArgument("there are %d %s, at most %d are allowed", len(keys), p.list, p.most)
 	case p.prefixes && len(keys) > 1 && slices.Contains(keys, ""):
 		// The empty prefix is everything: not what a comma too many means.
-		return nil, invalidArgument("one of %d %s is empty", len(keys), p.list)
+		return nil, route.InvalidArgument("one of %d %s is empty", len(keys), p.list)
 	}
 	return keys, nil
 }
 
-func (p keysParam) elements(q query) []string {
+func (p keysParam) elements(q route.Query) []string {
 	var all []string
 	for _, list := range q[p.list] {
 		all = append(all, strings.Split(list, ",")...)
@@ -92,101 +94,98 @@ var (
 	watchKeys     = keysParam{list: "keys", single: "key", doc: "The keys, at most 1,000", most: maxWatchKeys}
 	watchPrefixes = keysParam{list: "prefixes", single: "prefix", doc: "The prefixes, at most 100; an empty one by itself is everything", most: maxWatchPrefixes, prefixes: true}
 
-	initialParam = boolParam{name: "initial", doc: "`false` leaves out the first event, with the state at the start. Default `true`."}
-	sinceParam   = param{name: "since", schema: ref("Versionstamp"), doc: "Go on after this position instead of starting with the present state."}
-	lastEventID  = param{name: "Last-Event-ID", schema: ref("Versionstamp"), doc: "The same as `since`; browsers send it when they connect again. If both are given, this one counts."}
+	initialParam = route.BoolParam{Name: "initial", Doc: "`false` leaves out the first event, with the state at the start. Default `true`."}
+	sinceParam   = route.Param{Name: "since", Schema: route.Ref("Versionstamp"), Doc: "Go on after this position instead of starting with the present state."}
+	lastEventID  = route.Param{Name: "Last-Event-ID", Schema: route.Ref("Versionstamp"), Doc: "The same as `since`; browsers send it when they connect again. If both are given, this one counts."}
 )
 
-// watchRoutes are those that tell of changes; none without a watch.
-func (s *Server) watchRoutes() []route {
-	if s.cfg.Watch == nil {
-		return nil
-	}
-	stream := route{
-		method: http.MethodGet, tag: "watch", scope: read, waits: true,
-		doc: "Server-sent events: `event: change` with an array of entries, all that one operation changed of what is watched (deleted and expired ones with `null`s), and its versionstamp as `id`; " +
+// watchRoutes are those that tell of changes.
+func (w *watches) watchRoutes() []route.Route {
+	stream := route.Route{
+		Method: http.MethodGet, Tag: tagWatch, Scope: route.Read, Waits: true,
+		Doc: "Server-sent events: `event: change` with an array of entries, all that one operation changed of what is watched (deleted and expired ones with `null`s), and its versionstamp as `id`; " +
 			"`event: ping` every 15 s without events, its `id` the newest position that the stream has passed; `event: reset` when the position of a running stream is lost: begin anew. " +
 			"Every change is seen, or folded into a later one of the same key.",
-		header:  []param{lastEventID, minVersionstamp},
-		answers: []answerSpec{{status: 200, doc: "The stream.", contentType: eventStreamType, schema: text(""), headers: []param{versionstampAnswer}}},
-		errors:  []api.Code{api.InvalidKey, api.PositionLost, api.Unavailable, api.Timeout},
+		Header:  []route.Param{lastEventID, MinVersionstamp},
+		Answers: []route.Answer{{Status: 200, Doc: "The stream.", ContentType: route.EventStream, Schema: route.Text(""), Headers: []route.Param{VersionstampAnswer}}},
+		Errors:  []api.Code{api.InvalidKey, api.PositionLost, api.Unavailable, api.Timeout},
 	}
 	keys, prefixes := stream, stream
-	keys.pattern, keys.op, keys.summary, keys.serve = "/watch", "watch", "Follow keys", s.watchKeys
-	keys.query = append(watchKeys.params(), initialParam.param(), sinceParam, consistencyParam.param())
-	keys.elsewhere, prefixes.elsewhere = watchPrefixes.takenBy("/watch/prefix"), watchKeys.takenBy("/watch")
-	prefixes.pattern, prefixes.op, prefixes.summary, prefixes.serve = "/watch/prefix", "watch_prefix", "Follow everything at or below prefixes", s.watchPrefix
-	prefixes.query = append(watchPrefixes.params(), initialParam.param(), sinceParam, consistencyParam.param(), limitParam.param())
-	return append([]route{keys, prefixes}, s.watchPollRoutes()...)
+	keys.Pattern, keys.Op, keys.Summary, keys.Serve = "/watch", "watch", "Follow keys", w.watchKeys
+	keys.Query = append(watchKeys.params(), initialParam.Param(), sinceParam, ConsistencyParam.Param())
+	keys.Elsewhere, prefixes.Elsewhere = watchPrefixes.takenBy("/watch/prefix"), watchKeys.takenBy("/watch")
+	prefixes.Pattern, prefixes.Op, prefixes.Summary, prefixes.Serve = "/watch/prefix", "watch_prefix", "Follow everything at or below prefixes", w.watchPrefix
+	prefixes.Query = append(watchPrefixes.params(), initialParam.Param(), sinceParam, ConsistencyParam.Param(), LimitParam.Param())
+	return append([]route.Route{keys, prefixes}, w.watchPollRoutes()...)
 }
 
-func (s *Server) watchKeys(ctx context.Context, c *call) error {
-	keys, err := watchKeys.get(c.query)
+func (w *watches) watchKeys(ctx context.Context, c *route.Call) error {
+	keys, err := watchKeys.get(c.Query)
 	if err != nil {
 		return err
 	}
-	return s.watch(ctx, c, watch.Request{Keys: keys})
+	return w.watch(ctx, c, watch.Request{Keys: keys})
 }
 
-func (s *Server) watchPrefix(ctx context.Context, c *call) error {
-	prefixes, err := watchPrefixes.get(c.query)
+func (w *watches) watchPrefix(ctx context.Context, c *route.Call) error {
+	prefixes, err := watchPrefixes.get(c.Query)
 	if err != nil {
 		return err
 	}
-	limit, err := limitParam.get(c.query)
+	limit, err := Limit(c.Query)
 	if err != nil {
 		return err
 	}
-	return s.watch(ctx, c, watch.Request{Keys: prefixes, Prefixes: true, Limit: int(min(limit, maxListLimit))})
+	return w.watch(ctx, c, watch.Request{Keys: prefixes, Prefixes: true, Limit: limit})
 }
 
 // watch opens a stream and feeds it.
-func (s *Server) watch(ctx context.Context, c *call, req watch.Request) error {
-	initial, given, err := initialParam.get(c.query)
+func (w *watches) watch(ctx context.Context, c *route.Call, req watch.Request) error {
+	initial, given, err := initialParam.Get(c.Query)
 	if err != nil {
 		return err
 	}
 	req.Initial = initial || !given
-	if req.Read, err = c.readOptions(); err != nil {
+	if req.Read, err = ReadOptions(c, w.DefaultConsistency, ""); err != nil {
 		return err
 	}
-	if req.Since, err = c.since(); err != nil {
+	if req.Since, err = since(c); err != nil {
 		return err
 	}
-	req.Reserve = func(entries []kv.Entry) error { return c.claim(entriesBytes(entries)) }
-	events, err := s.cfg.Watch.Open(ctx, req)
+	req.Reserve = func(entries []kv.Entry) error { return c.Claim(EntriesBytes(entries)) }
+	events, err := w.Watch.Open(ctx, req)
 	if err != nil {
 		return err
 	}
-	c.setVersionstamp(events.Start())
-	first := c.answer.hand()
-	end := func() { events.Close(); first.release() }
-	err = c.serveIdle(ctx, func(ctx context.Context, stream *eventStream) error {
+	SetVersionstamp(c, events.Start())
+	first := c.HandAnswer()
+	end := func() { events.Close(); first.Release() }
+	err = w.Streams.ServeIdle(ctx, c, func(ctx context.Context, stream *sse.Stream) error {
 		defer end()
-		if err := stream.retry(watchRetry); err != nil {
+		if err := stream.Retry(watchRetry); err != nil {
 			return err
 		}
 		return feedChanges(ctx, stream, events, first)
 	})
-	if errors.Is(err, errDraining) {
+	if errors.Is(err, route.Draining) {
 		end()
 	}
 	return err
 }
 
 // since is the position to go on after, "" for none.
-func (c *call) since() (kv.Versionstamp, error) {
-	raw, name := c.r.Header.Get(lastEventID.name), lastEventID.name
+func since(c *route.Call) (kv.Versionstamp, error) {
+	raw, name := c.Request.Header.Get(lastEventID.Name), lastEventID.Name
 	if raw == "" {
 		var given bool
-		if raw, given = c.query.text(sinceParam.name); !given {
+		if raw, given = c.Query.Text(sinceParam.Name); !given {
 			return "", nil
 		}
-		name = sinceParam.name
+		name = sinceParam.Name
 	}
 	v, err := kv.ParseVersionstamp(raw)
 	if err != nil {
-		return "", invalidArgument("%s is %q, want 20 lower-case hex digits", name, clip(raw))
+		return "", route.InvalidArgument("%s is %q, want 20 lower-case hex digits", name, route.Clip(raw))
 	}
 	return v, nil
 }
@@ -194,21 +193,21 @@ func (c *call) since() (kv.Versionstamp, error) {
 // feedChanges writes events to the stream until its reader has gone, the
 // node drains, or the position is lost. What the first one holds is released once it is
 // written.
-func feedChanges(ctx context.Context, stream *eventStream, events *watch.Stream, first *share) error {
+func feedChanges(ctx context.Context, stream *sse.Stream, events *watch.Stream, first *route.Share) error {
 	for {
 		e, err := events.Next(ctx, watchPing)
 		lost, isLost := errors.AsType[*watch.LostError](err)
 		switch {
 		case isLost:
-			return stream.send(renderReset(lost))
+			return stream.Send(renderReset(lost))
 		case err != nil:
 			return nil // the reader has gone, or the node drains
 		case e == nil:
-			err = stream.event(api.EventPing, string(events.Passed()), nil)
+			err = stream.Event(api.EventPing, string(events.Passed()), nil)
 		default:
-			if err = stream.send(e.Rendered(renderChange)); err == nil {
+			if err = stream.Send(e.Rendered(renderChange)); err == nil {
 				events.Wrote(e)
-				first.release()
+				first.Release()
 			}
 		}
 		if err != nil {
@@ -219,15 +218,15 @@ func feedChanges(ctx context.Context, stream *eventStream, events *watch.Stream,
 
 // renderChange is done once for all streams that see the same.
 func renderChange(e *watch.Event) []byte {
-	return renderEvent(api.EventChange, string(e.Versionstamp), entriesBytes(e.Entries), func(dst []byte) []byte {
-		return appendEntries(dst, e.Entries)
+	return sse.RenderEvent(api.EventChange, string(e.Versionstamp), EntriesBytes(e.Entries), func(dst []byte) []byte {
+		return AppendEntries(dst, e.Entries)
 	})
 }
 
 // renderReset ends a stream. Its empty id makes a browser forget the one that it
 // has, so that it begins anew when it connects again.
 func renderReset(lost *watch.LostError) []byte {
-	data := appendJSON(nil, api.ErrorBody{
+	data := route.AppendJSON(nil, api.ErrorBody{
 		Code: api.PositionLost, Message: lost.Error(), Oldest: api.Versionstamp(lost.Oldest)})
-	return append(appendField(appendField(appendField(nil, "event", api.EventReset), "id", ""), "data", data), '\n')
+	return append(sse.AppendField(sse.AppendField(sse.AppendField(nil, "event", api.EventReset), "id", ""), "data", data), '\n')
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/watch"
 )
@@ -15,66 +16,66 @@ import (
 const maxPollWait = 60_000 // milliseconds
 
 var (
-	pollWaitParam = intParam{name: "wait", doc: "How many milliseconds to wait for a change if there is none.", min: 0, max: maxPollWait}
+	pollWaitParam = route.IntParam{Name: "wait", Doc: "How many milliseconds to wait for a change if there is none.", Min: 0, Max: maxPollWait}
 
-	keyVersionsParam = textParam{name: "versionstamps", doc: "The `versionstamps` of the last answer, separated by commas, empty for missing keys: only what differs is answered. Without it, all keys that exist."}
-	positionParam    = textParam{name: "versionstamps", doc: "The `versionstamps` of the last answer: only what has changed since is answered. Without it, the present state."}
+	keyVersionsParam = route.TextParam{Name: "versionstamps", Doc: "The `versionstamps` of the last answer, separated by commas, empty for missing keys: only what differs is answered. Without it, all keys that exist."}
+	positionParam    = route.TextParam{Name: "versionstamps", Doc: "The `versionstamps` of the last answer: only what has changed since is answered. Without it, the present state."}
 )
 
-func (s *Server) watchPollRoutes() []route {
-	poll := route{
-		method: http.MethodGet, tag: "watch", scope: read, waits: true,
-		header: []param{minVersionstamp},
-		errors: []api.Code{api.InvalidKey, api.PositionLost, api.TooLarge, api.Unavailable, api.Timeout},
+func (w *watches) watchPollRoutes() []route.Route {
+	poll := route.Route{
+		Method: http.MethodGet, Tag: tagWatch, Scope: route.Read, Waits: true,
+		Header: []route.Param{MinVersionstamp},
+		Errors: []api.Code{api.InvalidKey, api.PositionLost, api.TooLarge, api.Unavailable, api.Timeout},
 	}
 	keys, prefixes := poll, poll
-	keys.pattern, keys.op, keys.summary, keys.serve = "/watch/poll", "watch_poll", "Ask what has changed of keys", s.pollKeys
-	keys.query = append(watchKeys.params(), keyVersionsParam.param(), sinceParam, pollWaitParam.param(), consistencyParam.param())
-	keys.elsewhere, prefixes.elsewhere = watchPrefixes.takenBy("/watch/prefix/poll"), watchKeys.takenBy("/watch/poll")
-	keys.answers = []answerSpec{{status: 200, doc: "The entries that have changed, and the versionstamps of all keys in the order of the request.", headers: []param{versionstampAnswer}, schema: object(members{
-		"entries": array(ref("Entry")), "versionstamps": array(text("Empty for a missing key.")),
+	keys.Pattern, keys.Op, keys.Summary, keys.Serve = "/watch/poll", "watch_poll", "Ask what has changed of keys", w.pollKeys
+	keys.Query = append(watchKeys.params(), keyVersionsParam.Param(), sinceParam, pollWaitParam.Param(), ConsistencyParam.Param())
+	keys.Elsewhere, prefixes.Elsewhere = watchPrefixes.takenBy("/watch/prefix/poll"), watchKeys.takenBy("/watch/poll")
+	keys.Answers = []route.Answer{{Status: 200, Doc: "The entries that have changed, and the versionstamps of all keys in the order of the request.", Headers: []route.Param{VersionstampAnswer}, Schema: route.Object(route.Members{
+		"entries": route.Array(route.Ref("Entry")), "versionstamps": route.Array(route.Text("Empty for a missing key.")),
 	}, "entries", "versionstamps")}}
-	prefixes.pattern, prefixes.op, prefixes.summary, prefixes.serve = "/watch/prefix/poll", "watch_prefix_poll", "Ask what has changed at or below prefixes", s.pollPrefix
-	prefixes.query = append(watchPrefixes.params(), positionParam.param(), sinceParam, pollWaitParam.param(), consistencyParam.param(), limitParam.param())
-	prefixes.answers = []answerSpec{{status: 200, doc: "The entries that have changed; deleted ones with `null`s.", headers: []param{versionstampAnswer}, schema: object(members{
-		"entries": array(ref("Entry")), "versionstamps": text("Opaque. Send it with the next poll."),
+	prefixes.Pattern, prefixes.Op, prefixes.Summary, prefixes.Serve = "/watch/prefix/poll", "watch_prefix_poll", "Ask what has changed at or below prefixes", w.pollPrefix
+	prefixes.Query = append(watchPrefixes.params(), positionParam.Param(), sinceParam, pollWaitParam.Param(), ConsistencyParam.Param(), LimitParam.Param())
+	prefixes.Answers = []route.Answer{{Status: 200, Doc: "The entries that have changed; deleted ones with `null`s.", Headers: []route.Param{VersionstampAnswer}, Schema: route.Object(route.Members{
+		"entries": route.Array(route.Ref("Entry")), "versionstamps": route.Text("Opaque. Send it with the next poll."),
 	}, "entries", "versionstamps")}}
-	return []route{keys, prefixes}
+	return []route.Route{keys, prefixes}
 }
 
-func (s *Server) pollKeys(ctx context.Context, c *call) error {
-	poll, err := c.keysPoll()
+func (w *watches) pollKeys(ctx context.Context, c *route.Call) error {
+	poll, err := w.keysPoll(c)
 	if err != nil {
 		return err
 	}
-	changed, err := s.cfg.Watch.PollKeys(ctx, poll)
+	changed, err := w.Watch.PollKeys(ctx, poll)
 	if err != nil {
 		return err
 	}
-	if err := c.beginPoll(changed.Position, changed.Entries); err != nil {
+	if err := beginPoll(c, changed.Position, changed.Entries); err != nil {
 		return err
 	}
-	c.out = append(c.out, `,"versionstamps":[`...)
+	c.Out = append(c.Out, `,"versionstamps":[`...)
 	for i, v := range changed.Versionstamps {
 		if i > 0 {
-			c.out = append(c.out, ',')
+			c.Out = append(c.Out, ',')
 		}
-		c.out = append(c.out, '"')
-		c.out = append(c.out, v...)
-		c.out = append(c.out, '"')
+		c.Out = append(c.Out, '"')
+		c.Out = append(c.Out, v...)
+		c.Out = append(c.Out, '"')
 	}
-	c.out = append(c.out, "]}"...)
+	c.Out = append(c.Out, "]}"...)
 	return nil
 }
 
-func (c *call) keysPoll() (poll watch.KeysPoll, err error) {
-	if poll.Keys, err = watchKeys.get(c.query); err != nil {
+func (w *watches) keysPoll(c *route.Call) (poll watch.KeysPoll, err error) {
+	if poll.Keys, err = watchKeys.get(c.Query); err != nil {
 		return poll, err
 	}
-	if poll.Since, poll.Wait, poll.Read, err = c.pollOptions(); err != nil {
+	if poll.Since, poll.Wait, poll.Read, err = w.pollOptions(c); err != nil {
 		return poll, err
 	}
-	list, given := c.query.text(keyVersionsParam.name)
+	list, given := c.Query.Text(keyVersionsParam.Name)
 	if !given {
 		return poll, nil
 	}
@@ -82,81 +83,79 @@ func (c *call) keysPoll() (poll watch.KeysPoll, err error) {
 		v := kv.Versionstamp("")
 		if element != "" {
 			if v, err = kv.ParseVersionstamp(element); err != nil {
-				return poll, fmt.Errorf("%s: element %d: %w", keyVersionsParam.name, len(poll.Known)+1, err)
+				return poll, fmt.Errorf("%s: element %d: %w", keyVersionsParam.Name, len(poll.Known)+1, err)
 			}
 		}
 		poll.Known = append(poll.Known, v)
 	}
 	if len(poll.Known) != len(poll.Keys) {
-		return poll, invalidArgument("there are %d versionstamps for %d keys", len(poll.Known), len(poll.Keys))
+		return poll, route.InvalidArgument("there are %d versionstamps for %d keys", len(poll.Known), len(poll.Keys))
 	}
 	return poll, nil
 }
 
 // pollOptions are what both polls take.
-func (c *call) pollOptions() (since kv.Versionstamp, wait time.Duration, read kv.ReadOptions, err error) {
-	if _, given := c.query.text("versionstamps"); given && c.query[sinceParam.name] != nil {
-		return "", 0, read, invalidArgument("since and versionstamps cannot be given together")
+func (w *watches) pollOptions(c *route.Call) (after kv.Versionstamp, wait time.Duration, read kv.ReadOptions, err error) {
+	if _, given := c.Query.Text("versionstamps"); given && c.Query[sinceParam.Name] != nil {
+		return "", 0, read, route.InvalidArgument("since and versionstamps cannot be given together")
 	}
-	if since, err = c.since(); err != nil {
+	if after, err = since(c); err != nil {
 		return "", 0, read, err
 	}
-	milliseconds, err := pollWaitParam.get(c.query)
+	milliseconds, err := pollWaitParam.Get(c.Query)
 	if err != nil {
 		return "", 0, read, err
 	}
-	read, err = c.readOptions()
-	return since, time.Duration(milliseconds) * time.Millisecond, read, err
+	read, err = ReadOptions(c, w.DefaultConsistency, "")
+	return after, time.Duration(milliseconds) * time.Millisecond, read, err
 }
 
 // beginPoll begins the answer to a poll with what has changed.
-func (c *call) beginPoll(position kv.Versionstamp, changed []kv.Entry) error {
-	c.setVersionstamp(position)
-	if err := c.reserve(entriesBytes(changed)); err != nil {
+func beginPoll(c *route.Call, position kv.Versionstamp, changed []kv.Entry) error {
+	SetVersionstamp(c, position)
+	if err := c.Reserve(EntriesBytes(changed)); err != nil {
 		return err
 	}
-	c.out = appendEntries(append(c.out, `{"entries":`...), changed)
+	c.Out = AppendEntries(append(c.Out, `{"entries":`...), changed)
 	return nil
 }
 
-func (s *Server) pollPrefix(ctx context.Context, c *call) error {
-	poll, err := c.prefixPoll()
+func (w *watches) pollPrefix(ctx context.Context, c *route.Call) error {
+	poll, err := w.prefixPoll(c)
 	if err != nil {
 		return err
 	}
-	changed, err := s.cfg.Watch.PollPrefix(ctx, poll)
+	changed, err := w.Watch.PollPrefix(ctx, poll)
 	if err != nil {
 		return err
 	}
-	if err := c.beginPoll(changed.Position, changed.Entries); err != nil {
+	if err := beginPoll(c, changed.Position, changed.Entries); err != nil {
 		return err
 	}
-	c.out = append(c.out, `,"versionstamps":"`...)
-	c.out = append(c.out, changed.Position...)
-	c.out = append(c.out, `"}`...)
+	c.Out = append(c.Out, `,"versionstamps":"`...)
+	c.Out = append(c.Out, changed.Position...)
+	c.Out = append(c.Out, `"}`...)
 	return nil
 }
 
-func (c *call) prefixPoll() (poll watch.PrefixPoll, err error) {
-	if poll.Prefixes, err = watchPrefixes.get(c.query); err != nil {
+func (w *watches) prefixPoll(c *route.Call) (poll watch.PrefixPoll, err error) {
+	if poll.Prefixes, err = watchPrefixes.get(c.Query); err != nil {
 		return poll, err
 	}
-	limit, err := limitParam.get(c.query)
-	if err != nil {
+	if poll.Limit, err = Limit(c.Query); err != nil {
 		return poll, err
 	}
-	poll.Limit = int(min(limit, maxListLimit))
-	if poll.Since, poll.Wait, poll.Read, err = c.pollOptions(); err != nil {
+	if poll.Since, poll.Wait, poll.Read, err = w.pollOptions(c); err != nil {
 		return poll, err
 	}
-	known, _ := c.query.text(positionParam.name)
+	known, _ := c.Query.Text(positionParam.Name)
 	switch {
 	case known == "":
 	case strings.Contains(known, ":"):
 		poll.Known, err = parseKnownEntries(known)
 	default:
 		if poll.Since, err = kv.ParseVersionstamp(known); err != nil {
-			err = invalidArgument("versionstamps is %q, want what the last answer had", clip(known))
+			err = route.InvalidArgument("versionstamps is %q, want what the last answer had", route.Clip(known))
 		}
 	}
 	return poll, err
@@ -169,7 +168,7 @@ func parseKnownEntries(list string) (map[kv.Key]kv.Versionstamp, error) {
 	for pair := range strings.SplitSeq(list, ",") {
 		colon := strings.LastIndexByte(pair, ':')
 		if colon < 0 {
-			return nil, invalidArgument("versionstamps: %q is no key:versionstamp", clip(pair))
+			return nil, route.InvalidArgument("versionstamps: %q is no key:versionstamp", route.Clip(pair))
 		}
 		key, err := kv.ParseKeyPath(pair[:colon])
 		if err != nil {
@@ -179,7 +178,7 @@ func parseKnownEntries(list string) (map[kv.Key]kv.Versionstamp, error) {
 		known[key] = kv.Versionstamp(pair[colon+1:])
 	}
 	if len(known) > maxWatchKeys {
-		return nil, invalidArgument("versionstamps has %d keys, at most %d are allowed", len(known), maxWatchKeys)
+		return nil, route.InvalidArgument("versionstamps has %d keys, at most %d are allowed", len(known), maxWatchKeys)
 	}
 	return known, nil
 }

@@ -35,6 +35,7 @@ type atomicOp struct {
 	// group has written: by place in result.Conflicts, its number.
 	pending map[int]int
 	replay  *idempotencyRow
+	kept    *idempotencyRow // staged
 
 	committed sqldb.Commit
 }
@@ -52,6 +53,9 @@ func (a *atomicOp) do(ctx context.Context, op *sqldb.Op) (AtomicResult, error) {
 	}
 	a.committed = commit
 	a.result.OK, a.result.Versionstamp = true, Versionstamp(commit.Versionstamp())
+	if a.kept != nil {
+		_, a.result.Kept = a.kept.answered(a.kept.answer, commit)
+	}
 	for _, p := range a.req.Parts {
 		p.Committed(commit)
 	}
@@ -80,13 +84,13 @@ func (a *atomicOp) reads() (whole, heads []sqldb.Ref) {
 	for _, c := range a.req.Checks {
 		heads = append(heads, entries.Ref(string(c.Key)))
 	}
-	for _, m := range a.req.Mutations {
-		switch m.Type {
-		case MutationSet:
-		case MutationDelete:
-			heads = append(heads, entries.Ref(string(m.Key)))
-		default:
-			whole = append(whole, entries.Ref(string(m.Key)))
+	for i := range a.req.Mutations {
+		m := &a.req.Mutations[i]
+		switch ref := entries.Ref(string(m.Key)); m.kind().looksAt {
+		case wholeEntry:
+			whole = append(whole, ref)
+		case itsVersion:
+			heads = append(heads, ref)
 		}
 	}
 	if a.req.Idempotency != nil {
@@ -114,7 +118,7 @@ func (req *AtomicRequest) size() int {
 }
 
 func (a *atomicOp) apply(tx *sqldb.Tx) error {
-	a.result, a.pending, a.replay = AtomicResult{}, nil, nil
+	a.result, a.pending, a.replay, a.kept = AtomicResult{}, nil, nil, nil
 	if row, err := a.req.Idempotency.find(tx); err != nil {
 		return err
 	} else if row != nil {
@@ -130,8 +134,8 @@ func (a *atomicOp) apply(tx *sqldb.Tx) error {
 	if a.tooOld || len(a.result.Conflicts) > 0 {
 		return errNotCommitted
 	}
-	for i, m := range a.req.Mutations {
-		if err := a.mutate(tx, m); err != nil {
+	for i := range a.req.Mutations {
+		if err := a.mutate(tx, &a.req.Mutations[i]); err != nil {
 			return fmt.Errorf("mutations[%d]: %w", i, err)
 		}
 	}
@@ -140,7 +144,9 @@ func (a *atomicOp) apply(tx *sqldb.Tx) error {
 			return err
 		}
 	}
-	return a.req.Idempotency.keep(tx, a.result)
+	var err error
+	a.kept, err = a.req.Idempotency.keep(tx, a.result)
+	return err
 }
 
 // check collects the checks that do not hold.
@@ -167,50 +173,26 @@ func (a *atomicOp) conflict(key Key, row *entryRow) {
 	a.result.Conflicts = append(a.result.Conflicts, found)
 }
 
-func (a *atomicOp) mutate(tx *sqldb.Tx, m Mutation) error {
-	if m.Type == MutationSet {
+func (a *atomicOp) mutate(tx *sqldb.Tx, m *Mutation) error {
+	switch m.Type {
+	case MutationSet:
 		stageSet(tx, m)
 		return nil
-	}
-	row := entries.Get(tx, string(m.Key))
-	if m.Type == MutationDelete {
-		if row != nil {
+	case MutationDelete:
+		if entries.Get(tx, string(m.Key)) != nil {
 			entries.Delete(tx, string(m.Key))
 			a.result.Deleted++
 		}
 		return nil
 	}
+	if m.kind().apply == nil {
+		return fmt.Errorf("%w: there is no mutation type %d", ErrInvalidArgument, m.Type)
+	}
 	changed := entryRow{op: tx.Op(), expireIn: m.ExpireIn}
 	var err error
-	if row != nil && row.times != nil {
-		changed.value, changed.times, err = row.times.mutate(row.value, m, a.store.cfg.MaxValueBytes)
-	} else {
-		changed.value, err = a.compute(m, row)
-	}
-	if err != nil {
+	if changed.value, changed.times, err = m.compute(entries.Get(tx, string(m.Key)), a.store.cfg.MaxValueBytes); err != nil {
 		return err
 	}
 	entries.Put(tx, string(m.Key), changed)
 	return nil
-}
-
-// compute is the value that a mutation makes of the stored one.
-func (a *atomicOp) compute(m Mutation, row *entryRow) ([]byte, error) {
-	var stored []byte
-	if row != nil {
-		stored = row.value
-	}
-	switch m.Type {
-	case MutationSum:
-		return Sum(stored, row != nil, m.Operand)
-	case MutationMin:
-		return Min(stored, row != nil, m.Operand)
-	case MutationMax:
-		return Max(stored, row != nil, m.Operand)
-	case MutationAppend:
-		return Append(stored, row != nil, m.Value, a.store.cfg.MaxValueBytes)
-	case MutationPrepend:
-		return Prepend(stored, row != nil, m.Value, a.store.cfg.MaxValueBytes)
-	}
-	return nil, fmt.Errorf("%w: unknown mutation type %d", ErrInvalidArgument, m.Type)
 }

@@ -54,47 +54,15 @@ func (vs *Versions) have(exists bool, v Versionstamp) bool {
 	return exists && (vs.Any || slices.Contains(vs.Versionstamps, v))
 }
 
-// MutationType is what a mutation does to its key.
-type MutationType int
-
-// The mutation types, named as on the wire.
-const (
-	MutationSet MutationType = iota
-	MutationDelete
-	MutationSum
-	MutationMin
-	MutationMax
-	MutationAppend
-	MutationPrepend
-)
-
-// A Mutation changes one key.
-type Mutation struct {
-	Type MutationType
-	Key  Key
-	// Suffix asks for the commit's versionstamp as one more string part at
-	// the end of Key. Only with MutationSet.
-	Suffix bool
-	// Value is what MutationSet writes, or the JSON array of MutationAppend and MutationPrepend, as
-	// ParseValue returned it.
-	Value []byte
-	// Times is where the transaction's time belongs in the Value of
-	// MutationSet, as ParseTimes found it; nil for nowhere.
-	Times *Times
-	// Operand is that of the sum, min and max types.
-	Operand Integer
-	// ExpireIn is in milliseconds from the transaction's time; 0 means that
-	// the entry will not expire.
-	ExpireIn int64
-}
+// A Part joins an operation from another package: messages to enqueue.
+type Part = sqldb.Part
 
 // An AtomicRequest is one operation: all of its checks are made against one
 // state, then its mutations apply in order, then its parts; all or nothing.
 type AtomicRequest struct {
 	Checks    []Check
 	Mutations []Mutation
-	// Parts join the operation from other packages: messages to enqueue.
-	Parts []sqldb.Part
+	Parts     []Part
 	// Idempotency makes a repetition answer as the first time did; nil for
 	// none.
 	Idempotency *Idempotency
@@ -114,6 +82,9 @@ type AtomicResult struct {
 	// Replayed is the answer kept for this idempotency key, or nil if the
 	// operation has been carried out now.
 	Replayed []byte
+	// Kept is the answer that has been kept now for an idempotency key; nil
+	// without one.
+	Kept []byte
 }
 
 // Idempotency ties an operation to a key that its caller chose.

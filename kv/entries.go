@@ -135,7 +135,7 @@ func StageSet(tx *sqldb.Tx, key Key, value []byte) {
 }
 
 // stageSet stages what a Set mutation writes.
-func stageSet(tx *sqldb.Tx, m Mutation) {
+func stageSet(tx *sqldb.Tx, m *Mutation) {
 	row := entryRow{value: m.Value, op: tx.Op(), expireIn: m.ExpireIn, times: m.Times}
 	name := string(m.Key)
 	if m.Suffix {

@@ -80,20 +80,21 @@ func (i *Idempotency) find(tx *sqldb.Tx) (*idempotencyRow, error) {
 	return row, nil
 }
 
-// keep stages the operation's answer. One that is too large to be kept fails the
+// keep stages the operation's answer and returns its row, nil for none. One that is too large to be kept fails the
 // operation: repeated, it could not be answered as it was.
-func (i *Idempotency) keep(tx *sqldb.Tx, result AtomicResult) error {
+func (i *Idempotency) keep(tx *sqldb.Tx, result AtomicResult) (*idempotencyRow, error) {
 	if i == nil {
-		return nil
+		return nil, nil
 	}
 	placeholder := randomVersionstamp()
 	result.OK, result.Versionstamp = true, placeholder
 	answer := i.Answer(placeholder, result)
 	if len(answer) > MaxKeptAnswerBytes {
-		return errAnswerNotKept()
+		return nil, errAnswerNotKept()
 	}
-	idempotencyTable.Put(tx, i.id(), idempotencyRow{request: i.Request, answer: answer, op: tx.Op(), placeholder: placeholder})
-	return nil
+	row := idempotencyRow{request: i.Request, answer: answer, op: tx.Op(), placeholder: placeholder}
+	idempotencyTable.Put(tx, i.id(), row)
+	return &row, nil
 }
 
 // answered is the kept answer, whole, with its versionstamp. commit is that of the

@@ -120,23 +120,6 @@ func (t laterTime) combine(m MutationType, n int64) (laterTime, error) {
 // plain tells whether nothing but add makes t differ from the transaction's time.
 func (t laterTime) plain() bool { return t == newLaterTime(t.add) }
 
-// mutate is what a mutation other than set and delete makes of a value with times;
-// the result has none if nothing in it depends on the time any more.
-func (t *Times) mutate(value []byte, m Mutation, maxBytes int) ([]byte, *Times, error) {
-	switch m.Type {
-	case MutationAppend:
-		joined, err := Append(value, true, m.Value, maxBytes)
-		return joined, t, err
-	case MutationPrepend:
-		joined, err := Prepend(value, true, m.Value, maxBytes)
-		return joined, t.shifted(len(joined) - len(value)), err
-	}
-	if p := t.places[0]; p.start > 0 || p.end < len(value) {
-		return nil, nil, errNoStoredInteger()
-	}
-	return t.combine(value, m.Type, m.Operand)
-}
-
 // shifted is t in a value with n bytes more before it.
 func (t *Times) shifted(n int) *Times {
 	places := slices.Clone(t.places)
@@ -147,9 +130,12 @@ func (t *Times) shifted(n int) *Times {
 	return &Times{places}
 }
 
-// combine is for a value that is one time. An operand that no number can hold
+// combine is for a value that must be one time. An operand that no number can hold
 // either decides a min or max alone or has no part in it.
 func (t *Times) combine(value []byte, m MutationType, operand Integer) ([]byte, *Times, error) {
+	if p := t.places[0]; p.start > 0 || p.end < len(value) {
+		return nil, nil, errNoStoredInteger()
+	}
 	if operand.n.BitLen() > 53 {
 		switch positive := operand.n.Sign() > 0; {
 		case m == MutationSum:

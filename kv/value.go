@@ -1,17 +1,15 @@
 package kv
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/buntime/keyval/internal/strictjson"
 )
 
 // MaxDepth is how deep arrays and objects of a JSON text may nest.
-const MaxDepth = 500
+const MaxDepth = strictjson.MaxDepth
 
 // ParseValue checks that raw is one JSON text in UTF-8 and returns it without
 // insignificant white space, otherwise byte for byte: numbers keep all digits,
@@ -29,8 +27,8 @@ func ParseValue(raw []byte, maxBytes int) ([]byte, error) {
 	if size := len(raw) - spaces; size > maxBytes {
 		return nil, errValueTooLarge(size, maxBytes)
 	}
-	if err := CheckUTF8(raw); err != nil {
-		return nil, err
+	if err := strictjson.CheckUTF8(raw); err != nil {
+		return nil, invalidJSON(err)
 	}
 	if !jsontext.Value(raw).IsValid(keepAll...) {
 		return nil, describeBroken(raw)
@@ -56,7 +54,7 @@ func surveyJSON(raw []byte) (spaces int, err error) {
 			spaces++
 		case '{', '[':
 			if depth++; depth > MaxDepth {
-				return 0, fmt.Errorf("%w: it nests deeper than %d", ErrInvalidJSON, MaxDepth)
+				return 0, invalidJSON(strictjson.ErrTooDeep)
 			}
 		case '}', ']':
 			depth--
@@ -97,40 +95,10 @@ func withoutSpaces(raw []byte, spaces int) []byte {
 
 func describeBroken(raw []byte) error {
 	_, err := jsontext.AppendFormat(nil, raw, keepAll...)
-	return BrokenJSON(err)
+	return invalidJSON(strictjson.Describe(err))
 }
 
-// CheckUTF8 fails with ErrInvalidJSON, and says where, if raw is not UTF-8.
-func CheckUTF8(raw []byte) error {
-	if utf8.Valid(raw) {
-		return nil
-	}
-	at := 0
-	for {
-		r, size := utf8.DecodeRune(raw[at:])
-		if r == utf8.RuneError && size == 1 {
-			return fmt.Errorf("%w: it is not valid UTF-8 at byte %d", ErrInvalidJSON, at)
-		}
-		at += size
-	}
-}
-
-// BrokenJSON turns an error of jsontext's into ErrInvalidJSON. It says where the
-// text is wrong and nothing of what stands there, nor in which members: that may be
-// a secret. It does not wrap the cause, because an io.ErrUnexpectedEOF in it would
-// look like a connection's.
-func BrokenJSON(err error) error {
-	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
-	switch {
-	case !ok:
-		return fmt.Errorf("%w: it ends early", ErrInvalidJSON)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w: it ends early, at byte %d", ErrInvalidJSON, syntax.ByteOffset)
-	case strings.HasSuffix(syntax.Err.Error(), "max depth"): // jsontext has no sentinel for its own limit
-		return fmt.Errorf("%w: it nests deeper than %d", ErrInvalidJSON, MaxDepth)
-	}
-	return fmt.Errorf("%w: what stands at byte %d cannot stand there", ErrInvalidJSON, syntax.ByteOffset)
-}
+func invalidJSON(err error) error { return fmt.Errorf("%w: %w", ErrInvalidJSON, err) }
 
 func errValueTooLarge(size, limit int) error {
 	return fmt.Errorf("%w: the value has %s bytes, at most %s are allowed", ErrTooLarge, grouped(size), grouped(limit))

@@ -1,0 +1,46 @@
+package httpapi
+
+import (
+	"log/slog"
+
+	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/route/sse"
+	"github.com/buntime/keyval/queue"
+)
+
+// QueuesDeps is what the room needs.
+type QueuesDeps struct {
+	Queue Queue
+	// Store commits what is enqueued.
+	Store Atomic
+	// MaxValueBytes is the largest value, in bytes of JSON.
+	MaxValueBytes int
+	Streams       *sse.Streams
+	Logger        *slog.Logger
+}
+
+// queues is the room of messages.
+type queues struct{ QueuesDeps }
+
+// QueuesRoom is the room.
+func QueuesRoom(deps QueuesDeps) route.Room {
+	q := &queues{deps}
+	var routes []route.Route
+	for _, group := range [][]route.Route{q.queueRoutes(), q.messageRoutes(), q.deadLetterRoutes()} {
+		routes = append(routes, group...)
+	}
+	return route.Room{
+		Routes: routes,
+		Errors: []route.ErrorRow{
+			{Is: queue.ErrLockLost, Code: api.LockLost},
+			{Is: queue.ErrClosed, Code: api.Unavailable},
+		},
+		Sections: map[string]route.Section{"queue": q.queueSnapshot},
+	}
+}
+
+var (
+	tagQueues      = &route.Tag{Name: "queues", Doc: "Messages that are delivered at least once."}
+	tagDeadLetters = &route.Tag{Name: "dead letters", Doc: "Messages whose last attempt failed."}
+)

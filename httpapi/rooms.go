@@ -1,0 +1,59 @@
+package httpapi
+
+import (
+	"maps"
+
+	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/queue"
+)
+
+// rooms are the tenants of the API, each with what it needs. This is where a new one
+// is registered, in the order in which the document shows them.
+func (s *Server) rooms() []route.Room {
+	rooms := []route.Room{
+		{Schemas: Schemas},
+		KeysRoom(KeysDeps{
+			Store: s.cfg.Store, DefaultConsistency: s.cfg.DefaultConsistency, MaxValueBytes: s.cfg.MaxValueBytes,
+			Messages: s.messages(),
+		}),
+	}
+	if s.cfg.Queue != nil {
+		rooms = append(rooms, QueuesRoom(QueuesDeps{
+			Queue: s.cfg.Queue, Store: s.cfg.Store, MaxValueBytes: s.cfg.MaxValueBytes, Streams: s.streams, Logger: s.cfg.Logger,
+		}))
+	}
+	if s.cfg.Watch != nil {
+		rooms = append(rooms, WatchesRoom(WatchesDeps{
+			Watch: s.cfg.Watch, DefaultConsistency: s.cfg.DefaultConsistency, Streams: s.streams,
+		}))
+	}
+	return append(rooms,
+		OperateRoom(OperateDeps{
+			Cluster: s.cfg.Cluster, Node: s.cfg.Node, Positions: s.cfg.Positions, Checks: s.cfg.Checks,
+			Gatherer: s.cfg.Gatherer, Sections: sections(s.cfg.Snapshots, rooms),
+		}),
+		route.Room{Routes: s.documentRoutes()},
+	)
+}
+
+// messages let an atomic operation enqueue.
+func (s *Server) messages() Messages {
+	m := Messages{
+		Schema: MessageSchema,
+		Decode: func(d *route.Decoder) (queue.Enqueue, error) { return DecodeMessage(d, s.cfg.MaxValueBytes) },
+	}
+	if s.cfg.Queue != nil {
+		m.NewPart = s.cfg.Queue.NewPart
+	}
+	return m
+}
+
+// sections are the given ones and those of rooms.
+func sections(given map[string]route.Section, rooms []route.Room) map[string]route.Section {
+	all := map[string]route.Section{}
+	maps.Copy(all, given)
+	for _, room := range rooms {
+		maps.Copy(all, room.Sections)
+	}
+	return all
+}

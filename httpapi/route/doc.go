@@ -1,0 +1,2 @@
+// Package route is the frame of the HTTP API.
+package route

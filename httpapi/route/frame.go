@@ -1,0 +1,90 @@
+package route
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
+)
+
+// Config is what New needs.
+type Config struct {
+	// OperationTimeout bounds a request's work in the database. Positive.
+	OperationTimeout time.Duration
+	// Compress lets answers from 1 KiB on be compressed for callers that accept gzip.
+	Compress bool
+	// MaxMemoryInFlight bounds the bytes that bodies and answers take at a time. Zero:
+	// 256 MiB.
+	MaxMemoryInFlight int64
+	// Patience is how long a reader may take nothing. Zero: 30 seconds.
+	Patience time.Duration
+	// Admit refuses a request before anything of it is read. Nil: everybody may call
+	// everything.
+	Admit func(*Route, *http.Request) error
+	// Errors are the errors of what all rooms call: see Frame.Know.
+	Errors []ErrorRow
+	// Logger takes one record for each failure of ours. Required.
+	Logger *slog.Logger
+	// Registerer takes the metrics. Required.
+	Registerer prometheus.Registerer
+	// TracerProvider makes the spans of requests; nil: none are made.
+	TracerProvider trace.TracerProvider
+}
+
+// A Frame is what all calls have in common.
+type Frame struct {
+	cfg     Config
+	errors  []ErrorRow
+	metrics *metrics
+	tracing tracing
+	buffers bufferPool
+	memory  *budget
+	// failures bounds how many of them are warned of.
+	failures *rate.Limiter
+
+	draining atomic.Bool
+	// waits ends when routes that wait must return.
+	waits    context.Context
+	endWaits context.CancelFunc
+}
+
+// New makes a frame. It starts nothing.
+func New(cfg Config) (*Frame, error) {
+	if cfg.MaxMemoryInFlight == 0 {
+		cfg.MaxMemoryInFlight = defaultMemoryInFlight
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = SlowGrace
+	}
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	f := &Frame{
+		cfg: cfg, errors: cfg.Errors, metrics: m, tracing: newTracing(cfg.TracerProvider),
+		memory: newBudget(cfg.MaxMemoryInFlight), failures: newFailureLimit(),
+	}
+	f.waits, f.endWaits = context.WithCancel(context.Background())
+	return f, f.memory.register(cfg.Registerer)
+}
+
+// Drain marks the node as draining and asks HTTP/1 clients to close their
+// connections. Requests are still served.
+func (f *Frame) Drain() { f.draining.Store(true) }
+
+// Draining tells whether the node drains.
+func (f *Frame) Draining() bool { return f.draining.Load() }
+
+// EndWaits ends the contexts of all routes that wait, now and from now on.
+func (f *Frame) EndWaits() { f.endWaits() }
+
+// Waits is the context of what waits, whoever it waits for.
+func (f *Frame) Waits() context.Context { return f.waits }
+
+// Logger takes records about what no call answers for.
+func (f *Frame) Logger() *slog.Logger { return f.cfg.Logger }

@@ -1,0 +1,168 @@
+package route
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/buntime/keyval/httpapi/api"
+)
+
+// Scope is what a token must allow for a route to be called.
+type Scope string
+
+// The scopes.
+const (
+	Open  Scope = "open" // needs no token
+	Read  Scope = "read"
+	Write Scope = "write"
+)
+
+// A Tag is a group of routes, as the document shows it.
+type Tag struct {
+	Name, Doc string
+	// Operating marks routes that are to be answered when others are not: their
+	// answers take room that is kept for small bodies, too.
+	Operating bool
+}
+
+// A Route is one row of the table from which everything about the API is made.
+type Route struct {
+	Method string
+	// Pattern is chi's, below the mount: "/keys/*".
+	Pattern string
+	// Template is the path as metrics, spans and OpenAPI show it: "/keys/{key}".
+	// Empty: Pattern.
+	Template string
+	// Op names the operation: the section of GET /metrics and, with Alias, the
+	// operationId. Routes that do the same share it.
+	Op string
+	// Alias tells a route from others of the same Op.
+	Alias   string
+	Tag     *Tag
+	Summary string
+	// Doc is what else a user must know, in Markdown.
+	Doc   string
+	Scope Scope
+	// Path are the parameters within the template, Query those after the question
+	// mark (any other is refused by name), Header those in headers.
+	Path, Query, Header []Param
+	// Elsewhere are parameters that one might look for here, each with the route
+	// that takes it.
+	Elsewhere map[string]string
+	// Body is the request's; nil for none, which is then not read.
+	Body *Body
+	// Answers are those that are no errors.
+	Answers []Answer
+	// Errors are the codes that this route may answer with, apart from those of
+	// every route (CommonErrors).
+	Errors []api.Code
+	// Waits marks a route that may take longer than the operation timeout: a
+	// stream or a long poll. Its context has no deadline and ends when the caller
+	// has gone or the node drains; its work in the database goes under
+	// Call.Bounded.
+	Waits bool
+	// Serve decodes, calls and encodes. An error is rendered by its code, and
+	// nothing that was encoded before it is sent.
+	Serve func(ctx context.Context, c *Call) error
+
+	// anyRequest is set where no route matched: nothing is refused for what else
+	// it has.
+	anyRequest bool
+}
+
+// Body describes a request's body.
+type Body struct {
+	Schema *Schema
+	// Optional bodies may be empty.
+	Optional bool
+	// MaxBytes is the limit, over which the request is refused with 413.
+	MaxBytes int64
+}
+
+// Answer describes an answer that is no error.
+type Answer struct {
+	Status int
+	Doc    string
+	// Schema of the body; nil for none.
+	Schema *Schema
+	// ContentType is application/json if empty.
+	ContentType string
+	// Headers beyond those of every answer.
+	Headers []Param
+}
+
+// EventStream is the ContentType of an answer that has no end.
+const EventStream = "text/event-stream"
+
+// Name is the path as people see it.
+func (r *Route) Name() string {
+	if r.Template != "" {
+		return r.Template
+	}
+	return r.Pattern
+}
+
+// Streams tells whether the answer has no end.
+func (r *Route) Streams() bool {
+	return slices.ContainsFunc(r.Answers, func(a Answer) bool { return a.ContentType == EventStream })
+}
+
+// Changes tells whether the route changes or takes something.
+func (r *Route) Changes() bool { return r.Scope == Write }
+
+// TakesHeader tells whether the route honours a header.
+func (r *Route) TakesHeader(name string) bool {
+	for i := range r.Header {
+		if r.Header[i].Name == name {
+			return true
+		}
+	}
+	return r.anyRequest
+}
+
+// WithHeads are the routes and those for HEAD: one for each GET that neither streams
+// nor takes anything.
+func WithHeads(all []Route) []Route {
+	for _, r := range slices.Clip(all) {
+		if r.Method == http.MethodGet && !r.Streams() && !r.Changes() {
+			all = append(all, r.head())
+		}
+	}
+	return all
+}
+
+// head is the route that answers with the header of a GET.
+func (r Route) head() Route {
+	r.Method, r.Summary = http.MethodHead, r.Summary+": the header alone"
+	r.Alias = Capitalised(r.Alias) + "Head"
+	r.Answers = slices.Clone(r.Answers)
+	for i := range r.Answers {
+		r.Answers[i].Schema = nil
+	}
+	return r
+}
+
+// A Dialect is one of the two mounts of the API.
+type Dialect struct {
+	// Base is the path of the mount, "" for "/".
+	Base string
+	// Original marks the dialect of the original JavaScript client.
+	Original bool
+}
+
+// A Room is a group of routes with all that they bring along.
+type Room struct {
+	Routes []Route
+	// Schemas are those that its routes refer to by name.
+	Schemas map[string]*Schema
+	// Errors are the errors that its routes may return.
+	Errors []ErrorRow
+	// Sections are its figures in the JSON of GET /metrics, by name. They are called
+	// for each request and must be cheap: figures that cost a scan are sampled by
+	// whoever provides them.
+	Sections map[string]Section
+}
+
+// A Section is a part of the JSON of GET /metrics.
+type Section = func(context.Context) (any, error)

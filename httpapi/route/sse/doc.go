@@ -1,0 +1,2 @@
+// Package sse writes server-sent events.
+package sse

@@ -1,0 +1,4 @@
+package sse
+
+// AppendEvent renders an event.
+var AppendEvent = appendEvent

@@ -1,0 +1,177 @@
+package kv
+
+import (
+	"github.com/buntime/keyval/internal/sqldb"
+)
+
+// A Mutation changes one key.
+type Mutation struct {
+	Type MutationType
+	Key  Key
+	// Suffix asks for the commit's versionstamp as one more string part at
+	// the end of Key. Only with MutationSet.
+	Suffix bool
+	// Value is what a type of FormJSON writes, or the JSON array of one of FormArray, as
+	// ParseValue returned it.
+	Value []byte
+	// Times is where the transaction's time belongs in the Value of
+	// MutationSet, as ParseTimes found it; nil for nowhere.
+	Times *Times
+	// Operand is that of the types of FormInteger.
+	Operand Integer
+	// ExpireIn is in milliseconds from the transaction's time; 0 means that
+	// the entry will not expire.
+	ExpireIn int64
+}
+
+// MutationType is what a mutation does to its key.
+type MutationType int
+
+// The mutation types. The zero MutationType is none.
+const (
+	MutationSet MutationType = iota + 1
+	MutationDelete
+	MutationSum
+	MutationMin
+	MutationMax
+	MutationAppend
+	MutationPrepend
+)
+
+// mutationKinds is the one table of mutation types. Whoever reads or describes
+// mutations goes by it.
+var mutationKinds = [...]mutationKind{
+	{Type: MutationSet, Name: "set", Form: FormJSON},
+	{Type: MutationDelete, Name: "delete", Form: FormNone, looksAt: itsVersion},
+	{Type: MutationSum, Name: "sum", Form: FormInteger, looksAt: wholeEntry,
+		apply: integers(Sum), applyTimed: timedInteger},
+	{Type: MutationMin, Name: "min", Form: FormInteger, looksAt: wholeEntry,
+		apply: integers(Min), applyTimed: timedInteger},
+	{Type: MutationMax, Name: "max", Form: FormInteger, looksAt: wholeEntry,
+		apply: integers(Max), applyTimed: timedInteger},
+	{Type: MutationAppend, Name: "append", Form: FormArray, looksAt: wholeEntry,
+		apply: arrays(Append), applyTimed: timedAppend},
+	{Type: MutationPrepend, Name: "prepend", Form: FormArray, looksAt: wholeEntry,
+		apply: arrays(Prepend), applyTimed: timedPrepend},
+}
+
+// A mutationKind is one row.
+type mutationKind struct {
+	Type MutationType
+	Name string // on the wire
+	Form Form
+	// looksAt is what it has to see of the stored entry.
+	looksAt look
+	// apply is the value that it makes of the stored one; nil for set and delete,
+	// which go by no value.
+	apply func(m *Mutation, stored []byte, exists bool, maxBytes int) ([]byte, error)
+	// applyTimed is apply for a stored value in which times are not known before its
+	// group has committed, and what of them is left. Nil: it waits for that.
+	applyTimed func(m *Mutation, stored []byte, times *Times, maxBytes int) ([]byte, *Times, error)
+}
+
+// Form is what the value of a mutation has to be.
+type Form int
+
+// The forms.
+const (
+	FormNone    Form = iota + 1 // there is none, and no time to live
+	FormJSON                    // any JSON
+	FormInteger                 // a number, a numeric string or a bigint: ParseOperand
+	FormArray                   // CheckElements
+)
+
+type look int
+
+const (
+	nothing    look = iota
+	itsVersion      // all that a delete goes by
+	wholeEntry
+)
+
+// MutationTypes are the names of all types, in the order of the table.
+func MutationTypes() []string {
+	names := make([]string, len(mutationKinds))
+	for i := range mutationKinds {
+		names[i] = mutationKinds[i].Name
+	}
+	return names
+}
+
+// ParseMutationType is the type of that name.
+func ParseMutationType(name string) (t MutationType, ok bool) {
+	for i := range mutationKinds {
+		if mutationKinds[i].Name == name {
+			return mutationKinds[i].Type, true
+		}
+	}
+	return 0, false
+}
+
+// Form is what the value has to be; 0 for a type that is in no row.
+func (t MutationType) Form() Form { return t.kind().Form }
+
+func (t MutationType) kind() *mutationKind {
+	for i := range mutationKinds {
+		if mutationKinds[i].Type == t {
+			return &mutationKinds[i]
+		}
+	}
+	return &mutationKind{}
+}
+
+func (m *Mutation) kind() *mutationKind { return m.Type.kind() }
+
+// Apply is the value that a mutation makes of a stored one, without group or
+// database. Its type is one of FormInteger or FormArray.
+func (m *Mutation) Apply(stored []byte, exists bool, maxBytes int) ([]byte, error) {
+	return m.kind().apply(m, stored, exists, maxBytes)
+}
+
+// compute is Apply to a row, nil for none, that the group may have written.
+func (m *Mutation) compute(row *entryRow, maxBytes int) ([]byte, *Times, error) {
+	switch {
+	case row == nil:
+		value, err := m.Apply(nil, false, maxBytes)
+		return value, nil, err
+	case row.times == nil:
+		value, err := m.Apply(row.value, true, maxBytes)
+		return value, nil, err
+	}
+	if timed := m.kind().applyTimed; timed != nil {
+		return timed(m, row.value, row.times, maxBytes)
+	}
+	return nil, nil, sqldb.ErrNextGroup
+}
+
+func integers(f func(stored []byte, exists bool, operand Integer) ([]byte, error)) func(*Mutation, []byte, bool, int) ([]byte, error) {
+	return func(m *Mutation, stored []byte, exists bool, _ int) ([]byte, error) {
+		if m.Operand.n == nil {
+			return nil, errNoOperand()
+		}
+		return f(stored, exists, m.Operand)
+	}
+}
+
+func arrays(f func(stored []byte, exists bool, elements []byte, maxBytes int) ([]byte, error)) func(*Mutation, []byte, bool, int) ([]byte, error) {
+	return func(m *Mutation, stored []byte, exists bool, maxBytes int) ([]byte, error) {
+		return f(stored, exists, m.Value, maxBytes)
+	}
+}
+
+func timedInteger(m *Mutation, stored []byte, times *Times, _ int) ([]byte, *Times, error) {
+	if m.Operand.n == nil {
+		return nil, nil, errNoOperand()
+	}
+	return times.combine(stored, m.Type, m.Operand)
+}
+
+func timedAppend(m *Mutation, stored []byte, times *Times, maxBytes int) ([]byte, *Times, error) {
+	joined, err := Append(stored, true, m.Value, maxBytes)
+	return joined, times, err
+}
+
+func timedPrepend(m *Mutation, stored []byte, times *Times, maxBytes int) ([]byte, *Times, error) {
+	joined, err := Prepend(stored, true, m.Value, maxBytes)
+	return joined, times.shifted(len(joined) - len(stored)), err
+}
