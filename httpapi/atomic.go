@@ -7,6 +7,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
@@ -29,23 +30,23 @@ var (
 func (m Messages) members() route.Members {
 	return route.Members{
 		"checks":    {Type: "array", MaxItems: maxChecks, Items: route.Object(checkMembers, "key", "versionstamp")},
-		"mutations": {Type: "array", MaxItems: maxMutations, Items: Mutation},
+		"mutations": {Type: "array", MaxItems: maxMutations, Items: wire.Mutation},
 		"enqueue":   {Type: "array", MaxItems: maxMutations, Items: m.Schema, Description: "Messages to enqueue with the commit; the answer has their `ids`, in order."},
 	}
 }
 
 // atomicRoutes are the operations of several keys.
 func (k *keys) atomicRoutes() []route.Route {
-	committed := []route.Param{VersionstampAnswer, Replayed}
+	committed := []route.Param{wire.VersionstampAnswer, wire.Replayed}
 	errors := append([]api.Code{
 		api.InvalidKey, api.InvalidValue, api.InvalidJSON, api.TypeMismatch, api.OutOfRange, api.TooLarge,
-	}, WriteErrors...)
+	}, wire.WriteErrors...)
 	return []route.Route{
 		{
 			Method: http.MethodPost, Pattern: "/atomic", Op: "atomic", Tag: tagAtomic, Scope: route.Write,
 			Summary: "Check and change several keys, all or nothing",
 			Doc:     "All checks are made against one state, then the mutations apply in order. A check that does not hold is an answer, not an error; a mutation that cannot apply is 400, and nothing is written.",
-			Header:  []route.Param{IdempotencyKey},
+			Header:  []route.Param{wire.IdempotencyKey},
 			Body:    &route.Body{Schema: route.Object(k.atomicMembers), MaxBytes: maxAtomicBody},
 			Answers: []route.Answer{{Status: 200, Doc: "Committed, or the checks that did not hold.", Schema: route.Ref("AtomicResult"), Headers: committed}},
 			Errors:  errors,
@@ -55,7 +56,7 @@ func (k *keys) atomicRoutes() []route.Route {
 			Method: http.MethodPost, Pattern: "/transaction", Op: "transaction", Tag: tagAtomic, Scope: route.Write,
 			Summary: "Read and write against one snapshot",
 			Doc:     "Read first, then send the same reads with the `snapshot` of the answer and the changes: they commit only if nothing that was read has changed.",
-			Header:  []route.Param{IdempotencyKey},
+			Header:  []route.Param{wire.IdempotencyKey},
 			Body:    &route.Body{Schema: route.Object(k.transactionMembers), MaxBytes: maxAtomicBody},
 			Answers: []route.Answer{{Status: 200, Doc: "Committed, or why not.", Schema: route.Ref("TransactionResult"), Headers: committed}},
 			Errors:  errors,
@@ -73,14 +74,14 @@ func (k *keys) atomic(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	result, err := Commit(ctx, c, k.Store, req, func(dst []byte, result *kv.AtomicResult) []byte {
+	result, err := wire.Commit(ctx, c, k.Store, req, func(dst []byte, result *kv.AtomicResult) []byte {
 		return appendCommitted(dst, result.Versionstamp, part)
 	})
 	if err != nil || result.OK {
 		return err
 	}
 	c.Out = append(c.Out, `{"ok":false,"conflicts":`...)
-	c.Out = AppendConflicts(c.Out, result.Conflicts)
+	c.Out = wire.AppendConflicts(c.Out, result.Conflicts)
 	c.Out = append(c.Out, '}')
 	return nil
 }
@@ -165,7 +166,7 @@ func (a *atomicDecoder) member(d *route.Decoder, name string) (err error) {
 		err = d.Array(maxChecks, func() error { return a.check(d) })
 	case "mutations":
 		err = d.Array(maxMutations, func() error {
-			mutation, err := DecodeMutation(d, a.MaxValueBytes)
+			mutation, err := wire.DecodeMutation(d, a.MaxValueBytes)
 			a.req.Mutations = append(a.req.Mutations, mutation)
 			return err
 		})
@@ -185,7 +186,7 @@ func (a *atomicDecoder) check(d *route.Decoder) error {
 	err := d.Object(checkMembers, func(name string) (err error) {
 		switch name {
 		case "key":
-			check.Key, err = DecodeKey(d)
+			check.Key, err = wire.DecodeKey(d)
 		case "versionstamp":
 			hasVersionstamp = true
 			check.Versionstamp, err = checkedVersionstamp(d, a.dialect)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,7 +30,7 @@ func mustKeys(t testing.TB) *keys {
 func mustFrame(t testing.TB) *route.Frame {
 	t.Helper()
 	frame, err := route.New(route.Config{
-		OperationTimeout: time.Second, Errors: Errors, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
+		OperationTimeout: time.Second, Errors: wire.Errors, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func checkDecoded(t *testing.T, body []byte, req kv.AtomicRequest, err error) {
 		if m.Value != nil && !json.Valid(m.Value) {
 			t.Errorf("value %q was accepted", m.Value)
 		}
-		if m.ExpireIn < 0 || m.ExpireIn > maxExpireIn {
+		if m.ExpireIn < 0 || m.ExpireIn > wire.ExpireInParam.Max {
 			t.Errorf("expireIn %d was accepted", m.ExpireIn)
 		}
 		if _, err := kv.ParseEncoded([]byte(m.Key)); err != nil && !m.Suffix {

@@ -1,19 +1,5 @@
 package httpapi
 
-import (
-	"fmt"
-)
-
-// EntityTags is how a header of these lines compares weakly, as a text, and whether
-// it is one.
-func EntityTags(lines ...string) (string, bool) {
-	versions, err := parseEntityTags("If-Match", lines, true)
-	if err != nil {
-		return "", false
-	}
-	return fmt.Sprint(*versions), true
-}
-
 // OccupyMemory takes all room for bodies and answers that are not small, but a byte,
 // until the function is called.
 func (s *Server) OccupyMemory() (free func()) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -25,42 +26,42 @@ func (k *keys) keyReadRoutes() []route.Route {
 		Method: http.MethodGet, Pattern: "/keys/*", Template: "/keys/{key}", Op: "get", Tag: tagKeys, Scope: route.Read,
 		Summary: "Read one entry",
 		Doc:     "`GET /keys/count` and `GET /keys/paginate` are routes of their own; `~s:count` reaches the key.",
-		Path:    []route.Param{KeyInPath},
-		Query:   []route.Param{ConsistencyParam.Param()},
-		Header:  []route.Param{IfMatch, IfNoneMatch, MinVersionstamp},
+		Path:    []route.Param{wire.KeyInPath},
+		Query:   []route.Param{wire.ConsistencyParam.Param()},
+		Header:  []route.Param{wire.IfMatch, wire.IfNoneMatch, wire.MinVersionstamp},
 		Answers: []route.Answer{
-			{Status: 200, Doc: "The entry.", Schema: route.Ref("Entry"), Headers: []route.Param{VersionstampAnswer, ETagAnswer}},
-			{Status: 304, Doc: "`If-None-Match` names the entry's versionstamp.", Headers: []route.Param{VersionstampAnswer, ETagAnswer}},
+			{Status: 200, Doc: "The entry.", Schema: route.Ref("Entry"), Headers: []route.Param{wire.VersionstampAnswer, wire.ETagAnswer}},
+			{Status: 304, Doc: "`If-None-Match` names the entry's versionstamp.", Headers: []route.Param{wire.VersionstampAnswer, wire.ETagAnswer}},
 		},
-		Errors: append([]api.Code{api.InvalidKey, api.NotFound, api.PreconditionFailed}, ReadErrors...),
+		Errors: append([]api.Code{api.InvalidKey, api.NotFound, api.PreconditionFailed}, wire.ReadErrors...),
 		Serve:  k.getKey,
 	}
 	listParams := []route.Param{
-		prefixParam.Param(), startParam.Param(), endParam.Param(), LimitParam.Param(), reverse.Param(),
+		prefixParam.Param(), startParam.Param(), endParam.Param(), wire.LimitParam.Param(), reverse.Param(),
 	}
-	listErrors := append([]api.Code{api.InvalidKey, api.InvalidFilter, api.TooLarge}, ReadErrors...)
+	listErrors := append([]api.Code{api.InvalidKey, api.InvalidFilter, api.TooLarge}, wire.ReadErrors...)
 	pageErrors := append([]api.Code{api.InvalidCursor}, listErrors...)
-	entries := []route.Answer{{Status: 200, Doc: "The entries in key order.", Schema: route.Array(route.Ref("Entry")), Headers: []route.Param{VersionstampAnswer}}}
-	page := []route.Answer{{Status: 200, Doc: "A page of entries in key order.", Schema: route.Ref("Page"), Headers: []route.Param{VersionstampAnswer}}}
-	count := []route.Answer{{Status: 200, Doc: "How many there are.", Schema: route.Ref("Count"), Headers: []route.Param{VersionstampAnswer}}}
+	entries := []route.Answer{{Status: 200, Doc: "The entries in key order.", Schema: route.Array(route.Ref("Entry")), Headers: []route.Param{wire.VersionstampAnswer}}}
+	page := []route.Answer{{Status: 200, Doc: "A page of entries in key order.", Schema: route.Ref("Page"), Headers: []route.Param{wire.VersionstampAnswer}}}
+	count := []route.Answer{{Status: 200, Doc: "How many there are.", Schema: route.Ref("Count"), Headers: []route.Param{wire.VersionstampAnswer}}}
 	return []route.Route{
 		get,
 		{
 			Method: http.MethodPost, Pattern: "/keys/batch", Op: "batch", Tag: tagKeys, Scope: route.Read,
 			Summary: "Read up to 1,000 entries by key",
 			Doc:     "All from one snapshot, in the order of the request; a missing key has `null`s.",
-			Query:   []route.Param{ConsistencyParam.Param()},
-			Header:  []route.Param{MinVersionstamp},
+			Query:   []route.Param{wire.ConsistencyParam.Param()},
+			Header:  []route.Param{wire.MinVersionstamp},
 			Body:    &route.Body{Schema: route.Object(batchMembers, "keys"), MaxBytes: maxKeysBody},
-			Answers: []route.Answer{{Status: 200, Doc: "The entries in request order.", Schema: route.Array(route.Ref("EntryOrMissing")), Headers: []route.Param{VersionstampAnswer}}},
+			Answers: []route.Answer{{Status: 200, Doc: "The entries in request order.", Schema: route.Array(route.Ref("EntryOrMissing")), Headers: []route.Param{wire.VersionstampAnswer}}},
 			Errors:  listErrors,
 			Serve:   k.batch,
 		},
 		{
 			Method: http.MethodGet, Pattern: "/keys", Op: "list", Tag: tagKeys, Scope: route.Read,
 			Summary: "List entries",
-			Query:   append(listParams[:len(listParams):len(listParams)], ConsistencyParam.Param()),
-			Header:  []route.Param{MinVersionstamp},
+			Query:   append(listParams[:len(listParams):len(listParams)], wire.ConsistencyParam.Param()),
+			Header:  []route.Param{wire.MinVersionstamp},
 			Answers: entries, Errors: listErrors,
 			Serve: func(ctx context.Context, c *route.Call) error {
 				req, err := listQuery(c.Query)
@@ -73,8 +74,8 @@ func (k *keys) keyReadRoutes() []route.Route {
 		{
 			Method: http.MethodPost, Pattern: "/keys/list", Op: "list", Alias: "body", Tag: tagKeys, Scope: route.Read,
 			Summary: "List entries, asked for in a body",
-			Query:   []route.Param{ConsistencyParam.Param()},
-			Header:  []route.Param{MinVersionstamp},
+			Query:   []route.Param{wire.ConsistencyParam.Param()},
+			Header:  []route.Param{wire.MinVersionstamp},
 			Body:    &route.Body{Schema: route.Object(listMembers), MaxBytes: maxListBody},
 			Answers: entries, Errors: listErrors,
 			Serve: func(ctx context.Context, c *route.Call) error {
@@ -88,8 +89,8 @@ func (k *keys) keyReadRoutes() []route.Route {
 		{
 			Method: http.MethodGet, Pattern: "/keys/paginate", Op: "paginate", Tag: tagKeys, Scope: route.Read,
 			Summary: "List entries page by page",
-			Query:   append(listParams[:len(listParams):len(listParams)], CursorParam.Param(), ConsistencyParam.Param()),
-			Header:  []route.Param{MinVersionstamp},
+			Query:   append(listParams[:len(listParams):len(listParams)], wire.CursorParam.Param(), wire.ConsistencyParam.Param()),
+			Header:  []route.Param{wire.MinVersionstamp},
 			Answers: page, Errors: pageErrors,
 			Serve: func(ctx context.Context, c *route.Call) error {
 				req, err := listQuery(c.Query)
@@ -102,8 +103,8 @@ func (k *keys) keyReadRoutes() []route.Route {
 		{
 			Method: http.MethodPost, Pattern: "/keys/paginate", Op: "paginate", Alias: "body", Tag: tagKeys, Scope: route.Read,
 			Summary: "List entries page by page, asked for in a body",
-			Query:   []route.Param{ConsistencyParam.Param()},
-			Header:  []route.Param{MinVersionstamp},
+			Query:   []route.Param{wire.ConsistencyParam.Param()},
+			Header:  []route.Param{wire.MinVersionstamp},
 			Body:    &route.Body{Schema: route.Object(paginateMembers), MaxBytes: maxListBody},
 			Answers: page, Errors: pageErrors,
 			Serve: func(ctx context.Context, c *route.Call) error {
@@ -117,8 +118,8 @@ func (k *keys) keyReadRoutes() []route.Route {
 		{
 			Method: http.MethodGet, Pattern: "/keys/count", Op: "count", Tag: tagKeys, Scope: route.Read,
 			Summary: "Count entries",
-			Query:   []route.Param{prefixParam.Param(), ConsistencyParam.Param()},
-			Header:  []route.Param{MinVersionstamp},
+			Query:   []route.Param{prefixParam.Param(), wire.ConsistencyParam.Param()},
+			Header:  []route.Param{wire.MinVersionstamp},
 			Answers: count, Errors: listErrors,
 			Serve: func(ctx context.Context, c *route.Call) error {
 				req, err := listQuery(c.Query)
@@ -131,8 +132,8 @@ func (k *keys) keyReadRoutes() []route.Route {
 		{
 			Method: http.MethodPost, Pattern: "/keys/count", Op: "count", Alias: "body", Tag: tagKeys, Scope: route.Read,
 			Summary: "Count entries, asked for in a body",
-			Query:   []route.Param{ConsistencyParam.Param()},
-			Header:  []route.Param{MinVersionstamp},
+			Query:   []route.Param{wire.ConsistencyParam.Param()},
+			Header:  []route.Param{wire.MinVersionstamp},
 			Body:    &route.Body{Schema: route.Object(countMembers), MaxBytes: maxListBody},
 			Answers: count, Errors: listErrors,
 			Serve: func(ctx context.Context, c *route.Call) error {
@@ -163,24 +164,24 @@ var (
 		"prefix":      route.Ref("Prefix"),
 		"start":       route.Ref("Prefix"),
 		"end":         route.Ref("Prefix"),
-		"limit":       LimitParam.Param().Schema,
+		"limit":       wire.LimitParam.Param().Schema,
 		"reverse":     route.Boolean("From the last key to the first."),
 		"where":       route.Ref("Where"),
 		"consistency": route.Ref("Consistency"),
 	}
-	paginateMembers = listMembers.And("cursor", &route.Schema{Type: []string{"string", "null"}, Description: CursorParam.Doc})
+	paginateMembers = listMembers.And("cursor", &route.Schema{Type: []string{"string", "null"}, Description: wire.CursorParam.Doc})
 )
 
 func (k *keys) getKey(ctx context.Context, c *route.Call) error {
-	key, err := PathKey(c)
+	key, err := wire.PathKey(c)
 	if err != nil {
 		return err
 	}
-	condition, err := Precondition(c)
+	condition, err := wire.Precondition(c)
 	if err != nil {
 		return err
 	}
-	opts, err := ReadOptions(c, k.DefaultConsistency, "")
+	opts, err := wire.ReadOptions(c, k.DefaultConsistency, "")
 	if err != nil {
 		return err
 	}
@@ -188,18 +189,18 @@ func (k *keys) getKey(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Reserve(EntriesBytes(entries)); err != nil {
+	if err := c.Reserve(wire.EntriesBytes(entries)); err != nil {
 		return err
 	}
-	SetVersionstamp(c, position)
+	wire.SetVersionstamp(c, position)
 	e := &entries[0]
 	if !e.Exists() {
 		return fmt.Errorf("%w: there is no entry with this key", kv.ErrNotFound)
 	}
-	c.SetHeader("Etag", ETag(e.Versionstamp))
+	c.SetHeader("Etag", wire.ETag(e.Versionstamp))
 	switch {
 	case condition == nil || condition.Holds(true, e.Versionstamp):
-		c.Out = AppendEntry(c.Out, e)
+		c.Out = wire.AppendEntry(c.Out, e)
 	case condition.Match != nil && !(&kv.Precondition{Match: condition.Match}).Holds(true, e.Versionstamp):
 		return kv.ErrPreconditionFailed
 	default:
@@ -213,7 +214,7 @@ func (k *keys) batch(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	opts, err := ReadOptions(c, k.DefaultConsistency, consistency)
+	opts, err := wire.ReadOptions(c, k.DefaultConsistency, consistency)
 	if err != nil {
 		return err
 	}
@@ -221,11 +222,11 @@ func (k *keys) batch(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Reserve(EntriesBytes(entries)); err != nil {
+	if err := c.Reserve(wire.EntriesBytes(entries)); err != nil {
 		return err
 	}
-	SetVersionstamp(c, position)
-	c.Out = AppendEntries(c.Out, entries)
+	wire.SetVersionstamp(c, position)
+	c.Out = wire.AppendEntries(c.Out, entries)
 	return nil
 }
 
@@ -237,9 +238,9 @@ func batchBody(c *route.Call) (keys []kv.Key, consistency string, err error) {
 	err = route.DecodeObject(body, batchMembers, func(d *route.Decoder, name string) (err error) {
 		switch name {
 		case "keys":
-			keys, err = DecodeKeys(d, maxBatchKeys)
+			keys, err = wire.DecodeKeys(d, maxBatchKeys)
 		case "consistency":
-			consistency, err = DecodeConsistency(d)
+			consistency, err = wire.DecodeConsistency(d)
 		}
 		return err
 	})
@@ -254,7 +255,7 @@ func (k *keys) count(ctx context.Context, c *route.Call, req listRequest) error 
 	if err != nil {
 		return err
 	}
-	opts, err := ReadOptions(c, k.DefaultConsistency, req.consistency)
+	opts, err := wire.ReadOptions(c, k.DefaultConsistency, req.consistency)
 	if err != nil {
 		return err
 	}
@@ -262,7 +263,7 @@ func (k *keys) count(ctx context.Context, c *route.Call, req listRequest) error 
 	if err != nil {
 		return err
 	}
-	SetVersionstamp(c, position)
+	wire.SetVersionstamp(c, position)
 	c.Out = append(c.Out, `{"count":`...)
 	c.Out = strconv.AppendInt(c.Out, n, 10)
 	c.Out = append(c.Out, '}')

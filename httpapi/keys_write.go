@@ -7,6 +7,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -37,28 +38,28 @@ var (
 
 // keyWriteRoutes are those that write and delete entries.
 func (k *keys) keyWriteRoutes() []route.Route {
-	written := []route.Param{VersionstampAnswer, Replayed}
+	written := []route.Param{wire.VersionstampAnswer, wire.Replayed}
 	deleted := []route.Answer{{Status: 200, Doc: "How many entries there were.", Schema: route.Ref("Deleted"), Headers: written}}
-	deleteErrors := append([]api.Code{api.InvalidKey, api.InvalidJSON, api.InvalidFilter, api.TooLarge}, WriteErrors...)
+	deleteErrors := append([]api.Code{api.InvalidKey, api.InvalidJSON, api.InvalidFilter, api.TooLarge}, wire.WriteErrors...)
 	return []route.Route{
 		{
 			Method: http.MethodPut, Pattern: "/keys/*", Template: "/keys/{key}", Op: "set", Tag: tagKeys, Scope: route.Write,
 			Summary: "Write an entry",
 			Doc:     "The body is the value: any JSON, kept byte for byte apart from insignificant white space.",
-			Path:    []route.Param{KeyInPath},
-			Query:   []route.Param{ExpireInParam.Param(), ExpiresInParam.Param()},
-			Header:  []route.Param{IfMatch, IfNoneMatch, IdempotencyKey},
-			Body:    &route.Body{Schema: route.Ref("Value"), MaxBytes: MaxValueBody(k.MaxValueBytes)},
-			Answers: []route.Answer{{Status: 200, Doc: "Written.", Schema: route.Ref("Written"), Headers: append([]route.Param{ETagAnswer}, written...)}},
-			Errors:  append([]api.Code{api.InvalidKey, api.InvalidJSON, api.PreconditionFailed, api.TooLarge}, WriteErrors...),
+			Path:    []route.Param{wire.KeyInPath},
+			Query:   []route.Param{wire.ExpireInParam.Param(), wire.ExpiresInParam.Param()},
+			Header:  []route.Param{wire.IfMatch, wire.IfNoneMatch, wire.IdempotencyKey},
+			Body:    &route.Body{Schema: route.Ref("Value"), MaxBytes: wire.MaxValueBody(k.MaxValueBytes)},
+			Answers: []route.Answer{{Status: 200, Doc: "Written.", Schema: route.Ref("Written"), Headers: append([]route.Param{wire.ETagAnswer}, written...)}},
+			Errors:  append([]api.Code{api.InvalidKey, api.InvalidJSON, api.PreconditionFailed, api.TooLarge}, wire.WriteErrors...),
 			Serve:   k.putKey,
 		},
 		{
 			Method: http.MethodDelete, Pattern: "/keys/*", Template: "/keys/{key}", Op: "delete", Tag: tagKeys, Scope: route.Write,
 			Summary: "Delete an entry, or an entry and everything below it",
-			Path:    []route.Param{KeyInPath},
+			Path:    []route.Param{wire.KeyInPath},
 			Query:   []route.Param{exactParam.Param(), childrenParam.Param()},
-			Header:  []route.Param{IfMatch, IfNoneMatch, IdempotencyKey},
+			Header:  []route.Param{wire.IfMatch, wire.IfNoneMatch, wire.IdempotencyKey},
 			Body:    &route.Body{Schema: route.Object(deleteKeyMembers), Optional: true, MaxBytes: maxListBody},
 			Answers: deleted,
 			Errors:  append([]api.Code{api.PreconditionFailed}, deleteErrors...),
@@ -69,7 +70,7 @@ func (k *keys) keyWriteRoutes() []route.Route {
 			Summary: "Delete what is below a prefix, or many keys",
 			Doc:     "`prefix` deletes what `GET /keys?prefix=` lists, without limit. The body instead names keys. More than 1,000 entries are deleted 1,000 at a time, each batch being a commit of its own.",
 			Query:   []route.Param{prefixParam.Param(), allParam.Param()},
-			Header:  []route.Param{IdempotencyKey},
+			Header:  []route.Param{wire.IdempotencyKey},
 			Body:    &route.Body{Schema: route.Object(deleteKeysMembers), Optional: true, MaxBytes: maxKeysBody},
 			Answers: deleted, Errors: deleteErrors,
 			Serve: k.deleteMany,
@@ -77,7 +78,7 @@ func (k *keys) keyWriteRoutes() []route.Route {
 		{
 			Method: http.MethodPost, Pattern: "/keys/delete-batch", Op: "delete", Alias: "batch", Tag: tagKeys, Scope: route.Write,
 			Summary: "Delete many keys",
-			Header:  []route.Param{IdempotencyKey},
+			Header:  []route.Param{wire.IdempotencyKey},
 			Body:    &route.Body{Schema: route.Object(deleteKeysMembers), MaxBytes: maxKeysBody},
 			Answers: deleted, Errors: deleteErrors,
 			Serve: k.deleteBatch,
@@ -86,11 +87,11 @@ func (k *keys) keyWriteRoutes() []route.Route {
 }
 
 func (k *keys) putKey(ctx context.Context, c *route.Call) error {
-	key, err := PathKey(c)
+	key, err := wire.PathKey(c)
 	if err != nil {
 		return err
 	}
-	checks, err := Checks(c, key)
+	checks, err := wire.Checks(c, key)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (k *keys) putKey(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	c.SetHeader("Etag", ETag(result.Versionstamp))
+	c.SetHeader("Etag", wire.ETag(result.Versionstamp))
 	return nil
 }
 
@@ -125,7 +126,7 @@ func appendWritten(dst []byte, result *kv.AtomicResult) []byte {
 
 // commit is Commit for an operation of one key whose checks are preconditions.
 func (k *keys) commit(ctx context.Context, c *route.Call, req kv.AtomicRequest, render func([]byte, *kv.AtomicResult) []byte) (kv.AtomicResult, error) {
-	result, err := Commit(ctx, c, k.Store, req, render)
+	result, err := wire.Commit(ctx, c, k.Store, req, render)
 	if err == nil && !result.OK {
 		err = kv.ErrPreconditionFailed
 	}
@@ -133,11 +134,11 @@ func (k *keys) commit(ctx context.Context, c *route.Call, req kv.AtomicRequest, 
 }
 
 func expireIn(c *route.Call) (int64, error) {
-	expireIn, err := ExpireInParam.Get(c.Query)
+	expireIn, err := wire.ExpireInParam.Get(c.Query)
 	if err != nil {
 		return 0, err
 	}
-	expiresIn, err := ExpiresInParam.Get(c.Query)
+	expiresIn, err := wire.ExpiresInParam.Get(c.Query)
 	if err != nil {
 		return 0, err
 	}
@@ -148,7 +149,7 @@ func expireIn(c *route.Call) (int64, error) {
 }
 
 func (k *keys) deleteKey(ctx context.Context, c *route.Call) error {
-	key, err := PathKey(c)
+	key, err := wire.PathKey(c)
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,7 @@ func (k *keys) deleteKey(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	checks, err := Checks(c, key)
+	checks, err := wire.Checks(c, key)
 	if err != nil {
 		return err
 	}
@@ -239,11 +240,11 @@ func appendDeleted(dst []byte, n int64) []byte {
 // deleteAll deletes without limit.
 func (k *keys) deleteAll(ctx context.Context, c *route.Call, req kv.DeleteRequest) error {
 	var err error
-	if req.Idempotency, err = Idempotency(c); err != nil {
+	if req.Idempotency, err = wire.Idempotency(c); err != nil {
 		return err
 	}
 	result, err := k.Store.Delete(ctx, req)
-	SetVersionstamp(c, result.Versionstamp)
+	wire.SetVersionstamp(c, result.Versionstamp)
 	if err != nil {
 		return c.DeletedOnly(result.Deleted, "entries", err)
 	}
@@ -304,7 +305,7 @@ func deleteBody(c *route.Call) (keys []kv.Key, exact bool, err error) {
 	err = route.DecodeObject(body, deleteKeysMembers, func(d *route.Decoder, name string) (err error) {
 		switch name {
 		case "keys":
-			keys, err = DecodeKeys(d, maxDeleteKeys)
+			keys, err = wire.DecodeKeys(d, maxDeleteKeys)
 		case "exact":
 			exact, err = d.Boolean()
 		case "where":

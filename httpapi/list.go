@@ -6,13 +6,14 @@ import (
 	"fmt"
 
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
 )
 
 var (
-	prefixParam = KeyParam{Name: "prefix", Doc: "Selects the keys strictly below it, by whole parts. None: all keys.", Prefix: true}
-	startParam  = KeyParam{Name: "start", Doc: "The first key, inclusive; at or below the prefix.", Prefix: true}
-	endParam    = KeyParam{Name: "end", Doc: "The last key, exclusive; at or below the prefix.", Prefix: true}
+	prefixParam = wire.KeyParam{Name: "prefix", Doc: "Selects the keys strictly below it, by whole parts. None: all keys.", Prefix: true}
+	startParam  = wire.KeyParam{Name: "start", Doc: "The first key, inclusive; at or below the prefix.", Prefix: true}
+	endParam    = wire.KeyParam{Name: "end", Doc: "The last key, exclusive; at or below the prefix.", Prefix: true}
 	reverse     = route.BoolParam{Name: "reverse", Doc: "From the last key to the first."}
 )
 
@@ -37,13 +38,13 @@ func listQuery(q route.Query) (req listRequest, err error) {
 	if req.end, err = endParam.Get(q); err != nil {
 		return req, err
 	}
-	if req.limit, err = LimitParam.Get(q); err != nil {
+	if req.limit, err = wire.LimitParam.Get(q); err != nil {
 		return req, err
 	}
 	if req.reverse, _, err = reverse.Get(q); err != nil {
 		return req, err
 	}
-	req.cursor, _ = q.Text(CursorParam.Name)
+	req.cursor, _ = q.Text(wire.CursorParam.Name)
 	return req, nil
 }
 
@@ -57,7 +58,7 @@ func listBody(c *route.Call, allowed route.Members) (listRequest, error) {
 }
 
 func decodeList(body []byte, allowed route.Members) (listRequest, error) {
-	req := listRequest{limit: LimitParam.Default}
+	req := listRequest{limit: wire.LimitParam.Default}
 	err := route.DecodeObject(body, allowed, req.member)
 	return req, err
 }
@@ -65,19 +66,19 @@ func decodeList(body []byte, allowed route.Members) (listRequest, error) {
 func (req *listRequest) member(d *route.Decoder, name string) (err error) {
 	switch name {
 	case "prefix":
-		req.prefix, err = DecodePrefix(d)
+		req.prefix, err = wire.DecodePrefix(d)
 	case "start":
-		req.start, err = DecodePrefix(d)
+		req.start, err = wire.DecodePrefix(d)
 	case "end":
-		req.end, err = DecodePrefix(d)
+		req.end, err = wire.DecodePrefix(d)
 	case "limit":
-		req.limit, err = d.Integer(LimitParam)
+		req.limit, err = d.Integer(wire.LimitParam)
 	case "reverse":
 		req.reverse, err = d.Boolean()
 	case "cursor":
 		req.cursor, err = d.Text()
 	case "consistency":
-		req.consistency, err = DecodeConsistency(d)
+		req.consistency, err = wire.DecodeConsistency(d)
 	case "where":
 		err = errNoFilters
 	}
@@ -104,7 +105,7 @@ func (req *listRequest) selector(d *route.Dialect) (kv.Selector, error) {
 		}
 		r = r.After(last, req.reverse)
 	}
-	return kv.Selector{Range: r, Limit: int(min(req.limit, MaxListLimit)), Reverse: req.reverse}, nil
+	return kv.Selector{Range: r, Limit: int(min(req.limit, wire.MaxListLimit)), Reverse: req.reverse}, nil
 }
 
 // binding is what a cursor belongs to: everything that selects and orders.
@@ -126,7 +127,7 @@ func (k *keys) page(ctx context.Context, c *route.Call, req *listRequest) (kv.Pa
 	if err != nil {
 		return kv.Page{}, err
 	}
-	opts, err := ReadOptions(c, k.DefaultConsistency, req.consistency)
+	opts, err := wire.ReadOptions(c, k.DefaultConsistency, req.consistency)
 	if err != nil {
 		return kv.Page{}, err
 	}
@@ -134,8 +135,8 @@ func (k *keys) page(ctx context.Context, c *route.Call, req *listRequest) (kv.Pa
 	if err != nil {
 		return kv.Page{}, err
 	}
-	SetVersionstamp(c, page.Versionstamp)
-	return page, c.Reserve(EntriesBytes(page.Entries))
+	wire.SetVersionstamp(c, page.Versionstamp)
+	return page, c.Reserve(wire.EntriesBytes(page.Entries))
 }
 
 // list answers with all that was asked for or with nothing: a list that the byte
@@ -145,10 +146,10 @@ func (k *keys) list(ctx context.Context, c *route.Call, req listRequest) error {
 	if err != nil {
 		return err
 	}
-	if page.More && int64(len(page.Entries)) < min(req.limit, MaxListLimit) {
+	if page.More && int64(len(page.Entries)) < min(req.limit, wire.MaxListLimit) {
 		return fmt.Errorf("%w: the answer has more than 64 MiB; use /keys/paginate or a smaller limit", kv.ErrTooLarge)
 	}
-	c.Out = AppendEntries(c.Out, page.Entries)
+	c.Out = wire.AppendEntries(c.Out, page.Entries)
 	return nil
 }
 
@@ -159,7 +160,7 @@ func (k *keys) paginate(ctx context.Context, c *route.Call, req listRequest) err
 		return err
 	}
 	c.Out = append(c.Out, `{"entries":`...)
-	c.Out = AppendEntries(c.Out, page.Entries)
+	c.Out = wire.AppendEntries(c.Out, page.Entries)
 	if !page.More || len(page.Entries) == 0 {
 		c.Out = append(c.Out, `,"cursor":null,"hasMore":false}`...)
 		return nil

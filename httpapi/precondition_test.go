@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/httpapi/api"
 )
 
@@ -149,20 +148,4 @@ func TestAReplayedAnswerIsTheFirstOne(t *testing.T) {
 			}
 		}
 	}
-}
-
-func FuzzEntityTags(f *testing.F) {
-	for _, seed := range []string{`*`, `"a"`, `W/"a", "b"`, `"a,b" ,, "`, `""`, `W/`, `*,`} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, list string) {
-		whole, ok := httpapi.EntityTags(list)
-		// Empty elements and lines mean nothing.
-		if again, okAgain := httpapi.EntityTags(" ,"+list, ""); ok != okAgain || whole != again {
-			t.Fatalf("%q: got %s, %v; with an empty element and line %s, %v", list, whole, ok, again, okAgain)
-		}
-		if ok && !strings.ContainsAny(list, `*"`) {
-			t.Fatalf("%q has no tag and is taken", list)
-		}
-	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
@@ -105,8 +106,8 @@ var (
 
 // queueRoutes are those of messages; none without queues.
 func (q *queues) queueRoutes() []route.Route {
-	settleErrors := append([]api.Code{api.InvalidJSON, api.LockLost, api.TooLarge}, WriteErrors...)
-	takeErrors := WriteErrors
+	settleErrors := append([]api.Code{api.InvalidJSON, api.LockLost, api.TooLarge}, wire.WriteErrors...)
+	takeErrors := wire.WriteErrors
 	dequeue := route.Route{
 		Method: http.MethodGet, Pattern: "/queue/dequeue", Op: "dequeue", Tag: tagQueues, Scope: route.Write, Waits: true,
 		Summary: "Take messages",
@@ -125,12 +126,12 @@ func (q *queues) queueRoutes() []route.Route {
 		{
 			Method: http.MethodPost, Pattern: "/queue/enqueue", Op: "enqueue", Tag: tagQueues, Scope: route.Write,
 			Summary: "Add a message",
-			Header:  []route.Param{IdempotencyKey},
-			Body:    &route.Body{Schema: MessageSchema, MaxBytes: MaxValueBody(q.MaxValueBytes)},
-			Answers: []route.Answer{{Status: 200, Doc: "Added, or added before under its `dedupeId`.", Headers: []route.Param{VersionstampAnswer, Replayed}, Schema: route.Object(route.Members{
+			Header:  []route.Param{wire.IdempotencyKey},
+			Body:    &route.Body{Schema: MessageSchema, MaxBytes: wire.MaxValueBody(q.MaxValueBytes)},
+			Answers: []route.Answer{{Status: 200, Doc: "Added, or added before under its `dedupeId`.", Headers: []route.Param{wire.VersionstampAnswer, wire.Replayed}, Schema: route.Object(route.Members{
 				"ok": route.Always(true), "id": {Type: "string", Format: "uuid"}, "versionstamp": route.Ref("Versionstamp"),
 			}, "ok", "id", "versionstamp")}},
-			Errors: append([]api.Code{api.InvalidKey, api.InvalidJSON, api.TooLarge}, WriteErrors...),
+			Errors: append([]api.Code{api.InvalidKey, api.InvalidJSON, api.TooLarge}, wire.WriteErrors...),
 			Serve:  q.enqueue,
 		},
 		dequeue, poll, q.listenRoute(),
@@ -201,7 +202,7 @@ func (q *queues) enqueue(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	_, err = Commit(ctx, c, q.Store, kv.AtomicRequest{Parts: []kv.Part{part}}, func(dst []byte, result *kv.AtomicResult) []byte {
+	_, err = wire.Commit(ctx, c, q.Store, kv.AtomicRequest{Parts: []kv.Part{part}}, func(dst []byte, result *kv.AtomicResult) []byte {
 		return appendEnqueued(dst, result.Versionstamp, part)
 	})
 	return err

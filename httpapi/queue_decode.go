@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
@@ -36,7 +37,7 @@ type messageDecoder struct {
 func (m *messageDecoder) member(d *route.Decoder, name string) (err error) {
 	switch name {
 	case "value":
-		m.message.Value, err = DecodeValue(d, m.maxValueBytes)
+		m.message.Value, err = wire.DecodeValue(d, m.maxValueBytes)
 	case "options":
 		err = d.Object(optionMembers, func(name string) error { return m.option(d, name) })
 	}
@@ -59,7 +60,7 @@ func (m *messageDecoder) option(d *route.Decoder, name string) (err error) {
 			return route.InvalidArgument("%s: keysIfUndelivered and keys are the same; give one", d.Where())
 		}
 		m.hasKeys = true
-		m.message.KeysIfUndelivered, err = DecodeKeys(d, queue.MaxKeysIfUndelivered)
+		m.message.KeysIfUndelivered, err = wire.DecodeKeys(d, queue.MaxKeysIfUndelivered)
 	case "queue":
 		m.message.Queue, err = decodeQueueName(d)
 	case "maxAttempts":
@@ -166,7 +167,7 @@ func decodeDeadLetterList(q route.Query) (list queue.DeadLetterList, err error) 
 	if list.Queue, _, err = queueName(q); err != nil {
 		return list, err
 	}
-	if list.Limit, err = Limit(q); err != nil {
+	if list.Limit, err = wire.Limit(q); err != nil {
 		return list, err
 	}
 	offset, err := offsetParam.Get(q)

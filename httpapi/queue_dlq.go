@@ -7,6 +7,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/queue"
 )
 
@@ -36,22 +37,22 @@ var (
 // deadLetterRoutes are those of messages whose last attempt failed; none without
 // queues.
 func (q *queues) deadLetterRoutes() []route.Route {
-	ReadErrors := []api.Code{api.Unavailable, api.Timeout}
+	readErrors := []api.Code{api.Unavailable, api.Timeout}
 	path := []route.Param{deadIDInPath}
 	return []route.Route{
 		{
 			Method: http.MethodGet, Pattern: "/queue/dlq", Op: "dead_letters", Tag: tagDeadLetters, Scope: route.Read,
 			Summary: "List dead letters, newest first",
-			Query:   []route.Param{deadQueueParam.Param(), LimitParam.Param(), offsetParam.Param(), deadCursorParam.Param()},
+			Query:   []route.Param{deadQueueParam.Param(), wire.LimitParam.Param(), offsetParam.Param(), deadCursorParam.Param()},
 			Answers: []route.Answer{{Status: 200, Doc: "The dead letters.", Schema: route.Array(deadLetterSchema), Headers: []route.Param{cursorAnswer}}},
-			Errors:  append([]api.Code{api.InvalidCursor, api.TooLarge}, ReadErrors...),
+			Errors:  append([]api.Code{api.InvalidCursor, api.TooLarge}, readErrors...),
 			Serve:   q.deadLetters,
 		},
 		{
 			Method: http.MethodGet, Pattern: "/queue/dlq/{id}", Op: "dead_letter", Tag: tagDeadLetters, Scope: route.Read, Path: path,
 			Summary: "Read a dead letter",
 			Answers: []route.Answer{{Status: 200, Doc: "The dead letter.", Schema: deadLetterSchema}},
-			Errors:  append([]api.Code{api.NotFound}, ReadErrors...),
+			Errors:  append([]api.Code{api.NotFound}, readErrors...),
 			Serve:   q.deadLetter,
 		},
 		{
@@ -61,14 +62,14 @@ func (q *queues) deadLetterRoutes() []route.Route {
 			Answers: []route.Answer{{Status: 200, Doc: "`id` and `newId` are the message's.", Schema: route.Object(route.Members{
 				"ok": route.Always(true), "id": {Type: "string", Format: "uuid"}, "newId": {Type: "string", Format: "uuid"},
 			}, "ok", "id", "newId")}},
-			Errors: append([]api.Code{api.NotFound}, WriteErrors...),
+			Errors: append([]api.Code{api.NotFound}, wire.WriteErrors...),
 			Serve:  q.requeue,
 		},
 		{
 			Method: http.MethodDelete, Pattern: "/queue/dlq/{id}", Op: "dead_letter_delete", Tag: tagDeadLetters, Scope: route.Write, Path: path,
 			Summary: "Delete a dead letter",
 			Answers: []route.Answer{{Status: 200, Doc: "Deleted, or not there.", Schema: okSchema}},
-			Errors:  WriteErrors,
+			Errors:  wire.WriteErrors,
 			Serve:   q.deleteDeadLetter,
 		},
 		{
@@ -77,7 +78,7 @@ func (q *queues) deadLetterRoutes() []route.Route {
 			Doc:     "1,000 at a time, each batch being a commit of its own.",
 			Query:   []route.Param{deadQueueParam.Param()},
 			Answers: []route.Answer{{Status: 200, Doc: "How many there were.", Schema: purgedSchema}},
-			Errors:  WriteErrors,
+			Errors:  wire.WriteErrors,
 			Serve:   q.purgeDeadLetters,
 		},
 	}

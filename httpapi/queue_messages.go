@@ -7,6 +7,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
@@ -38,7 +39,7 @@ func (q *queues) messageRoutes() []route.Route {
 			Method: http.MethodGet, Pattern: path, Op: "queue_messages", Tag: tagQueues, Scope: route.Read,
 			Summary: "Look at messages without taking them",
 			Doc:     "First those that wait, in the order of their delivery as things stand: of higher priority, then ready earlier, then enqueued earlier. Then those that are being processed, by when their locks end. A page has fewer than `limit` before the last if values are large.",
-			Query:   []route.Param{queueParam.Param(), browsedState.Param(), LimitParam.Param(), CursorParam.Param()},
+			Query:   []route.Param{queueParam.Param(), browsedState.Param(), wire.LimitParam.Param(), wire.CursorParam.Param()},
 			Answers: []route.Answer{{Status: 200, Doc: "A page; `cursor` is null on the last.", Schema: route.Object(route.Members{
 				"messages": route.Array(browsedSchema), "cursor": {Type: []string{"string", "null"}},
 			}, "messages", "cursor")}},
@@ -51,7 +52,7 @@ func (q *queues) messageRoutes() []route.Route {
 			Doc:     "Removes the messages that are there when it begins, 1,000 at a time, each batch being a commit of its own. They leave no dead letters.",
 			Query:   []route.Param{queueParam.Param(), purgedState.Param()},
 			Answers: []route.Answer{{Status: 200, Doc: "How many there were.", Schema: purgedSchema}},
-			Errors:  WriteErrors,
+			Errors:  wire.WriteErrors,
 			Serve:   q.purgeMessages,
 		},
 		{
@@ -60,7 +61,7 @@ func (q *queues) messageRoutes() []route.Route {
 			Summary: "Purge one message",
 			Query:   []route.Param{purgedState.Param()},
 			Answers: []route.Answer{{Status: 200, Doc: "Whether it was there, in that state.", Schema: purgedSchema}},
-			Errors:  WriteErrors,
+			Errors:  wire.WriteErrors,
 			Serve:   q.purgeMessage,
 		},
 	}
@@ -104,12 +105,12 @@ func decodeBrowse(q route.Query) (b queue.Browse, err error) {
 	if b.State, err = messageState(q); err != nil {
 		return b, err
 	}
-	if b.Limit, err = Limit(q); err != nil {
+	if b.Limit, err = wire.Limit(q); err != nil {
 		return b, err
 	}
 	b.MaxBytes = route.MaxAnswerBytes - b.Limit*browsedMembers
 	var given bool
-	if b.Cursor, given = q.Text(CursorParam.Name); given && b.Cursor == "" {
+	if b.Cursor, given = q.Text(wire.CursorParam.Name); given && b.Cursor == "" {
 		return b, kv.ErrInvalidCursor
 	}
 	return b, nil

@@ -6,6 +6,7 @@ import (
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/queue"
 )
 
@@ -13,7 +14,7 @@ import (
 type QueuesDeps struct {
 	Queue Queue
 	// Store commits what is enqueued.
-	Store Atomic
+	Store wire.Atomic
 	// MaxValueBytes is the largest value, in bytes of JSON.
 	MaxValueBytes int
 	Streams       *sse.Streams

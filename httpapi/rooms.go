@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/queue"
 )
 
@@ -11,7 +12,7 @@ import (
 // is registered, in the order in which the document shows them.
 func (s *Server) rooms() []route.Room {
 	rooms := []route.Room{
-		{Schemas: Schemas},
+		{Schemas: wire.Schemas},
 		KeysRoom(KeysDeps{
 			Store: s.cfg.Store, DefaultConsistency: s.cfg.DefaultConsistency, MaxValueBytes: s.cfg.MaxValueBytes,
 			Messages: s.messages(),

@@ -11,6 +11,7 @@ import (
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/go-chi/chi/v5"
 )
 
@@ -64,7 +65,7 @@ func (s *Server) frameConfig() route.Config {
 		MaxMemoryInFlight: s.cfg.MaxMemoryInFlight,
 		Patience:          s.cfg.Patience,
 		Admit:             s.admit,
-		Errors:            slices.Concat(databaseErrors, Errors),
+		Errors:            slices.Concat(databaseErrors, wire.Errors),
 		Logger:            s.cfg.Logger,
 		Registerer:        s.cfg.Registerer,
 		TracerProvider:    s.cfg.TracerProvider,

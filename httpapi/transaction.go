@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
@@ -16,7 +17,7 @@ var (
 		"prefix":  route.Ref("Prefix"),
 		"start":   route.Ref("Prefix"),
 		"end":     route.Ref("Prefix"),
-		"limit":   LimitParam.Param().Schema,
+		"limit":   wire.LimitParam.Param().Schema,
 		"reverse": route.Boolean("From the last key to the first."),
 	}
 )
@@ -37,7 +38,7 @@ func (k *keys) transaction(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if req.Idempotency, err = Idempotency(c); err != nil {
+	if req.Idempotency, err = wire.Idempotency(c); err != nil {
 		return err
 	}
 	render := func(dst []byte, result *kv.TransactionResult) []byte {
@@ -52,11 +53,11 @@ func (k *keys) transaction(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	SetVersionstamp(c, result.Versionstamp)
+	wire.SetVersionstamp(c, result.Versionstamp)
 	if err := makeRoomFor(ctx, c, &req, &result); err != nil {
 		return err
 	}
-	if !AnswerKept(c, &result.AtomicResult) {
+	if !wire.AnswerKept(c, &result.AtomicResult) {
 		c.Out = render(c.Out, &result)
 	}
 	return nil
@@ -77,7 +78,7 @@ func makeRoomFor(ctx context.Context, c *route.Call, req *kv.TransactionRequest,
 func readsBytes(reads [][]kv.Entry) int64 {
 	n := int64(0)
 	for _, entries := range reads {
-		n += EntriesBytes(entries)
+		n += wire.EntriesBytes(entries)
 	}
 	return n
 }
@@ -88,7 +89,7 @@ func appendTransaction(dst []byte, req *kv.TransactionRequest, result *kv.Transa
 		return append(dst, `{"ok":false,"error":"snapshot_too_old"}`...)
 	case !result.OK:
 		dst = append(dst, `{"ok":false,"error":"conflict","conflicts":`...)
-		dst = AppendConflicts(dst, result.Conflicts)
+		dst = wire.AppendConflicts(dst, result.Conflicts)
 		return append(dst, '}')
 	}
 	dst = append(dst, `{"ok":true,"versionstamp":"`...)
@@ -99,9 +100,9 @@ func appendTransaction(dst []byte, req *kv.TransactionRequest, result *kv.Transa
 			dst = append(dst, ',')
 		}
 		if req.Reads[i].List == nil {
-			dst = AppendEntry(dst, &entries[0])
+			dst = wire.AppendEntry(dst, &entries[0])
 		} else {
-			dst = AppendEntries(dst, entries)
+			dst = wire.AppendEntries(dst, entries)
 		}
 	}
 	dst = appendIDs(append(dst, ']'), part)
@@ -122,7 +123,7 @@ func (k *keys) decodeTransaction(body []byte, dialect *route.Dialect) (kv.Transa
 				return err
 			})
 		case "snapshot":
-			req.Snapshot, err = DecodeVersionstamp(d)
+			req.Snapshot, err = wire.DecodeVersionstamp(d)
 			return err
 		}
 		return a.member(d, name)
@@ -138,11 +139,11 @@ func (k *keys) decodeTransaction(body []byte, dialect *route.Dialect) (kv.Transa
 // decodeRead reads one element of reads: a key, or a list.
 func decodeRead(d *route.Decoder, dialect *route.Dialect) (kv.Read, error) {
 	var key kv.Key
-	list := listRequest{limit: LimitParam.Default}
+	list := listRequest{limit: wire.LimitParam.Default}
 	listed := false
 	err := d.Object(readMembers, func(name string) (err error) {
 		if name == "key" {
-			key, err = DecodeKey(d)
+			key, err = wire.DecodeKey(d)
 			return err
 		}
 		listed = true

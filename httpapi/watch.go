@@ -12,6 +12,7 @@ import (
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/watch"
 )
@@ -106,16 +107,16 @@ func (w *watches) watchRoutes() []route.Route {
 		Doc: "Server-sent events: `event: change` with an array of entries, all that one operation changed of what is watched (deleted and expired ones with `null`s), and its versionstamp as `id`; " +
 			"`event: ping` every 15 s without events, its `id` the newest position that the stream has passed; `event: reset` when the position of a running stream is lost: begin anew. " +
 			"Every change is seen, or folded into a later one of the same key.",
-		Header:  []route.Param{lastEventID, MinVersionstamp},
-		Answers: []route.Answer{{Status: 200, Doc: "The stream.", ContentType: route.EventStream, Schema: route.Text(""), Headers: []route.Param{VersionstampAnswer}}},
+		Header:  []route.Param{lastEventID, wire.MinVersionstamp},
+		Answers: []route.Answer{{Status: 200, Doc: "The stream.", ContentType: route.EventStream, Schema: route.Text(""), Headers: []route.Param{wire.VersionstampAnswer}}},
 		Errors:  []api.Code{api.InvalidKey, api.PositionLost, api.Unavailable, api.Timeout},
 	}
 	keys, prefixes := stream, stream
 	keys.Pattern, keys.Op, keys.Summary, keys.Serve = "/watch", "watch", "Follow keys", w.watchKeys
-	keys.Query = append(watchKeys.params(), initialParam.Param(), sinceParam, ConsistencyParam.Param())
+	keys.Query = append(watchKeys.params(), initialParam.Param(), sinceParam, wire.ConsistencyParam.Param())
 	keys.Elsewhere, prefixes.Elsewhere = watchPrefixes.takenBy("/watch/prefix"), watchKeys.takenBy("/watch")
 	prefixes.Pattern, prefixes.Op, prefixes.Summary, prefixes.Serve = "/watch/prefix", "watch_prefix", "Follow everything at or below prefixes", w.watchPrefix
-	prefixes.Query = append(watchPrefixes.params(), initialParam.Param(), sinceParam, ConsistencyParam.Param(), LimitParam.Param())
+	prefixes.Query = append(watchPrefixes.params(), initialParam.Param(), sinceParam, wire.ConsistencyParam.Param(), wire.LimitParam.Param())
 	return append([]route.Route{keys, prefixes}, w.watchPollRoutes()...)
 }
 
@@ -132,7 +133,7 @@ func (w *watches) watchPrefix(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	limit, err := Limit(c.Query)
+	limit, err := wire.Limit(c.Query)
 	if err != nil {
 		return err
 	}
@@ -146,18 +147,18 @@ func (w *watches) watch(ctx context.Context, c *route.Call, req watch.Request) e
 		return err
 	}
 	req.Initial = initial || !given
-	if req.Read, err = ReadOptions(c, w.DefaultConsistency, ""); err != nil {
+	if req.Read, err = wire.ReadOptions(c, w.DefaultConsistency, ""); err != nil {
 		return err
 	}
 	if req.Since, err = since(c); err != nil {
 		return err
 	}
-	req.Reserve = func(entries []kv.Entry) error { return c.Claim(EntriesBytes(entries)) }
+	req.Reserve = func(entries []kv.Entry) error { return c.Claim(wire.EntriesBytes(entries)) }
 	events, err := w.Watch.Open(ctx, req)
 	if err != nil {
 		return err
 	}
-	SetVersionstamp(c, events.Start())
+	wire.SetVersionstamp(c, events.Start())
 	first := c.HandAnswer()
 	end := func() { events.Close(); first.Release() }
 	err = w.Streams.ServeIdle(ctx, c, func(ctx context.Context, stream *sse.Stream) error {
@@ -218,8 +219,8 @@ func feedChanges(ctx context.Context, stream *sse.Stream, events *watch.Stream, 
 
 // renderChange is done once for all streams that see the same.
 func renderChange(e *watch.Event) []byte {
-	return sse.RenderEvent(api.EventChange, string(e.Versionstamp), EntriesBytes(e.Entries), func(dst []byte) []byte {
-		return AppendEntries(dst, e.Entries)
+	return sse.RenderEvent(api.EventChange, string(e.Versionstamp), wire.EntriesBytes(e.Entries), func(dst []byte) []byte {
+		return wire.AppendEntries(dst, e.Entries)
 	})
 }
 

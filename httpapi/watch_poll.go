@@ -9,6 +9,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/watch"
 )
@@ -25,19 +26,19 @@ var (
 func (w *watches) watchPollRoutes() []route.Route {
 	poll := route.Route{
 		Method: http.MethodGet, Tag: tagWatch, Scope: route.Read, Waits: true,
-		Header: []route.Param{MinVersionstamp},
+		Header: []route.Param{wire.MinVersionstamp},
 		Errors: []api.Code{api.InvalidKey, api.PositionLost, api.TooLarge, api.Unavailable, api.Timeout},
 	}
 	keys, prefixes := poll, poll
 	keys.Pattern, keys.Op, keys.Summary, keys.Serve = "/watch/poll", "watch_poll", "Ask what has changed of keys", w.pollKeys
-	keys.Query = append(watchKeys.params(), keyVersionsParam.Param(), sinceParam, pollWaitParam.Param(), ConsistencyParam.Param())
+	keys.Query = append(watchKeys.params(), keyVersionsParam.Param(), sinceParam, pollWaitParam.Param(), wire.ConsistencyParam.Param())
 	keys.Elsewhere, prefixes.Elsewhere = watchPrefixes.takenBy("/watch/prefix/poll"), watchKeys.takenBy("/watch/poll")
-	keys.Answers = []route.Answer{{Status: 200, Doc: "The entries that have changed, and the versionstamps of all keys in the order of the request.", Headers: []route.Param{VersionstampAnswer}, Schema: route.Object(route.Members{
+	keys.Answers = []route.Answer{{Status: 200, Doc: "The entries that have changed, and the versionstamps of all keys in the order of the request.", Headers: []route.Param{wire.VersionstampAnswer}, Schema: route.Object(route.Members{
 		"entries": route.Array(route.Ref("Entry")), "versionstamps": route.Array(route.Text("Empty for a missing key.")),
 	}, "entries", "versionstamps")}}
 	prefixes.Pattern, prefixes.Op, prefixes.Summary, prefixes.Serve = "/watch/prefix/poll", "watch_prefix_poll", "Ask what has changed at or below prefixes", w.pollPrefix
-	prefixes.Query = append(watchPrefixes.params(), positionParam.Param(), sinceParam, pollWaitParam.Param(), ConsistencyParam.Param(), LimitParam.Param())
-	prefixes.Answers = []route.Answer{{Status: 200, Doc: "The entries that have changed; deleted ones with `null`s.", Headers: []route.Param{VersionstampAnswer}, Schema: route.Object(route.Members{
+	prefixes.Query = append(watchPrefixes.params(), positionParam.Param(), sinceParam, pollWaitParam.Param(), wire.ConsistencyParam.Param(), wire.LimitParam.Param())
+	prefixes.Answers = []route.Answer{{Status: 200, Doc: "The entries that have changed; deleted ones with `null`s.", Headers: []route.Param{wire.VersionstampAnswer}, Schema: route.Object(route.Members{
 		"entries": route.Array(route.Ref("Entry")), "versionstamps": route.Text("Opaque. Send it with the next poll."),
 	}, "entries", "versionstamps")}}
 	return []route.Route{keys, prefixes}
@@ -106,17 +107,17 @@ func (w *watches) pollOptions(c *route.Call) (after kv.Versionstamp, wait time.D
 	if err != nil {
 		return "", 0, read, err
 	}
-	read, err = ReadOptions(c, w.DefaultConsistency, "")
+	read, err = wire.ReadOptions(c, w.DefaultConsistency, "")
 	return after, time.Duration(milliseconds) * time.Millisecond, read, err
 }
 
 // beginPoll begins the answer to a poll with what has changed.
 func beginPoll(c *route.Call, position kv.Versionstamp, changed []kv.Entry) error {
-	SetVersionstamp(c, position)
-	if err := c.Reserve(EntriesBytes(changed)); err != nil {
+	wire.SetVersionstamp(c, position)
+	if err := c.Reserve(wire.EntriesBytes(changed)); err != nil {
 		return err
 	}
-	c.Out = AppendEntries(append(c.Out, `{"entries":`...), changed)
+	c.Out = wire.AppendEntries(append(c.Out, `{"entries":`...), changed)
 	return nil
 }
 
@@ -142,7 +143,7 @@ func (w *watches) prefixPoll(c *route.Call) (poll watch.PrefixPoll, err error) {
 	if poll.Prefixes, err = watchPrefixes.get(c.Query); err != nil {
 		return poll, err
 	}
-	if poll.Limit, err = Limit(c.Query); err != nil {
+	if poll.Limit, err = wire.Limit(c.Query); err != nil {
 		return poll, err
 	}
 	if poll.Since, poll.Wait, poll.Read, err = w.pollOptions(c); err != nil {

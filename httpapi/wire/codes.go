@@ -1,4 +1,4 @@
-package httpapi
+package wire
 
 import "github.com/buntime/keyval/httpapi/api"
 
