@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 )
@@ -21,7 +22,7 @@ type Config struct {
 	Store Store
 	// Queue is the node's access to the queues; nil: there are none, and enqueue
 	// is refused.
-	Queue Queue
+	Queue queues.Queue
 	// Watch follows the change log; nil: there are no watch routes.
 	Watch Watch
 	// Cluster is what GET /cluster tells about the other nodes; nil: a node that
@@ -109,3 +110,9 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
+
+// What the rooms need of a node.
+type (
+	// Queue is the node's access to the queues.
+	Queue = queues.Queue
+)

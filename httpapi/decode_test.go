@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
@@ -21,8 +22,8 @@ import (
 func mustKeys(t testing.TB) *keys {
 	t.Helper()
 	return newKeys(KeysDeps{MaxValueBytes: 1 << 10, Messages: Messages{
-		Schema: MessageSchema,
-		Decode: func(d *route.Decoder) (queue.Enqueue, error) { return DecodeMessage(d, 1<<10) },
+		Schema: queues.MessageSchema,
+		Decode: func(d *route.Decoder) (queue.Enqueue, error) { return queues.DecodeMessage(d, 1<<10) },
 	}})
 }
 

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"maps"
 
+	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/queue"
@@ -19,7 +20,7 @@ func (s *Server) rooms() []route.Room {
 		}),
 	}
 	if s.cfg.Queue != nil {
-		rooms = append(rooms, QueuesRoom(QueuesDeps{
+		rooms = append(rooms, queues.Room(queues.Deps{
 			Queue: s.cfg.Queue, Store: s.cfg.Store, MaxValueBytes: s.cfg.MaxValueBytes, Streams: s.streams, Logger: s.cfg.Logger,
 		}))
 	}
@@ -40,8 +41,8 @@ func (s *Server) rooms() []route.Room {
 // messages let an atomic operation enqueue.
 func (s *Server) messages() Messages {
 	m := Messages{
-		Schema: MessageSchema,
-		Decode: func(d *route.Decoder) (queue.Enqueue, error) { return DecodeMessage(d, s.cfg.MaxValueBytes) },
+		Schema: queues.MessageSchema,
+		Decode: func(d *route.Decoder) (queue.Enqueue, error) { return queues.DecodeMessage(d, s.cfg.MaxValueBytes) },
 	}
 	if s.cfg.Queue != nil {
 		m.NewPart = s.cfg.Queue.NewPart

@@ -1,4 +1,4 @@
-package httpapi
+package queues
 
 import (
 	"github.com/buntime/keyval/httpapi/route"

@@ -1,4 +1,4 @@
-package httpapi
+package queues
 
 import (
 	"log/slog"
@@ -10,8 +10,8 @@ import (
 	"github.com/buntime/keyval/queue"
 )
 
-// QueuesDeps is what the room needs.
-type QueuesDeps struct {
+// Deps is what the room needs.
+type Deps struct {
 	Queue Queue
 	// Store commits what is enqueued.
 	Store wire.Atomic
@@ -21,12 +21,12 @@ type QueuesDeps struct {
 	Logger        *slog.Logger
 }
 
-// queues is the room of messages.
-type queues struct{ QueuesDeps }
+// room is the room of messages.
+type room struct{ Deps }
 
-// QueuesRoom is the room.
-func QueuesRoom(deps QueuesDeps) route.Room {
-	q := &queues{deps}
+// Room is the room.
+func Room(deps Deps) route.Room {
+	q := &room{deps}
 	var routes []route.Route
 	for _, group := range [][]route.Route{q.queueRoutes(), q.messageRoutes(), q.deadLetterRoutes()} {
 		routes = append(routes, group...)

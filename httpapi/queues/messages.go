@@ -1,4 +1,4 @@
-package httpapi
+package queues
 
 import (
 	"context"
@@ -105,7 +105,7 @@ var (
 )
 
 // queueRoutes are those of messages; none without queues.
-func (q *queues) queueRoutes() []route.Route {
+func (q *room) queueRoutes() []route.Route {
 	settleErrors := append([]api.Code{api.InvalidJSON, api.LockLost, api.TooLarge}, wire.WriteErrors...)
 	takeErrors := wire.WriteErrors
 	dequeue := route.Route{
@@ -189,7 +189,7 @@ func settleRoutes(rows ...route.Route) []route.Route {
 	return all
 }
 
-func (q *queues) enqueue(ctx context.Context, c *route.Call) error {
+func (q *room) enqueue(ctx context.Context, c *route.Call) error {
 	body, err := c.ReadBody()
 	if err != nil {
 		return err
@@ -222,7 +222,7 @@ func appendEnqueued(dst []byte, v kv.Versionstamp, part *queue.Part) []byte {
 	return append(dst, `"}`...)
 }
 
-func (q *queues) dequeue(ctx context.Context, c *route.Call) error {
+func (q *room) dequeue(ctx context.Context, c *route.Call) error {
 	req, many, err := decodeDequeue(c.Query)
 	if err != nil {
 		return err
@@ -280,7 +280,7 @@ func queueName(q route.Query) (name string, given bool, err error) {
 }
 
 // release gives messages back that their client has not got.
-func (q *queues) release(ctx context.Context, messages []queue.Message) {
+func (q *room) release(ctx context.Context, messages []queue.Message) {
 	if err := q.Queue.Release(ctx, messages); err != nil {
 		q.Logger.WarnContext(ctx, "messages could not be given back; their locks will end", "messages", len(messages), "error", err)
 	}
@@ -314,7 +314,7 @@ func appendMessage(dst []byte, m *queue.Message) []byte {
 	return append(dst, '}')
 }
 
-func (q *queues) ack(ctx context.Context, c *route.Call) error {
+func (q *room) ack(ctx context.Context, c *route.Call) error {
 	req, err := settlement(c, ackMembers)
 	if err != nil {
 		return err
@@ -326,7 +326,7 @@ func (q *queues) ack(ctx context.Context, c *route.Call) error {
 	return nil
 }
 
-func (q *queues) nack(ctx context.Context, c *route.Call) error {
+func (q *room) nack(ctx context.Context, c *route.Call) error {
 	req, err := settlement(c, nackMembers)
 	if err != nil {
 		return err
@@ -338,7 +338,7 @@ func (q *queues) nack(ctx context.Context, c *route.Call) error {
 	return nil
 }
 
-func (q *queues) extend(ctx context.Context, c *route.Call) error {
+func (q *room) extend(ctx context.Context, c *route.Call) error {
 	req, err := settlement(c, extendMembers)
 	if err != nil {
 		return err
@@ -353,7 +353,7 @@ func (q *queues) extend(ctx context.Context, c *route.Call) error {
 	return nil
 }
 
-func (q *queues) queueStats(ctx context.Context, c *route.Call) error {
+func (q *room) queueStats(ctx context.Context, c *route.Call) error {
 	name, one, err := queueName(c.Query)
 	if err != nil {
 		return err
@@ -382,7 +382,7 @@ func queueCounts(c queue.Counts) api.QueueCounts {
 }
 
 // queueSnapshot is the section queue of GET /metrics.
-func (q *queues) queueSnapshot(ctx context.Context) (any, error) {
+func (q *room) queueSnapshot(ctx context.Context) (any, error) {
 	stats, err := q.Queue.Sampled(ctx)
 	return queueCounts(stats.Counts), err
 }

@@ -1,4 +1,4 @@
-package httpapi
+package queues
 
 import (
 	"context"
@@ -36,7 +36,7 @@ var (
 
 // deadLetterRoutes are those of messages whose last attempt failed; none without
 // queues.
-func (q *queues) deadLetterRoutes() []route.Route {
+func (q *room) deadLetterRoutes() []route.Route {
 	readErrors := []api.Code{api.Unavailable, api.Timeout}
 	path := []route.Param{deadIDInPath}
 	return []route.Route{
@@ -84,7 +84,7 @@ func (q *queues) deadLetterRoutes() []route.Route {
 	}
 }
 
-func (q *queues) deadLetters(ctx context.Context, c *route.Call) error {
+func (q *room) deadLetters(ctx context.Context, c *route.Call) error {
 	list, err := decodeDeadLetterList(c.Query)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func appendDeadLetter(dst []byte, d *queue.DeadLetter) []byte {
 	return append(dst, `"}`...)
 }
 
-func (q *queues) deadLetter(ctx context.Context, c *route.Call) error {
+func (q *room) deadLetter(ctx context.Context, c *route.Call) error {
 	id, err := c.PathValue("id")
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (q *queues) deadLetter(ctx context.Context, c *route.Call) error {
 	return nil
 }
 
-func (q *queues) requeue(ctx context.Context, c *route.Call) error {
+func (q *room) requeue(ctx context.Context, c *route.Call) error {
 	id, err := c.PathValue("id")
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (q *queues) requeue(ctx context.Context, c *route.Call) error {
 	return nil
 }
 
-func (q *queues) deleteDeadLetter(ctx context.Context, c *route.Call) error {
+func (q *room) deleteDeadLetter(ctx context.Context, c *route.Call) error {
 	id, err := c.PathValue("id")
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (q *queues) deleteDeadLetter(ctx context.Context, c *route.Call) error {
 	return nil
 }
 
-func (q *queues) purgeDeadLetters(ctx context.Context, c *route.Call) error {
+func (q *room) purgeDeadLetters(ctx context.Context, c *route.Call) error {
 	name, _, err := queueName(c.Query)
 	if err != nil {
 		return err

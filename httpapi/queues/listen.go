@@ -1,4 +1,4 @@
-package httpapi
+package queues
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const (
 
 var concurrencyParam = route.IntParam{Name: "concurrency", Doc: "How many messages may be out without ack at a time.", Min: 1, Max: queue.MaxConcurrency, Default: 1, HasDefault: true}
 
-func (q *queues) listenRoute() route.Route {
+func (q *room) listenRoute() route.Route {
 	return route.Route{
 		Method: http.MethodGet, Pattern: "/queue/listen", Op: "listen", Tag: tagQueues, Scope: route.Write, Waits: true,
 		Summary: "Be sent messages as they become ready",
@@ -34,7 +34,7 @@ func (q *queues) listenRoute() route.Route {
 	}
 }
 
-func (q *queues) listen(ctx context.Context, c *route.Call) error {
+func (q *room) listen(ctx context.Context, c *route.Call) error {
 	req, err := decodeListen(c.Query)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func decodeListen(q route.Query) (req queue.Listen, err error) {
 
 // feed writes messages to the stream until its reader has gone or the node
 // drains.
-func (q *queues) feed(ctx context.Context, c *route.Call, stream *sse.Stream, listener *queue.Listener) error {
+func (q *room) feed(ctx context.Context, c *route.Call, stream *sse.Stream, listener *queue.Listener) error {
 	ping := time.NewTicker(listenPing)
 	defer ping.Stop()
 	for {
@@ -92,7 +92,7 @@ func (q *queues) feed(ctx context.Context, c *route.Call, stream *sse.Stream, li
 
 // feedReady writes the messages that are there. One that cannot be written is
 // given back.
-func (q *queues) feedReady(ctx context.Context, c *route.Call, stream *sse.Stream, listener *queue.Listener) error {
+func (q *room) feedReady(ctx context.Context, c *route.Call, stream *sse.Stream, listener *queue.Listener) error {
 	for ctx.Err() == nil {
 		m, ok := listener.Next()
 		if !ok {

@@ -1,4 +1,4 @@
-package httpapi
+package queues
 
 import (
 	"context"
@@ -32,7 +32,7 @@ var (
 
 // messageRoutes look at messages without taking them and purge them; none without
 // queues.
-func (q *queues) messageRoutes() []route.Route {
+func (q *room) messageRoutes() []route.Route {
 	const path = "/queue/messages"
 	return []route.Route{
 		{
@@ -67,7 +67,7 @@ func (q *queues) messageRoutes() []route.Route {
 	}
 }
 
-func (q *queues) browseMessages(ctx context.Context, c *route.Call) error {
+func (q *room) browseMessages(ctx context.Context, c *route.Call) error {
 	b, err := decodeBrowse(c.Query)
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func appendBrowsed(dst []byte, m *queue.Browsed) []byte {
 	return append(dst, '}')
 }
 
-func (q *queues) purgeMessages(ctx context.Context, c *route.Call) error {
+func (q *room) purgeMessages(ctx context.Context, c *route.Call) error {
 	name, _, err := queueName(c.Query)
 	if err != nil {
 		return err
@@ -172,7 +172,7 @@ func (q *queues) purgeMessages(ctx context.Context, c *route.Call) error {
 	return purged(c, deleted, "messages", err)
 }
 
-func (q *queues) purgeMessage(ctx context.Context, c *route.Call) error {
+func (q *room) purgeMessage(ctx context.Context, c *route.Call) error {
 	id, err := c.PathValue("id")
 	if err != nil {
 		return err

@@ -1,0 +1,3 @@
+// Package queues is the room of messages: enqueued, delivered, settled, looked at, and
+// dead letters.
+package queues
