@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/keys"
 	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
@@ -19,7 +20,7 @@ import (
 // Config is what New needs.
 type Config struct {
 	// Store is the database. Required.
-	Store Store
+	Store keys.Store
 	// Queue is the node's access to the queues; nil: there are none, and enqueue
 	// is refused.
 	Queue queues.Queue
@@ -113,6 +114,8 @@ func (c Config) withDefaults() Config {
 
 // What the rooms need of a node.
 type (
+	// Store is the database behind the key routes.
+	Store = keys.Store
 	// Queue is the node's access to the queues.
 	Queue = queues.Queue
 )

@@ -3,11 +3,13 @@ package httpapi
 import (
 	"testing"
 	"time"
+
+	"github.com/buntime/keyval/httpapi/keys"
 )
 
 func TestEveryRouteIsDescribed(t *testing.T) {
 	t.Parallel()
-	s, err := New(Config{Store: struct{ Store }{}, OperationTimeout: time.Second, MaxValueBytes: 1 << 10, BasePath: "/base"})
+	s, err := New(Config{Store: struct{ keys.Store }{}, OperationTimeout: time.Second, MaxValueBytes: 1 << 10, BasePath: "/base"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"maps"
 
+	"github.com/buntime/keyval/httpapi/keys"
 	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/wire"
@@ -14,7 +15,7 @@ import (
 func (s *Server) rooms() []route.Room {
 	rooms := []route.Room{
 		{Schemas: wire.Schemas},
-		KeysRoom(KeysDeps{
+		keys.Room(keys.Deps{
 			Store: s.cfg.Store, DefaultConsistency: s.cfg.DefaultConsistency, MaxValueBytes: s.cfg.MaxValueBytes,
 			Messages: s.messages(),
 		}),
@@ -39,8 +40,8 @@ func (s *Server) rooms() []route.Room {
 }
 
 // messages let an atomic operation enqueue.
-func (s *Server) messages() Messages {
-	m := Messages{
+func (s *Server) messages() keys.Messages {
+	m := keys.Messages{
 		Schema: queues.MessageSchema,
 		Decode: func(d *route.Decoder) (queue.Enqueue, error) { return queues.DecodeMessage(d, s.cfg.MaxValueBytes) },
 	}

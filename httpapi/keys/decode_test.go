@@ -1,4 +1,4 @@
-package httpapi
+package keys
 
 import (
 	"encoding/json"
@@ -18,10 +18,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// mustKeys is the room without a store.
-func mustKeys(t testing.TB) *keys {
+// mustRoom is the room without a store.
+func mustRoom(t testing.TB) *room {
 	t.Helper()
-	return newKeys(KeysDeps{MaxValueBytes: 1 << 10, Messages: Messages{
+	return newRoom(Deps{MaxValueBytes: 1 << 10, Messages: Messages{
 		Schema: queues.MessageSchema,
 		Decode: func(d *route.Decoder) (queue.Enqueue, error) { return queues.DecodeMessage(d, 1<<10) },
 	}})
@@ -57,7 +57,7 @@ func FuzzAtomicBody(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	k := mustKeys(f)
+	k := mustRoom(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		atomic, _, err := k.decodeAtomic(body, &route.Dialect{})
 		checkDecoded(t, body, atomic, err)
@@ -115,7 +115,7 @@ func FuzzQuery(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	k := mustKeys(f)
+	k := mustRoom(f)
 	r := k.find(f, "GET", "/keys/paginate")
 	f.Fuzz(func(t *testing.T, raw string) {
 		query, err := r.ParseQuery(raw)
@@ -143,7 +143,7 @@ func FuzzQuery(f *testing.F) {
 }
 
 // find is a route of the table.
-func (k *keys) find(t testing.TB, method, pattern string) *route.Route {
+func (k *room) find(t testing.TB, method, pattern string) *route.Route {
 	t.Helper()
 	for _, r := range k.keyReadRoutes() {
 		if r.Method == method && r.Pattern == pattern {
@@ -156,7 +156,7 @@ func (k *keys) find(t testing.TB, method, pattern string) *route.Route {
 
 func TestAnErrorNamesTheMemberAsAPersonWould(t *testing.T) {
 	t.Parallel()
-	k := mustKeys(t)
+	k := mustRoom(t)
 	for body, want := range map[string]string{
 		`{"x":1}`: "unknown member x",
 		`{"mutations":[{"type":"delete","key":["a"]},{"tpye":1}]}`: "unknown member mutations[1].tpye",

@@ -1,4 +1,4 @@
-package httpapi
+package keys
 
 import (
 	"context"
@@ -122,7 +122,7 @@ func (req *listRequest) binding() []byte {
 }
 
 // page reads the list from the store.
-func (k *keys) page(ctx context.Context, c *route.Call, req *listRequest) (kv.Page, error) {
+func (k *room) page(ctx context.Context, c *route.Call, req *listRequest) (kv.Page, error) {
 	sel, err := req.selector(c.Dialect)
 	if err != nil {
 		return kv.Page{}, err
@@ -141,7 +141,7 @@ func (k *keys) page(ctx context.Context, c *route.Call, req *listRequest) (kv.Pa
 
 // list answers with all that was asked for or with nothing: a list that the byte
 // budget cut short has no way to say so.
-func (k *keys) list(ctx context.Context, c *route.Call, req listRequest) error {
+func (k *room) list(ctx context.Context, c *route.Call, req listRequest) error {
 	page, err := k.page(ctx, c, &req)
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ func (k *keys) list(ctx context.Context, c *route.Call, req listRequest) error {
 }
 
 // paginate answers with as much as fits, and where to go on.
-func (k *keys) paginate(ctx context.Context, c *route.Call, req listRequest) error {
+func (k *room) paginate(ctx context.Context, c *route.Call, req listRequest) error {
 	page, err := k.page(ctx, c, &req)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package httpapi
+package keys
 
 import (
 	"context"
@@ -37,7 +37,7 @@ var (
 )
 
 // keyWriteRoutes are those that write and delete entries.
-func (k *keys) keyWriteRoutes() []route.Route {
+func (k *room) keyWriteRoutes() []route.Route {
 	written := []route.Param{wire.VersionstampAnswer, wire.Replayed}
 	deleted := []route.Answer{{Status: 200, Doc: "How many entries there were.", Schema: route.Ref("Deleted"), Headers: written}}
 	deleteErrors := append([]api.Code{api.InvalidKey, api.InvalidJSON, api.InvalidFilter, api.TooLarge}, wire.WriteErrors...)
@@ -86,7 +86,7 @@ func (k *keys) keyWriteRoutes() []route.Route {
 	}
 }
 
-func (k *keys) putKey(ctx context.Context, c *route.Call) error {
+func (k *room) putKey(ctx context.Context, c *route.Call) error {
 	key, err := wire.PathKey(c)
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func appendWritten(dst []byte, result *kv.AtomicResult) []byte {
 }
 
 // commit is Commit for an operation of one key whose checks are preconditions.
-func (k *keys) commit(ctx context.Context, c *route.Call, req kv.AtomicRequest, render func([]byte, *kv.AtomicResult) []byte) (kv.AtomicResult, error) {
+func (k *room) commit(ctx context.Context, c *route.Call, req kv.AtomicRequest, render func([]byte, *kv.AtomicResult) []byte) (kv.AtomicResult, error) {
 	result, err := wire.Commit(ctx, c, k.Store, req, render)
 	if err == nil && !result.OK {
 		err = kv.ErrPreconditionFailed
@@ -148,7 +148,7 @@ func expireIn(c *route.Call) (int64, error) {
 	return expireIn + expiresIn, nil
 }
 
-func (k *keys) deleteKey(ctx context.Context, c *route.Call) error {
+func (k *room) deleteKey(ctx context.Context, c *route.Call) error {
 	key, err := wire.PathKey(c)
 	if err != nil {
 		return err
@@ -223,7 +223,7 @@ func exactBody(c *route.Call) (exact, given bool, err error) {
 	return exact, given, err
 }
 
-func (k *keys) deleteExact(ctx context.Context, c *route.Call, key kv.Key, checks []kv.Check) error {
+func (k *room) deleteExact(ctx context.Context, c *route.Call, key kv.Key, checks []kv.Check) error {
 	_, err := k.commit(ctx, c, kv.AtomicRequest{
 		Checks:    checks,
 		Mutations: []kv.Mutation{{Type: kv.MutationDelete, Key: key}},
@@ -238,7 +238,7 @@ func appendDeleted(dst []byte, n int64) []byte {
 }
 
 // deleteAll deletes without limit.
-func (k *keys) deleteAll(ctx context.Context, c *route.Call, req kv.DeleteRequest) error {
+func (k *room) deleteAll(ctx context.Context, c *route.Call, req kv.DeleteRequest) error {
 	var err error
 	if req.Idempotency, err = wire.Idempotency(c); err != nil {
 		return err
@@ -255,7 +255,7 @@ func (k *keys) deleteAll(ctx context.Context, c *route.Call, req kv.DeleteReques
 	return nil
 }
 
-func (k *keys) deleteMany(ctx context.Context, c *route.Call) error {
+func (k *room) deleteMany(ctx context.Context, c *route.Call) error {
 	_, prefixGiven := c.Query.Text(prefixParam.Name)
 	prefix, err := prefixParam.Get(c.Query)
 	if err != nil {
@@ -282,7 +282,7 @@ func (k *keys) deleteMany(ctx context.Context, c *route.Call) error {
 	return k.deleteAll(ctx, c, kv.DeleteRequest{Ranges: []kv.Range{kv.PrefixRange(prefix)}})
 }
 
-func (k *keys) deleteBatch(ctx context.Context, c *route.Call) error {
+func (k *room) deleteBatch(ctx context.Context, c *route.Call) error {
 	keys, exact, err := deleteBody(c)
 	if err != nil {
 		return err

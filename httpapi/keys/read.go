@@ -1,4 +1,4 @@
-package httpapi
+package keys
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const (
 )
 
 // keyReadRoutes are those that read entries.
-func (k *keys) keyReadRoutes() []route.Route {
+func (k *room) keyReadRoutes() []route.Route {
 	get := route.Route{
 		Method: http.MethodGet, Pattern: "/keys/*", Template: "/keys/{key}", Op: "get", Tag: tagKeys, Scope: route.Read,
 		Summary: "Read one entry",
@@ -172,7 +172,7 @@ var (
 	paginateMembers = listMembers.And("cursor", &route.Schema{Type: []string{"string", "null"}, Description: wire.CursorParam.Doc})
 )
 
-func (k *keys) getKey(ctx context.Context, c *route.Call) error {
+func (k *room) getKey(ctx context.Context, c *route.Call) error {
 	key, err := wire.PathKey(c)
 	if err != nil {
 		return err
@@ -209,7 +209,7 @@ func (k *keys) getKey(ctx context.Context, c *route.Call) error {
 	return nil
 }
 
-func (k *keys) batch(ctx context.Context, c *route.Call) error {
+func (k *room) batch(ctx context.Context, c *route.Call) error {
 	keys, consistency, err := batchBody(c)
 	if err != nil {
 		return err
@@ -250,7 +250,7 @@ func batchBody(c *route.Call) (keys []kv.Key, consistency string, err error) {
 	return keys, consistency, err
 }
 
-func (k *keys) count(ctx context.Context, c *route.Call, req listRequest) error {
+func (k *room) count(ctx context.Context, c *route.Call, req listRequest) error {
 	r, err := req.keyRange(c.Dialect)
 	if err != nil {
 		return err

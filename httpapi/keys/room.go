@@ -1,4 +1,4 @@
-package httpapi
+package keys
 
 import (
 	"github.com/buntime/keyval/httpapi/route"
@@ -6,8 +6,8 @@ import (
 	"github.com/buntime/keyval/queue"
 )
 
-// KeysDeps is what the room needs.
-type KeysDeps struct {
+// Deps is what the room needs.
+type Deps struct {
 	Store Store
 	// DefaultConsistency is what a read under "/" gets when it does not ask.
 	DefaultConsistency kv.Consistency
@@ -25,21 +25,21 @@ type Messages struct {
 	NewPart func([]queue.Enqueue) (*queue.Part, error)
 }
 
-// keys is the room of entries, one by one and several at once.
-type keys struct {
-	KeysDeps
+// room is the room of entries, one by one and several at once.
+type room struct {
+	Deps
 	atomicMembers, transactionMembers route.Members
 }
 
-func newKeys(deps KeysDeps) *keys {
-	k := &keys{KeysDeps: deps, atomicMembers: deps.Messages.members()}
+func newRoom(deps Deps) *room {
+	k := &room{Deps: deps, atomicMembers: deps.Messages.members()}
 	k.transactionMembers = transactionMembers(k.atomicMembers)
 	return k
 }
 
-// KeysRoom is the room.
-func KeysRoom(deps KeysDeps) route.Room {
-	k := newKeys(deps)
+// Room is the room.
+func Room(deps Deps) route.Room {
+	k := newRoom(deps)
 	var routes []route.Route
 	for _, group := range [][]route.Route{k.keyReadRoutes(), k.keyWriteRoutes(), k.atomicRoutes()} {
 		routes = append(routes, group...)

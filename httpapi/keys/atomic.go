@@ -1,4 +1,4 @@
-package httpapi
+package keys
 
 import (
 	"context"
@@ -36,7 +36,7 @@ func (m Messages) members() route.Members {
 }
 
 // atomicRoutes are the operations of several keys.
-func (k *keys) atomicRoutes() []route.Route {
+func (k *room) atomicRoutes() []route.Route {
 	committed := []route.Param{wire.VersionstampAnswer, wire.Replayed}
 	errors := append([]api.Code{
 		api.InvalidKey, api.InvalidValue, api.InvalidJSON, api.TypeMismatch, api.OutOfRange, api.TooLarge,
@@ -65,7 +65,7 @@ func (k *keys) atomicRoutes() []route.Route {
 	}
 }
 
-func (k *keys) atomic(ctx context.Context, c *route.Call) error {
+func (k *room) atomic(ctx context.Context, c *route.Call) error {
 	body, err := c.ReadBody()
 	if err != nil {
 		return err
@@ -115,8 +115,8 @@ func appendIDs(dst []byte, part *queue.Part) []byte {
 
 // decodeAtomic decodes the body of POST /atomic, and the part that enqueues, nil
 // without one.
-func (k *keys) decodeAtomic(body []byte, dialect *route.Dialect) (kv.AtomicRequest, *queue.Part, error) {
-	a := atomicDecoder{keys: k, dialect: dialect}
+func (k *room) decodeAtomic(body []byte, dialect *route.Dialect) (kv.AtomicRequest, *queue.Part, error) {
+	a := atomicDecoder{room: k, dialect: dialect}
 	err := route.DecodeObject(body, k.atomicMembers, a.member)
 	if err != nil {
 		return a.req, nil, err
@@ -127,7 +127,7 @@ func (k *keys) decodeAtomic(body []byte, dialect *route.Dialect) (kv.AtomicReque
 
 // newPart refuses messages where there are no queues, rather than commit without
 // them.
-func (k *keys) newPart(messages []queue.Enqueue) (*queue.Part, error) {
+func (k *room) newPart(messages []queue.Enqueue) (*queue.Part, error) {
 	if k.Messages.NewPart == nil {
 		return nil, route.InvalidArgument("this node has no queues")
 	}
@@ -136,7 +136,7 @@ func (k *keys) newPart(messages []queue.Enqueue) (*queue.Part, error) {
 
 // join checks how much the operation does, and lets the queue's part, nil without
 // one, join it.
-func (k *keys) join(a *atomicDecoder) (*queue.Part, error) {
+func (k *room) join(a *atomicDecoder) (*queue.Part, error) {
 	if n := len(a.req.Mutations) + len(a.messages); n > maxMutations {
 		return nil, fmt.Errorf("%w: there are %d mutations and enqueues, at most %d are allowed", kv.ErrTooLarge, n, maxMutations)
 	}
@@ -153,7 +153,7 @@ func (k *keys) join(a *atomicDecoder) (*queue.Part, error) {
 
 // An atomicDecoder decodes what /atomic and /transaction have in common.
 type atomicDecoder struct {
-	*keys
+	*room
 	dialect  *route.Dialect
 	req      kv.AtomicRequest
 	messages []queue.Enqueue

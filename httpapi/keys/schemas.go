@@ -1,4 +1,4 @@
-package httpapi
+package keys
 
 import "github.com/buntime/keyval/httpapi/route"
 

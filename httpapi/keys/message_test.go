@@ -1,4 +1,4 @@
-package httpapi
+package keys
 
 import (
 	"strings"
@@ -9,13 +9,13 @@ import (
 )
 
 // secretBodies are bodies with a secret wherever a caller has something to say.
-var secretBodies = map[string]func(*keys, []byte) error{
+var secretBodies = map[string]func(*room, []byte) error{
 	`{"checks":[{"key":["s3cret",1.5,{"__type":"bytes","value":"s3cret"}],"versionstamp":"s3cret"}]}`:  decodeAtomicBody,
 	`{"mutations":[{"type":"s3cret","key":["s3cret",7771777],"value":"s3cret","expireIn":7771777.5}]}`: decodeAtomicBody,
 	`{"mutations":[{"type":"set","key":["s3cret"],"value":{"s3cret":["s3cret\u00e9",7771777]},"expireIn":77717777717777}],
 	"enqueue":[{"value":"s3cret","options":{"queue":"s3cret!","dedupeId":"s3cret","backoffSchedule":[7771777]}}]}`: decodeAtomicBody,
 	`{"reads":[{"prefix":["s3cret"],"start":["s3cret"],"limit":-7771777}],"snapshot":"s3cret"}`: decodeAtomicBody,
-	`{"prefix":["s3cret"],"end":["s3cret"],"limit":-7771777,"cursor":"s3cret","reverse":"s3cret","consistency":"s3cret"}`: func(_ *keys, body []byte) error {
+	`{"prefix":["s3cret"],"end":["s3cret"],"limit":-7771777,"cursor":"s3cret","reverse":"s3cret","consistency":"s3cret"}`: func(_ *room, body []byte) error {
 		req, err := decodeList(body, paginateMembers)
 		if err == nil {
 			_, err = req.selector(&route.Dialect{})
@@ -25,20 +25,20 @@ var secretBodies = map[string]func(*keys, []byte) error{
 		}
 		return err
 	},
-	`{"s3cret":["s3cret\n",{"a":7771777}],"b":"s3cret"}`: func(_ *keys, body []byte) error {
+	`{"s3cret":["s3cret\n",{"a":7771777}],"b":"s3cret"}`: func(_ *room, body []byte) error {
 		_, err := kv.ParseValue(body, 40)
 		return err
 	},
 }
 
-func decodeAtomicBody(k *keys, body []byte) error {
+func decodeAtomicBody(k *room, body []byte) error {
 	_, _, err := k.decodeTransaction(body, &route.Dialect{})
 	return err
 }
 
 func TestAMessageQuotesNothingOfABody(t *testing.T) {
 	t.Parallel()
-	k := mustKeys(t)
+	k := mustRoom(t)
 	for body, decode := range secretBodies {
 		refused := 0
 		for i := range len(body) {

@@ -1,4 +1,4 @@
-package httpapi
+package keys
 
 import (
 	"context"
@@ -29,7 +29,7 @@ func transactionMembers(atomic route.Members) route.Members {
 		And("snapshot", route.Ref("Versionstamp"))
 }
 
-func (k *keys) transaction(ctx context.Context, c *route.Call) error {
+func (k *room) transaction(ctx context.Context, c *route.Call) error {
 	body, err := c.ReadBody()
 	if err != nil {
 		return err
@@ -111,9 +111,9 @@ func appendTransaction(dst []byte, req *kv.TransactionRequest, result *kv.Transa
 
 // decodeTransaction decodes the body of POST /transaction, and the part that
 // enqueues, nil without one.
-func (k *keys) decodeTransaction(body []byte, dialect *route.Dialect) (kv.TransactionRequest, *queue.Part, error) {
+func (k *room) decodeTransaction(body []byte, dialect *route.Dialect) (kv.TransactionRequest, *queue.Part, error) {
 	var req kv.TransactionRequest
-	a := atomicDecoder{keys: k, dialect: dialect}
+	a := atomicDecoder{room: k, dialect: dialect}
 	err := route.DecodeObject(body, k.transactionMembers, func(d *route.Decoder, name string) (err error) {
 		switch name {
 		case "reads":
