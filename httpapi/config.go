@@ -14,6 +14,7 @@ import (
 	"github.com/buntime/keyval/httpapi/keys"
 	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/watches"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -25,7 +26,7 @@ type Config struct {
 	// is refused.
 	Queue queues.Queue
 	// Watch follows the change log; nil: there are no watch routes.
-	Watch Watch
+	Watch watches.Watch
 	// Cluster is what GET /cluster tells about the other nodes; nil: a node that
 	// knows no other.
 	Cluster Cluster
@@ -114,6 +115,8 @@ func (c Config) withDefaults() Config {
 
 // What the rooms need of a node.
 type (
+	// Watch follows the change log.
+	Watch = watches.Watch
 	// Store is the database behind the key routes.
 	Store = keys.Store
 	// Queue is the node's access to the queues.

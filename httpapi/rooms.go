@@ -6,6 +6,7 @@ import (
 	"github.com/buntime/keyval/httpapi/keys"
 	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/watches"
 	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/queue"
 )
@@ -26,7 +27,7 @@ func (s *Server) rooms() []route.Room {
 		}))
 	}
 	if s.cfg.Watch != nil {
-		rooms = append(rooms, WatchesRoom(WatchesDeps{
+		rooms = append(rooms, watches.Room(watches.Deps{
 			Watch: s.cfg.Watch, DefaultConsistency: s.cfg.DefaultConsistency, Streams: s.streams,
 		}))
 	}

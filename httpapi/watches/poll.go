@@ -1,4 +1,4 @@
-package httpapi
+package watches
 
 import (
 	"context"
@@ -23,7 +23,7 @@ var (
 	positionParam    = route.TextParam{Name: "versionstamps", Doc: "The `versionstamps` of the last answer: only what has changed since is answered. Without it, the present state."}
 )
 
-func (w *watches) watchPollRoutes() []route.Route {
+func (w *room) watchPollRoutes() []route.Route {
 	poll := route.Route{
 		Method: http.MethodGet, Tag: tagWatch, Scope: route.Read, Waits: true,
 		Header: []route.Param{wire.MinVersionstamp},
@@ -44,7 +44,7 @@ func (w *watches) watchPollRoutes() []route.Route {
 	return []route.Route{keys, prefixes}
 }
 
-func (w *watches) pollKeys(ctx context.Context, c *route.Call) error {
+func (w *room) pollKeys(ctx context.Context, c *route.Call) error {
 	poll, err := w.keysPoll(c)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (w *watches) pollKeys(ctx context.Context, c *route.Call) error {
 	return nil
 }
 
-func (w *watches) keysPoll(c *route.Call) (poll watch.KeysPoll, err error) {
+func (w *room) keysPoll(c *route.Call) (poll watch.KeysPoll, err error) {
 	if poll.Keys, err = watchKeys.get(c.Query); err != nil {
 		return poll, err
 	}
@@ -96,7 +96,7 @@ func (w *watches) keysPoll(c *route.Call) (poll watch.KeysPoll, err error) {
 }
 
 // pollOptions are what both polls take.
-func (w *watches) pollOptions(c *route.Call) (after kv.Versionstamp, wait time.Duration, read kv.ReadOptions, err error) {
+func (w *room) pollOptions(c *route.Call) (after kv.Versionstamp, wait time.Duration, read kv.ReadOptions, err error) {
 	if _, given := c.Query.Text("versionstamps"); given && c.Query[sinceParam.Name] != nil {
 		return "", 0, read, route.InvalidArgument("since and versionstamps cannot be given together")
 	}
@@ -121,7 +121,7 @@ func beginPoll(c *route.Call, position kv.Versionstamp, changed []kv.Entry) erro
 	return nil
 }
 
-func (w *watches) pollPrefix(ctx context.Context, c *route.Call) error {
+func (w *room) pollPrefix(ctx context.Context, c *route.Call) error {
 	poll, err := w.prefixPoll(c)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func (w *watches) pollPrefix(ctx context.Context, c *route.Call) error {
 	return nil
 }
 
-func (w *watches) prefixPoll(c *route.Call) (poll watch.PrefixPoll, err error) {
+func (w *room) prefixPoll(c *route.Call) (poll watch.PrefixPoll, err error) {
 	if poll.Prefixes, err = watchPrefixes.get(c.Query); err != nil {
 		return poll, err
 	}

@@ -1,4 +1,4 @@
-package httpapi
+package watches
 
 import (
 	"github.com/buntime/keyval/httpapi/api"
@@ -8,20 +8,20 @@ import (
 	"github.com/buntime/keyval/watch"
 )
 
-// WatchesDeps is what the room needs.
-type WatchesDeps struct {
+// Deps is what the room needs.
+type Deps struct {
 	Watch Watch
 	// DefaultConsistency is what a read under "/" gets when it does not ask.
 	DefaultConsistency kv.Consistency
 	Streams            *sse.Streams
 }
 
-// watches is the room of changes.
-type watches struct{ WatchesDeps }
+// room is the room of changes.
+type room struct{ Deps }
 
-// WatchesRoom is the room.
-func WatchesRoom(deps WatchesDeps) route.Room {
-	w := &watches{deps}
+// Room is the room.
+func Room(deps Deps) route.Room {
+	w := &room{deps}
 	return route.Room{
 		Routes: append(w.watchRoutes(), w.watchPollRoutes()...),
 		Errors: []route.ErrorRow{{Is: watch.ErrClosed, Code: api.Unavailable}},

@@ -1,4 +1,4 @@
-package httpapi
+package watches
 
 import (
 	"context"
@@ -101,7 +101,7 @@ var (
 )
 
 // watchRoutes are those that tell of changes.
-func (w *watches) watchRoutes() []route.Route {
+func (w *room) watchRoutes() []route.Route {
 	stream := route.Route{
 		Method: http.MethodGet, Tag: tagWatch, Scope: route.Read, Waits: true,
 		Doc: "Server-sent events: `event: change` with an array of entries, all that one operation changed of what is watched (deleted and expired ones with `null`s), and its versionstamp as `id`; " +
@@ -120,7 +120,7 @@ func (w *watches) watchRoutes() []route.Route {
 	return append([]route.Route{keys, prefixes}, w.watchPollRoutes()...)
 }
 
-func (w *watches) watchKeys(ctx context.Context, c *route.Call) error {
+func (w *room) watchKeys(ctx context.Context, c *route.Call) error {
 	keys, err := watchKeys.get(c.Query)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (w *watches) watchKeys(ctx context.Context, c *route.Call) error {
 	return w.watch(ctx, c, watch.Request{Keys: keys})
 }
 
-func (w *watches) watchPrefix(ctx context.Context, c *route.Call) error {
+func (w *room) watchPrefix(ctx context.Context, c *route.Call) error {
 	prefixes, err := watchPrefixes.get(c.Query)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (w *watches) watchPrefix(ctx context.Context, c *route.Call) error {
 }
 
 // watch opens a stream and feeds it.
-func (w *watches) watch(ctx context.Context, c *route.Call, req watch.Request) error {
+func (w *room) watch(ctx context.Context, c *route.Call, req watch.Request) error {
 	initial, given, err := initialParam.Get(c.Query)
 	if err != nil {
 		return err

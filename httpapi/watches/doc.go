@@ -1,0 +1,2 @@
+// Package watches is the room of changes as they happen: streams and polls.
+package watches
