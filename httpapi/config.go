@@ -12,6 +12,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/keys"
+	"github.com/buntime/keyval/httpapi/operate"
 	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/watches"
@@ -29,14 +30,14 @@ type Config struct {
 	Watch watches.Watch
 	// Cluster is what GET /cluster tells about the other nodes; nil: a node that
 	// knows no other.
-	Cluster Cluster
+	Cluster operate.Cluster
 	// Node is what GET /cluster tells about this node.
 	Node api.ClusterNode
 	// Positions is how far this node knows the database and has read it; nil:
 	// GET /cluster tells none.
 	Positions func() api.Positions
 	// Checks must all pass for GET /readyz to answer 200.
-	Checks []Check
+	Checks []operate.Check
 
 	// BasePath is where the dialect of the original JavaScript client is mounted,
 	// such as "/_/plugin-keyval"; "" for nowhere.
@@ -115,6 +116,10 @@ func (c Config) withDefaults() Config {
 
 // What the rooms need of a node.
 type (
+	// Cluster is what a node knows of the others.
+	Cluster = operate.Cluster
+	// A Check is one condition of readiness.
+	Check = operate.Check
 	// Watch follows the change log.
 	Watch = watches.Watch
 	// Store is the database behind the key routes.

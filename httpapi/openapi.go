@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/httpapi/operate"
 	"github.com/buntime/keyval/httpapi/route"
 )
 
@@ -17,7 +18,7 @@ import (
 func (s *Server) documentRoutes() []route.Route {
 	return []route.Route{
 		{
-			Method: http.MethodGet, Pattern: "/", Op: "root", Tag: TagOperating, Scope: route.Open,
+			Method: http.MethodGet, Pattern: "/", Op: "root", Tag: operate.Tag, Scope: route.Open,
 			Summary: "Where to go on",
 			Answers: []route.Answer{{Status: 200, Doc: "The paths of the page to try the API and of this document.", Schema: route.Object(route.Members{
 				"name": route.Text("keyval"), "docs": route.Text(""), "openapi": route.Text(""),
@@ -28,7 +29,7 @@ func (s *Server) documentRoutes() []route.Route {
 			},
 		},
 		{
-			Method: http.MethodGet, Pattern: "/openapi.json", Op: "openapi", Tag: TagOperating, Scope: route.Open,
+			Method: http.MethodGet, Pattern: "/openapi.json", Op: "openapi", Tag: operate.Tag, Scope: route.Open,
 			Summary: "This document",
 			Answers: []route.Answer{{Status: 200, Doc: "OpenAPI 3.1.", Schema: &route.Schema{Type: "object"}}},
 			Serve: func(_ context.Context, c *route.Call) error {
@@ -38,7 +39,7 @@ func (s *Server) documentRoutes() []route.Route {
 			},
 		},
 		{
-			Method: http.MethodGet, Pattern: "/docs", Op: "docs", Tag: TagOperating, Scope: route.Open,
+			Method: http.MethodGet, Pattern: "/docs", Op: "docs", Tag: operate.Tag, Scope: route.Open,
 			Summary: "A page to try the API",
 			Answers: []route.Answer{{Status: 200, Doc: "The page.", ContentType: "text/html", Schema: &route.Schema{Type: "string"}}},
 			Serve: func(_ context.Context, c *route.Call) error {

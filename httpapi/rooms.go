@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"github.com/buntime/keyval/httpapi/keys"
+	"github.com/buntime/keyval/httpapi/operate"
 	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/watches"
@@ -32,7 +33,7 @@ func (s *Server) rooms() []route.Room {
 		}))
 	}
 	return append(rooms,
-		OperateRoom(OperateDeps{
+		operate.Room(operate.Deps{
 			Cluster: s.cfg.Cluster, Node: s.cfg.Node, Positions: s.cfg.Positions, Checks: s.cfg.Checks,
 			Gatherer: s.cfg.Gatherer, Sections: sections(s.cfg.Snapshots, rooms),
 		}),

@@ -1,4 +1,4 @@
-package httpapi
+package operate
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"github.com/buntime/keyval/httpapi/route"
 )
 
-// OperateDeps is what the room needs.
-type OperateDeps struct {
+// Deps is what the room needs.
+type Deps struct {
 	// Cluster is what GET /cluster tells about the other nodes; nil: a node that
 	// knows no other.
 	Cluster Cluster
@@ -44,14 +44,14 @@ type Cluster interface {
 	Leader() (leader *api.ClusterLeader, epoch uint64)
 }
 
-// operate is the room of whoever runs the node.
-type operate struct{ OperateDeps }
+// room is the room of whoever runs the node.
+type room struct{ Deps }
 
-// OperateRoom is the room.
-func OperateRoom(deps OperateDeps) route.Room {
-	o := &operate{deps}
+// Room is the room.
+func Room(deps Deps) route.Room {
+	o := &room{deps}
 	return route.Room{Routes: o.operatingRoutes(), Schemas: operatingSchemas}
 }
 
-// TagOperating is the group of routes that are to be answered when others are not.
-var TagOperating = &route.Tag{Name: "operating", Doc: "For whoever runs the node.", Operating: true}
+// Tag is the group of routes that are to be answered when others are not.
+var Tag = &route.Tag{Name: "operating", Doc: "For whoever runs the node.", Operating: true}

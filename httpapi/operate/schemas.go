@@ -1,4 +1,4 @@
-package httpapi
+package operate
 
 import "github.com/buntime/keyval/httpapi/route"
 

@@ -1,4 +1,4 @@
-package httpapi
+package operate
 
 import (
 	"context"
@@ -13,16 +13,16 @@ import (
 )
 
 // operatingRoutes are those for whoever runs the node.
-func (o *operate) operatingRoutes() []route.Route {
+func (o *room) operatingRoutes() []route.Route {
 	health := []route.Answer{{Status: 200, Doc: "Yes.", Schema: route.Ref("Health")}}
 	alive := route.Route{
-		Method: http.MethodGet, Pattern: "/healthz", Op: "healthz", Tag: TagOperating, Scope: route.Open,
+		Method: http.MethodGet, Pattern: "/healthz", Op: "healthz", Tag: Tag, Scope: route.Open,
 		Summary: "Is the process alive?",
 		Answers: health,
 		Serve:   o.healthz,
 	}
 	ready := route.Route{
-		Method: http.MethodGet, Pattern: "/readyz", Op: "readyz", Tag: TagOperating, Scope: route.Open,
+		Method: http.MethodGet, Pattern: "/readyz", Op: "readyz", Tag: Tag, Scope: route.Open,
 		Summary: "Should the node get requests?",
 		Doc:     "503 names the check that failed.",
 		Answers: health,
@@ -32,20 +32,20 @@ func (o *operate) operatingRoutes() []route.Route {
 	return []route.Route{
 		alive, ready,
 		{
-			Method: http.MethodGet, Pattern: "/metrics", Op: "metrics", Tag: TagOperating, Scope: route.Read,
+			Method: http.MethodGet, Pattern: "/metrics", Op: "metrics", Tag: Tag, Scope: route.Read,
 			Summary: "Metrics, in JSON or for Prometheus",
 			Doc:     "A section that cannot be found out at the moment, because the database is away, is missing. Prometheus text instead of JSON when `Accept` asks for `text/plain` or OpenMetrics.",
 			Answers: []route.Answer{{Status: 200, Doc: "The metrics.", Schema: route.Ref("Metrics")}},
 			Serve:   o.getMetrics,
 		},
 		{
-			Method: http.MethodGet, Pattern: "/metrics/prometheus", Op: "metrics", Alias: "prometheus", Tag: TagOperating, Scope: route.Read,
+			Method: http.MethodGet, Pattern: "/metrics/prometheus", Op: "metrics", Alias: "prometheus", Tag: Tag, Scope: route.Read,
 			Summary: "Metrics for Prometheus",
 			Answers: []route.Answer{{Status: 200, Doc: "Prometheus text.", ContentType: "text/plain", Schema: &route.Schema{Type: "string"}}},
 			Serve:   o.getPrometheus,
 		},
 		{
-			Method: http.MethodGet, Pattern: "/cluster", Op: "cluster", Tag: TagOperating, Scope: route.Read,
+			Method: http.MethodGet, Pattern: "/cluster", Op: "cluster", Tag: Tag, Scope: route.Read,
 			Summary: "The node, its leader and the members of the cluster",
 			Answers: []route.Answer{{Status: 200, Doc: "What this node knows.", Schema: route.Ref("Cluster")}},
 			Serve:   o.getCluster,
@@ -53,12 +53,12 @@ func (o *operate) operatingRoutes() []route.Route {
 	}
 }
 
-func (o *operate) healthz(_ context.Context, c *route.Call) error {
+func (o *room) healthz(_ context.Context, c *route.Call) error {
 	c.Out = append(c.Out, `{"status":"ok"}`...)
 	return nil
 }
 
-func (o *operate) readyz(ctx context.Context, c *route.Call) error {
+func (o *room) readyz(ctx context.Context, c *route.Call) error {
 	c.SetHeader("Cache-Control", "no-store")
 	if c.Frame.Draining() {
 		return notReady(c, "draining", route.Draining)
@@ -80,7 +80,7 @@ func notReady(c *route.Call, check string, reason error) error {
 	return &route.Refusal{Code: api.Unavailable, Text: text, Hidden: reason}
 }
 
-func (o *operate) getMetrics(ctx context.Context, c *route.Call) error {
+func (o *room) getMetrics(ctx context.Context, c *route.Call) error {
 	if wantsPrometheus(c.Request.Header.Get("Accept")) {
 		return o.getPrometheus(ctx, c)
 	}
@@ -107,7 +107,7 @@ func wantsPrometheus(accept string) bool {
 }
 
 // getPrometheus leaves the format to the library.
-func (o *operate) getPrometheus(_ context.Context, c *route.Call) error {
+func (o *room) getPrometheus(_ context.Context, c *route.Call) error {
 	promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{DisableCompression: true}).ServeHTTP(collected{c}, c.Request)
 	c.ContentType = c.Writer.Header().Get("Content-Type")
 	return nil
@@ -125,7 +125,7 @@ func (w collected) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (o *operate) getCluster(_ context.Context, c *route.Call) error {
+func (o *room) getCluster(_ context.Context, c *route.Call) error {
 	status := api.ClusterStatus{Node: o.Node, Members: []api.Member{}}
 	if o.Cluster != nil {
 		status.Leader, status.Epoch = o.Cluster.Leader()
