@@ -19,18 +19,32 @@ import (
 	"github.com/buntime/keyval/kv"
 )
 
+// What rooms need of a node, under the names that Config has for it.
+type (
+	// Store is the database behind the key routes.
+	Store = keys.Store
+	// Queue is the node's access to the queues.
+	Queue = queues.Queue
+	// Watch follows the change log.
+	Watch = watches.Watch
+	// Cluster is what a node knows of the others.
+	Cluster = operate.Cluster
+	// Check is one condition of readiness.
+	Check = operate.Check
+)
+
 // Config is what New needs.
 type Config struct {
 	// Store is the database. Required.
 	Store keys.Store
 	// Queue is the node's access to the queues; nil: there are none, and enqueue
 	// is refused.
-	Queue queues.Queue
+	Queue Queue
 	// Watch follows the change log; nil: there are no watch routes.
-	Watch watches.Watch
+	Watch Watch
 	// Cluster is what GET /cluster tells about the other nodes; nil: a node that
 	// knows no other.
-	Cluster operate.Cluster
+	Cluster Cluster
 	// Node is what GET /cluster tells about this node.
 	Node api.ClusterNode
 	// Positions is how far this node knows the database and has read it; nil:
@@ -113,17 +127,3 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
-
-// What the rooms need of a node.
-type (
-	// Cluster is what a node knows of the others.
-	Cluster = operate.Cluster
-	// A Check is one condition of readiness.
-	Check = operate.Check
-	// Watch follows the change log.
-	Watch = watches.Watch
-	// Store is the database behind the key routes.
-	Store = keys.Store
-	// Queue is the node's access to the queues.
-	Queue = queues.Queue
-)

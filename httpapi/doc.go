@@ -1,24 +1,20 @@
-// Package httpapi serves the REST API.
+// Package httpapi serves the REST API. It puts the rooms together (rooms.go), mounts
+// their routes, guards them against pages of elsewhere (origin.go, host.go), describes
+// them (openapi.go), and has what a node listens with (listen.go, connections.go).
+// Nobody imports it but the node.
 //
-// One table of routes (Route) says everything about a route: method, pattern,
-// parameters with their limits, shapes of request and answer, error codes, and
-// the function that serves it. The router, the refusal of parameters and members
-// that a route does not know, metrics labels and the OpenAPI document all come
-// from that table, so none of them can say something else than the others.
+//	httpapi ──▶ keys, queues, watches, operate    a room for each group of routes
+//	                │
+//	                ├──▶ wire          what rooms have in common of entries
+//	                ├──▶ route/sse     the writer of event streams
+//	                └──▶ route         what a route is, what happens to every request
 //
-// Every request goes through one place (endpoint.go) that owns the request id,
-// the deadline, the span, the metrics, panics and the rendering of errors. What
-// is left for a route is to decode, call and encode:
-//
-//   - A request is decoded strictly. A parameter or a body member that the route
-//     does not know is refused by name, and so is one given twice: a typo must
-//     not become an empty commit or an entry that never expires.
-//   - Values are never decoded. They travel as the bytes that ParseValue checked.
-//   - An answer is rendered into one buffer and written at once, so that an error
-//     found while rendering is still an error and not a torn answer.
+// Arrows go down, and never from one room to another: arrows_test.go has them. A room
+// gives a route.Room, all of its routes with what they bring along, and is registered
+// in rooms.go; no other room has a line about it. Everything that is told of routes,
+// from the router to the OpenAPI document, metrics and CORS, is made from those rows,
+// so that none of it can say something else than the others.
 //
 // The table is mounted twice, in two dialects: at "/" and, as the original
 // JavaScript client expects it, at Config.BasePath.
-//
-// The package does not listen; NewServer makes the http.Server that a node runs.
 package httpapi

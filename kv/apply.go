@@ -190,7 +190,7 @@ func (a *atomicOp) mutate(tx *sqldb.Tx, m *Mutation) error {
 	}
 	changed := entryRow{op: tx.Op(), expireIn: m.ExpireIn}
 	var err error
-	if changed.value, changed.times, err = m.compute(entries.Get(tx, string(m.Key)), a.store.cfg.MaxValueBytes); err != nil {
+	if changed.value, changed.times, err = m.compute(entries.Get(tx, string(m.Key)), tx.Op(), a.store.cfg.MaxValueBytes); err != nil {
 		return err
 	}
 	entries.Put(tx, string(m.Key), changed)

@@ -1,6 +1,8 @@
 package kv
 
 import (
+	"fmt"
+
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
@@ -66,7 +68,8 @@ type mutationKind struct {
 	// which go by no value.
 	apply func(m *Mutation, stored []byte, exists bool, maxBytes int) ([]byte, error)
 	// applyTimed is apply for a stored value in which times are not known before its
-	// group has committed, and what of them is left. Nil: it waits for that.
+	// group has committed, and what of them is left. Nil: it waits for that, and is
+	// refused in the operation that stores them.
 	applyTimed func(m *Mutation, stored []byte, times *Times, maxBytes int) ([]byte, *Times, error)
 }
 
@@ -128,8 +131,10 @@ func (m *Mutation) Apply(stored []byte, exists bool, maxBytes int) ([]byte, erro
 	return m.kind().apply(m, stored, exists, maxBytes)
 }
 
-// compute is Apply to a row, nil for none, that the group may have written.
-func (m *Mutation) compute(row *entryRow, maxBytes int) ([]byte, *Times, error) {
+// compute is Apply to a row, nil for none, that an operation of the group may have
+// written, even operation op itself.
+func (m *Mutation) compute(row *entryRow, op, maxBytes int) ([]byte, *Times, error) {
+	kind := m.kind()
 	switch {
 	case row == nil:
 		value, err := m.Apply(nil, false, maxBytes)
@@ -137,9 +142,10 @@ func (m *Mutation) compute(row *entryRow, maxBytes int) ([]byte, *Times, error) 
 	case row.times == nil:
 		value, err := m.Apply(row.value, true, maxBytes)
 		return value, nil, err
-	}
-	if timed := m.kind().applyTimed; timed != nil {
-		return timed(m, row.value, row.times, maxBytes)
+	case kind.applyTimed != nil:
+		return kind.applyTimed(m, row.value, row.times, maxBytes)
+	case row.op == op:
+		return nil, nil, fmt.Errorf("%w: a %s needs the time that the operation itself sets", ErrInvalidArgument, kind.Name)
 	}
 	return nil, nil, sqldb.ErrNextGroup
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/kv"
@@ -78,47 +77,31 @@ func (n *node) apply(mutations []api.Mutation, enqueues []api.EnqueueRequest) (a
 
 // mutated is the value after m, nil if there is none.
 func mutated(m api.Mutation, old json.RawMessage) (json.RawMessage, error) {
-	switch m.Type {
-	case api.MutationDelete:
+	t, ok := kv.ParseMutationType(string(m.Type))
+	if !ok {
+		return nil, refuse(api.InvalidArgument, "there is no such type")
+	}
+	mutation := kv.Mutation{Type: t, Value: m.Value}
+	switch t.Form() {
+	case kv.FormNone:
 		return nil, nil
-	case api.MutationSum, api.MutationMin, api.MutationMax:
-		return mutatedInteger(m, old)
-	case api.MutationAppend, api.MutationPrepend:
-		return mutatedArray(m, old)
-	}
-	return m.Value, nil
-}
-
-func mutatedInteger(m api.Mutation, old json.RawMessage) (json.RawMessage, error) {
-	operand, err := strconv.ParseInt(string(m.Value), 10, 64)
-	if err != nil {
-		return nil, refuse(api.InvalidValue, "the operand is no integer")
-	}
-	if old == nil {
+	case kv.FormJSON:
 		return m.Value, nil
+	case kv.FormInteger:
+		var err error
+		if mutation.Operand, err = kv.ParseOperand(m.Value); err != nil {
+			return nil, refuse(api.InvalidValue, err.Error())
+		}
+	case kv.FormArray:
+		if err := kv.CheckElements(m.Value); err != nil {
+			return nil, refuse(api.InvalidValue, err.Error())
+		}
 	}
-	stored, err := strconv.ParseInt(string(old), 10, 64)
+	value, err := mutation.Apply(old, old != nil, 1<<20)
 	if err != nil {
-		return nil, refuse(api.TypeMismatch, "the stored value is no integer")
+		return nil, refuse(api.TypeMismatch, err.Error())
 	}
-	result := map[api.MutationType]int64{
-		api.MutationSum: stored + operand, api.MutationMin: min(stored, operand), api.MutationMax: max(stored, operand),
-	}
-	return strconv.AppendInt(nil, result[m.Type], 10), nil
-}
-
-func mutatedArray(m api.Mutation, old json.RawMessage) (json.RawMessage, error) {
-	var before, added []json.RawMessage
-	if old != nil && json.Unmarshal(old, &before) != nil {
-		return nil, refuse(api.TypeMismatch, "the stored value is no array")
-	}
-	if json.Unmarshal(m.Value, &added) != nil {
-		return nil, refuse(api.InvalidValue, "the operand is no array")
-	}
-	if m.Type == api.MutationPrepend {
-		before, added = added, before
-	}
-	return json.Marshal(append(before, added...))
+	return value, nil
 }
 
 func (n *node) transaction(_ http.ResponseWriter, _ *http.Request, body []byte) (any, error) {

@@ -9,7 +9,7 @@ import (
 // Store is the database behind the key routes. *kv.Store implements it.
 //
 // The context carries the operation's deadline. Errors wrap the sentinels of
-// errorTable; any other error is a bug and answered with 500. Methods are called
+// wire.Errors or of the database; any other error is a bug and answered with 500. Methods are called
 // concurrently. The values of a mutation belong to the store from then on, those
 // of entries to the caller.
 type Store interface {

@@ -13,7 +13,7 @@ import (
 )
 
 // Queue is what the routes need of the node's queues. *queue.Queue implements it.
-// Errors wrap the sentinels of errorTable. Methods are called concurrently.
+// Errors wrap those of Room.Errors, wire.Errors or the database. Methods are called concurrently.
 type Queue interface {
 	NewPart([]queue.Enqueue) (*queue.Part, error)
 	// Dequeue may wait as long as the request says. What it returns must be

@@ -18,7 +18,7 @@ import (
 )
 
 // Watch is what the routes need of the node's watch. *watch.Hub implements it.
-// Errors wrap the sentinels of errorTable. Methods are called concurrently.
+// Errors wrap those of Room.Errors, wire.Errors or the database. Methods are called concurrently.
 type Watch interface {
 	Open(context.Context, watch.Request) (*watch.Stream, error)
 	PollKeys(context.Context, watch.KeysPoll) (watch.KeysChanged, error)
