@@ -74,7 +74,7 @@ func (k *room) atomic(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	result, err := wire.Commit(ctx, c, k.Store, req, func(dst []byte, result *kv.AtomicResult) []byte {
+	result, err := wire.Commit(ctx, c, k.Store, req, func(dst []byte, result kv.AtomicResult) []byte {
 		return appendCommitted(dst, result.Versionstamp, part)
 	})
 	if err != nil || result.OK {

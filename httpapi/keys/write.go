@@ -118,14 +118,14 @@ func (k *room) putKey(ctx context.Context, c *route.Call) error {
 	return nil
 }
 
-func appendWritten(dst []byte, result *kv.AtomicResult) []byte {
+func appendWritten(dst []byte, result kv.AtomicResult) []byte {
 	dst = append(dst, `{"ok":true,"versionstamp":"`...)
 	dst = append(dst, result.Versionstamp...)
 	return append(dst, `"}`...)
 }
 
 // commit is Commit for an operation of one key whose checks are preconditions.
-func (k *room) commit(ctx context.Context, c *route.Call, req kv.AtomicRequest, render func([]byte, *kv.AtomicResult) []byte) (kv.AtomicResult, error) {
+func (k *room) commit(ctx context.Context, c *route.Call, req kv.AtomicRequest, render func([]byte, kv.AtomicResult) []byte) (kv.AtomicResult, error) {
 	result, err := wire.Commit(ctx, c, k.Store, req, render)
 	if err == nil && !result.OK {
 		err = kv.ErrPreconditionFailed
@@ -227,7 +227,7 @@ func (k *room) deleteExact(ctx context.Context, c *route.Call, key kv.Key, check
 	_, err := k.commit(ctx, c, kv.AtomicRequest{
 		Checks:    checks,
 		Mutations: []kv.Mutation{{Type: kv.MutationDelete, Key: key}},
-	}, func(dst []byte, result *kv.AtomicResult) []byte { return appendDeleted(dst, result.Deleted) })
+	}, func(dst []byte, result kv.AtomicResult) []byte { return appendDeleted(dst, result.Deleted) })
 	return err
 }
 

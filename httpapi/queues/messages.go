@@ -202,7 +202,7 @@ func (q *room) enqueue(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	_, err = wire.Commit(ctx, c, q.Store, kv.AtomicRequest{Parts: []kv.Part{part}}, func(dst []byte, result *kv.AtomicResult) []byte {
+	_, err = wire.Commit(ctx, c, q.Store, kv.AtomicRequest{Parts: []kv.Part{part}}, func(dst []byte, result kv.AtomicResult) []byte {
 		return appendEnqueued(dst, result.Versionstamp, part)
 	})
 	return err

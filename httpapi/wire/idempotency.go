@@ -36,13 +36,13 @@ type Atomic interface {
 // it has committed: under an Idempotency-Key with the very bytes that are kept for a
 // repetition, and a repetition with what was kept. Where the checks did not hold the
 // result is not OK, and the answer is the caller's to give.
-func Commit(ctx context.Context, c *route.Call, store Atomic, req kv.AtomicRequest, render func(dst []byte, result *kv.AtomicResult) []byte) (kv.AtomicResult, error) {
+func Commit(ctx context.Context, c *route.Call, store Atomic, req kv.AtomicRequest, render func(dst []byte, result kv.AtomicResult) []byte) (kv.AtomicResult, error) {
 	var err error
 	if req.Idempotency, err = Idempotency(c); err != nil {
 		return kv.AtomicResult{}, err
 	}
 	if req.Idempotency != nil {
-		req.Idempotency.Answer = func(_ kv.Versionstamp, result kv.AtomicResult) []byte { return render(nil, &result) }
+		req.Idempotency.Answer = func(_ kv.Versionstamp, result kv.AtomicResult) []byte { return render(nil, result) }
 	}
 	result, err := store.Atomic(ctx, req)
 	if err != nil {
@@ -50,7 +50,7 @@ func Commit(ctx context.Context, c *route.Call, store Atomic, req kv.AtomicReque
 	}
 	SetVersionstamp(c, result.Versionstamp)
 	if result.OK && !AnswerKept(c, &result) {
-		c.Out = render(c.Out, &result)
+		c.Out = render(c.Out, result)
 	}
 	return result, nil
 }
