@@ -228,19 +228,21 @@ func (l *lane[V]) close() {
 	l.waiting, l.closed = nil, true
 }
 
-// read answers lookups. Those whose answer is too large are read in halves.
+// read answers lookups. Those whose answer is too large are read in halves, as are those of
+// which one makes the reading panic.
 func (l *lane[V]) read(ctx context.Context, lookups []*lookup[V]) {
 	var keys []string
 	for _, look := range lookups {
 		keys = append(keys, look.keys...)
 	}
 	l.coalescer.db.metrics.coalesced.Observe(float64(len(keys)))
-	values, position, err := l.coalescer.fetch(ctx, l.reader, keys)
-	if errors.Is(err, ErrTooLarge) && len(lookups) > 1 {
+	values, position, err := l.fetch(ctx, keys)
+	if len(lookups) > 1 && (errors.Is(err, ErrTooLarge) || isPanic(err)) {
 		l.read(ctx, lookups[:len(lookups)/2])
 		l.read(ctx, lookups[len(lookups)/2:])
 		return
 	}
+	l.coalescer.db.tellOfPanic("read", err)
 	for _, look := range lookups {
 		if err == nil {
 			look.values, values = values[:len(look.keys):len(look.keys)], values[len(look.keys):]
@@ -249,6 +251,12 @@ func (l *lane[V]) read(ctx context.Context, lookups []*lookup[V]) {
 		close(look.done)
 	}
 	l.answered(lookups)
+}
+
+// fetch reads the values of keys.
+func (l *lane[V]) fetch(ctx context.Context, keys []string) (_ []V, _ Position, err error) {
+	defer contain(&err)
+	return l.coalescer.fetch(ctx, l.reader, keys)
 }
 
 // answered notes that those have left a batch for whom it has been read.

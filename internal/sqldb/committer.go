@@ -68,6 +68,7 @@ type waiting struct {
 	ctx   context.Context
 	bytes int
 	state atomic.Int32
+	found [][]Row // by op.Locked, in the attempt under way
 	// returns counts how often it was put back; then it is a group of its own.
 	returns int
 	// back is poked when it is known not to have happened. Under the committer's

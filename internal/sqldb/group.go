@@ -78,9 +78,7 @@ func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 			c.findsNoRoom(group, err)
 			return
 		case len(group) == 1:
-			if !errors.Is(err, ErrTooLarge) { // or its caller is to blame
-				c.log.Error("an operation failed in the database", "op", group[0].op.Name, "error", err)
-			}
+			c.blame(group[0].op, err)
 			refuse(group, err)
 			return
 		default:
@@ -95,6 +93,13 @@ func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 			group, try = group[half:], -1
 		}
 		group = wanted(group)
+	}
+}
+
+// blame says why an operation fails by itself, unless that is its caller's doing.
+func (c *committer) blame(op *Op, err error) {
+	if !c.db.tellOfPanic(op.Name, err) && !errors.Is(err, ErrTooLarge) {
+		c.log.Error("an operation failed in the database", "op", op.Name, "error", err)
 	}
 }
 
@@ -159,7 +164,7 @@ type attempt struct {
 	reads    map[table][]*cell
 	tables   []table // in order of first use, so that statements are constant
 	sequence Row     // that of a locked transaction: see opening
-	applied  []outcome
+	applied  []applied
 	apart    bool  // the tables were read one after the other
 	together bool  // they are to be read in one snapshot
 	others   int64 // other nodes that write at the time
@@ -167,11 +172,16 @@ type attempt struct {
 	wrote    bool  // it has committed
 }
 
-// outcome is what Apply made of an operation.
-type outcome struct {
-	*waiting
-	op  int // its number in the transaction; -1 if it failed
-	err error
+// applied is what became of an operation when it was applied.
+type applied struct {
+	w      *waiting
+	number int // in the transaction; -1 if it failed
+	err    error
+}
+
+// asks tells whether the operation wants to know what SQL has done of it.
+func (o *applied) asks() bool {
+	return o.number >= 0 && o.err == nil && o.w.op.Conditional != nil
 }
 
 // timed runs the attempt and tells whether it has failed for want of time.
@@ -261,6 +271,8 @@ func (a *attempt) unlock(ctx context.Context) {
 // sent that could commit.
 func (a *attempt) readFailed(ctx context.Context, err error) error {
 	switch reason := guardReason(err); {
+	case isPanic(err):
+		return err
 	case reason == guardRestored:
 		return ErrRestored
 	case reason == guardGroup:
@@ -295,45 +307,62 @@ func (a *attempt) apply() int {
 	ops := 0
 	for _, conditional := range []bool{false, true} {
 		for _, w := range a.group {
-			if (w.op.Conditional != nil) != conditional {
-				continue
-			}
-			if w.state.Load() == dropped || (w.state.Load() == queued && !w.state.CompareAndSwap(queued, sent)) {
-				w.finish(Commit{Op: -1}, w.ctx.Err())
-				continue
-			}
-			o := outcome{waiting: w, op: -1}
-			a.tx.op, a.tx.again = ops, w.op.Again
-			a.tx.begin()
-			if w.op.Apply != nil {
-				o.err = w.op.Apply(a.tx)
-			}
-			switch {
-			case errors.Is(o.err, ErrNextGroup):
-				a.tx.rollback()
-				continue
-			case o.err != nil:
-				a.tx.rollback()
-			default:
-				o.op = ops
+			if (w.op.Conditional != nil) == conditional && w.send() && a.applyAs(ops, w) {
 				ops++
 			}
-			a.applied = append(a.applied, o)
 		}
 	}
 	return ops
 }
 
+// send notes that the operation is under way, unless its caller has gone.
+func (w *waiting) send() bool {
+	if w.state.Load() == sent || w.state.CompareAndSwap(queued, sent) {
+		return true
+	}
+	w.finish(Commit{Op: -1}, w.ctx.Err())
+	return false
+}
+
+// applyAs applies an operation under a number, and tells whether it takes that.
+func (a *attempt) applyAs(number int, w *waiting) bool {
+	a.tx.op, a.tx.again = number, w.op.Again
+	a.tx.begin()
+	err := w.apply(a.tx)
+	switch {
+	case errors.Is(err, ErrNextGroup):
+		a.tx.rollback()
+		return false
+	case err != nil:
+		a.tx.rollback()
+		number = -1
+	}
+	a.applied = append(a.applied, applied{w, number, err})
+	return err == nil
+}
+
+// apply has the operation look at what was read and stage its rows.
+func (w *waiting) apply(tx *Tx) (err error) {
+	defer contain(&err)
+	if w.op.Locked != nil {
+		w.op.Locked.Found(w.found)
+	}
+	if w.op.Apply == nil {
+		return nil
+	}
+	return w.op.Apply(tx)
+}
+
 // answer tells every caller what became of its operation.
 func (a *attempt) answer(commit Commit, results [][]Row) {
-	next := 0
-	for _, o := range a.applied {
+	for i := range a.applied {
+		o := &a.applied[i]
 		c := commit
-		c.Op = o.op
-		if o.op >= 0 && o.waiting.op.Conditional != nil {
-			c.Rows = results[next]
-			next++
+		c.Op = o.number
+		if o.asks() {
+			c.Rows, results = results[0], results[1:]
 		}
-		o.finish(c, o.err)
+		a.db.tellOfPanic(o.w.op.Name, o.err)
+		o.w.finish(c, o.err)
 	}
 }

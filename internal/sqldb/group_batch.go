@@ -11,7 +11,11 @@ import (
 func (a *attempt) commit(ctx context.Context, ops int) (Commit, [][]Row, error) {
 	number := a.lastGroup + 1
 	prologue := a.prologue(ops)
-	stmts, answers := a.statements(prologue)
+	stmts, answers, err := a.statements(prologue)
+	if err != nil {
+		a.unlock(ctx)
+		return Commit{}, nil, err
+	}
 	results, err := a.session.run(ctx, append(stmts, Stmt{SQL: "COMMIT"})...)
 	if err == nil {
 		a.lastGroup = number
@@ -97,8 +101,8 @@ func (a *attempt) seen() Position { return max(a.newest, a.db.floor.load()) }
 func (a *attempt) epochs() string {
 	var epochs []int64
 	for _, o := range a.applied {
-		if o.op >= 0 && o.waiting.op.Epoch != 0 {
-			epochs = append(epochs, o.waiting.op.Epoch)
+		if o.number >= 0 && o.w.op.Epoch != 0 {
+			epochs = append(epochs, o.w.op.Epoch)
 		}
 	}
 	if len(epochs) == 0 {
@@ -112,7 +116,8 @@ func (a *attempt) epochs() string {
 // concerned, is current and what was read outside of the transaction is as it was, write
 // what was staged, and run the conditional parts. answers are the indexes of the
 // statements that return the outcomes of these.
-func (a *attempt) statements(prologue []Stmt) (stmts []Stmt, answers []int) {
+func (a *attempt) statements(prologue []Stmt) (stmts []Stmt, answers []int, err error) {
+	defer contain(&err) // of a table's functions, or of what an operation does in SQL
 	stmts = append(prologue, a.notesTime()...)
 	if epochs := a.epochs(); epochs != "" {
 		stmts = append(stmts, Stmt{SQL: fenceSQL, Args: []any{epochs}})
@@ -133,38 +138,46 @@ func (a *attempt) statements(prologue []Stmt) (stmts []Stmt, answers []int) {
 			stmts = append(stmts, t.write(cells)...)
 		}
 	}
-	conditional := a.conditional()
-	answers = make([]int, len(conditional))
-	for i, o := range conditional {
-		stmts = append(stmts, o.waiting.op.Conditional.Exec(o.op)...)
+	asking := a.asking()
+	answers = make([]int, len(asking))
+	for i, o := range asking {
+		stmts = append(stmts, o.w.op.Conditional.Exec(o.number)...)
 		answers[i] = len(stmts) - 1
 	}
-	for i, o := range conditional {
-		if c := o.waiting.op.Conditional; !c.Returning {
-			stmts = append(stmts, c.Outcome(a.boot, o.op))
+	for i, o := range asking {
+		if c := o.w.op.Conditional; !c.Returning {
+			stmts = append(stmts, c.Outcome(a.boot, o.number))
 			answers[i] = len(stmts) - 1
 		}
 	}
-	return stmts, answers
+	return stmts, answers, nil
 }
 
-// conditional are the conditional operations that did not fail.
-func (a *attempt) conditional() (all []outcome) {
-	for _, o := range a.applied {
-		if o.op >= 0 && o.waiting.op.Conditional != nil {
+// asking are the operations that ask what SQL has done of them.
+func (a *attempt) asking() (all []*applied) {
+	for i := range a.applied {
+		if o := &a.applied[i]; o.asks() {
 			all = append(all, o)
 		}
 	}
 	return all
 }
 
-// outcomes asks what the conditional operations did.
-func (a *attempt) outcomes() []Stmt {
-	var stmts []Stmt
-	for _, o := range a.conditional() {
-		stmts = append(stmts, o.waiting.op.Conditional.Outcome(a.boot, o.op))
+// outcomes asks that once more. An operation that cannot fails alone, now that the others
+// may have been done.
+func (a *attempt) outcomes() (stmts []Stmt) {
+	for _, o := range a.asking() {
+		var st Stmt
+		if st, o.err = o.outcome(a.boot); o.err == nil {
+			stmts = append(stmts, st)
+		}
 	}
 	return stmts
+}
+
+func (o *applied) outcome(boot string) (_ Stmt, err error) {
+	defer contain(&err)
+	return o.w.op.Conditional.Outcome(boot, o.number), nil
 }
 
 func commitOf(row Row) Commit {

@@ -9,7 +9,8 @@ import (
 
 // read fetches the rows that the group's operations name, but for those that are
 // believed.
-func (a *attempt) read(ctx context.Context) error {
+func (a *attempt) read(ctx context.Context) (err error) {
+	defer contain(&err) // of a table's functions
 	a.nameAll()
 	chunks := a.chunks(func(c *cell) bool { return !c.believed })
 	stmts := make([]Stmt, len(chunks))
@@ -200,7 +201,7 @@ func (a *attempt) fetchLocked(ctx context.Context, stmts []Stmt) ([][]Row, error
 	for _, w := range slices.Backward(a.group) {
 		if w.op.Locked != nil {
 			end -= len(w.op.Locked.Stmts)
-			w.op.Locked.Found(results[end : end+len(w.op.Locked.Stmts)])
+			w.found = results[end : end+len(w.op.Locked.Stmts)]
 		}
 	}
 	return results, nil

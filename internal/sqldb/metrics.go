@@ -16,6 +16,7 @@ type metrics struct {
 	groupTime  prometheus.Histogram
 	retries    prometheus.Counter
 	lost       prometheus.Counter
+	panics     prometheus.Counter
 	roundTrips *prometheus.CounterVec
 	coalesced  prometheus.Histogram
 	position   *prometheus.GaugeVec
@@ -40,6 +41,8 @@ func newMetrics() *metrics {
 			Name: "keyval_commit_retries_total", Help: "Groups tried again because another node was faster."}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "keyval_commit_lost_answers_total", Help: "Groups whose outcome had to be asked for."}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "keyval_operation_panics_total", Help: "Operations and reads that failed because they panicked: bugs, whose stacks are in the log."}),
 		roundTrips: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keyval_sql_reads_total", Help: "Reading statements by database and outcome."},
 			[]string{"database", "outcome"}),
@@ -61,7 +64,7 @@ func newMetrics() *metrics {
 func (m *metrics) register(r prometheus.Registerer, others ...prometheus.Collector) {
 	if r != nil {
 		r.MustRegister(others...)
-		r.MustRegister(m.pending, m.operations, m.groupSize, m.groupTime, m.retries, m.lost, m.roundTrips, m.coalesced, m.position, m.lag, m.circuit, m.stale)
+		r.MustRegister(m.pending, m.operations, m.groupSize, m.groupTime, m.retries, m.lost, m.panics, m.roundTrips, m.coalesced, m.position, m.lag, m.circuit, m.stale)
 	}
 }
 

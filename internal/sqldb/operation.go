@@ -10,6 +10,9 @@ import (
 // Apply may run more than once, each time on fresh rows, when another node
 // was faster; it must do nothing but read and stage rows, and leave its
 // findings where the caller of Do looks for them.
+//
+// Its functions run on a goroutine that all operations share: one that panics fails its
+// operation alone.
 type Op struct {
 	// Name is the metrics' label: a few constants.
 	Name string
