@@ -34,8 +34,8 @@ type atomicOp struct {
 	// pending are the conflicts with an entry that an operation of the same
 	// group has written: by place in result.Conflicts, its number.
 	pending map[int]int
-	replay  *idempotencyRow
-	kept    *idempotencyRow // staged
+	replay  *keptAnswer
+	kept    *keptAnswer // staged
 
 	committed sqldb.Commit
 }
@@ -47,7 +47,7 @@ func (a *atomicOp) do(ctx context.Context, op *sqldb.Op) (AtomicResult, error) {
 	commit, err := a.store.db.Do(ctx, op)
 	switch {
 	case errors.Is(err, errNotCommitted):
-		return a.settle(ctx, commit)
+		return a.complete(ctx, commit)
 	case err != nil:
 		return AtomicResult{}, failure(err)
 	}
@@ -62,8 +62,8 @@ func (a *atomicOp) do(ctx context.Context, op *sqldb.Op) (AtomicResult, error) {
 	return a.result, nil
 }
 
-// settle fills in what was known only once the group had committed.
-func (a *atomicOp) settle(ctx context.Context, commit sqldb.Commit) (AtomicResult, error) {
+// complete fills in what was known only once the group had committed.
+func (a *atomicOp) complete(ctx context.Context, commit sqldb.Commit) (AtomicResult, error) {
 	for i, op := range a.pending {
 		a.result.Conflicts[i].Versionstamp = Versionstamp(commit.At(op))
 	}

@@ -56,7 +56,7 @@ func (s *Store) Delete(ctx context.Context, req DeleteRequest) (DeleteResult, er
 type bulkDelete struct {
 	ranges      []string
 	idempotency *Idempotency
-	done        *idempotencyRow
+	done        *keptAnswer
 }
 
 // The log rows say what is deleted; the entries follow them. Expired entries
@@ -81,7 +81,7 @@ LEFT JOIN keyval_changelog c ON c.versionstamp=` + sqldb.StampSQL("?2") + ` WHER
 )
 
 func (d *bulkDelete) op() *sqldb.Op {
-	op := &sqldb.Op{Name: "delete", Bytes: bytesOf(d.ranges), Rows: deleteBatch, Conditional: &sqldb.Conditional{Exec: d.exec, Outcome: d.outcome}}
+	op := &sqldb.Op{Name: "delete", Bytes: bytesOf(d.ranges), Rows: deleteBatch, InSQL: &sqldb.InSQL{Exec: d.exec, Outcome: d.outcome}}
 	if d.idempotency != nil {
 		op.Reads = []sqldb.Ref{d.idempotency.ref()}
 		op.Apply = d.apply
@@ -96,7 +96,7 @@ func (d *bulkDelete) apply(tx *sqldb.Tx) error {
 	case err != nil:
 		return err
 	case row == nil:
-		idempotencyTable.Put(tx, d.idempotency.id(), idempotencyRow{request: d.idempotency.Request, op: tx.Op(), placeholder: "-"})
+		keptAnswers.Put(tx, d.idempotency.id(), keptAnswer{request: d.idempotency.Request, op: tx.Op(), placeholder: "-"})
 	case row.versionstamp == "":
 		return sqldb.ErrNextGroup // the same request in the same group
 	case row.answer != nil:

@@ -47,7 +47,7 @@ func (s *Store) Sweep(ctx context.Context, epoch int64) (int64, error) {
 }
 
 func (s *Store) sweepOp(epoch int64) *sqldb.Op {
-	return &sqldb.Op{Name: "sweep", Epoch: epoch, Conditional: &sqldb.Conditional{
+	return &sqldb.Op{Name: "sweep", Epoch: epoch, InSQL: &sqldb.InSQL{
 		Exec: func(op int) []sqldb.Stmt {
 			return []sqldb.Stmt{
 				{SQL: sweepLogSQL, Args: []any{int64(op), int64(s.sweepBytes)}},
@@ -92,7 +92,7 @@ func (s *Store) ForgetAnswers(ctx context.Context, epoch int64) error {
 }
 
 func forgetOp(epoch int64) *sqldb.Op {
-	return &sqldb.Op{Name: "forget", Epoch: epoch, Conditional: &sqldb.Conditional{
+	return &sqldb.Op{Name: "forget", Epoch: epoch, InSQL: &sqldb.InSQL{
 		Exec: func(int) []sqldb.Stmt { return []sqldb.Stmt{{SQL: forgetPartsSQL}, {SQL: forgetSQL}} },
 		Outcome: func(string, int) sqldb.Stmt {
 			return sqldb.Stmt{SQL: "SELECT count(*) FROM keyval_guard"}

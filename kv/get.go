@@ -15,7 +15,7 @@ const MaxAnswerBytes = 64 << 20
 // snapshot's position. A missing one has only its key.
 func (s *Store) Get(ctx context.Context, keys []Key, opts ReadOptions) ([]Entry, Versionstamp, error) {
 	once, places := distinct(keys)
-	rows, position, err := s.entries.Get(ctx, opts.freshness(), encodedKeys(once))
+	rows, position, err := s.merged.Get(ctx, opts.freshness(), encodedKeys(once))
 	if errors.Is(err, sqldb.ErrTooLarge) {
 		return s.getLarge(ctx, keys)
 	}

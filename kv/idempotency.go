@@ -13,8 +13,8 @@ import (
 // database's clock.
 const IdempotencyAge = 24 * 60 * 60 * 1000
 
-// idempotencyRow is a kept answer.
-type idempotencyRow struct {
+// keptAnswer is a row of keyval_idempotency.
+type keptAnswer struct {
 	request string
 	answer  []byte // nil while a bulk delete is under way; as read, without parts
 	parts   int64  // how many there are more of it, as read
@@ -26,17 +26,17 @@ type idempotencyRow struct {
 	placeholder  Versionstamp
 }
 
-var idempotencyTable = &sqldb.Table[idempotencyRow]{
+var keptAnswers = &sqldb.Table[keptAnswer]{
 	Name: "keyval_idempotency",
 	Fetch: func(keys []string) sqldb.Stmt {
 		return sqldb.Stmt{SQL: idempotencyFetchSQL, Args: []any{sqldb.TextKeys(keys)}}
 	},
-	Scan: func(row sqldb.Row) (idempotencyRow, error) {
-		return idempotencyRow{
+	Scan: func(row sqldb.Row) (keptAnswer, error) {
+		return keptAnswer{
 			request: row.Text(0), answer: row.Bytes(1), deleted: row.Integer(2), versionstamp: Versionstamp(row.Text(3)), parts: row.Integer(4)}, nil
 	},
-	Guard: func(reads []sqldb.Held[idempotencyRow]) sqldb.Stmt {
-		return sqldb.GuardVersionstamps(idempotencyGuardSQL, reads, func(r *idempotencyRow) Versionstamp { return r.versionstamp })
+	Guard: func(reads []sqldb.Held[keptAnswer]) sqldb.Stmt {
+		return sqldb.GuardVersionstamps(idempotencyGuardSQL, reads, func(r *keptAnswer) Versionstamp { return r.versionstamp })
 	},
 	Write: writeAnswers,
 }
@@ -65,15 +65,15 @@ func (i *Idempotency) id() string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (i *Idempotency) ref() sqldb.Ref { return idempotencyTable.Ref(i.id()) }
+func (i *Idempotency) ref() sqldb.Ref { return keptAnswers.Ref(i.id()) }
 
 // find returns the kept answer; nil for an operation that is to be carried
 // out.
-func (i *Idempotency) find(tx *sqldb.Tx) (*idempotencyRow, error) {
+func (i *Idempotency) find(tx *sqldb.Tx) (*keptAnswer, error) {
 	if i == nil {
 		return nil, nil
 	}
-	row := idempotencyTable.Get(tx, i.id())
+	row := keptAnswers.Get(tx, i.id())
 	if row != nil && row.request != i.Request {
 		return nil, fmt.Errorf("%w: the Idempotency-Key has been used for another request within 24 hours; choose a new one", ErrInvalidArgument)
 	}
@@ -82,7 +82,7 @@ func (i *Idempotency) find(tx *sqldb.Tx) (*idempotencyRow, error) {
 
 // keep stages the operation's answer and returns its row, nil for none. One that is too large to be kept fails the
 // operation: repeated, it could not be answered as it was.
-func (i *Idempotency) keep(tx *sqldb.Tx, result AtomicResult) (*idempotencyRow, error) {
+func (i *Idempotency) keep(tx *sqldb.Tx, result AtomicResult) (*keptAnswer, error) {
 	if i == nil {
 		return nil, nil
 	}
@@ -92,14 +92,14 @@ func (i *Idempotency) keep(tx *sqldb.Tx, result AtomicResult) (*idempotencyRow, 
 	if len(answer) > MaxKeptAnswerBytes {
 		return nil, errAnswerNotKept()
 	}
-	row := idempotencyRow{request: i.Request, answer: answer, op: tx.Op(), placeholder: placeholder}
-	idempotencyTable.Put(tx, i.id(), row)
+	row := keptAnswer{request: i.Request, answer: answer, op: tx.Op(), placeholder: placeholder}
+	keptAnswers.Put(tx, i.id(), row)
 	return &row, nil
 }
 
 // answered is the kept answer, whole, with its versionstamp. commit is that of the
 // group, for a row that the group itself has written.
-func (r *idempotencyRow) answered(whole []byte, commit sqldb.Commit) (Versionstamp, []byte) {
+func (r *keptAnswer) answered(whole []byte, commit sqldb.Commit) (Versionstamp, []byte) {
 	if r.versionstamp != "" {
 		return r.versionstamp, whole
 	}

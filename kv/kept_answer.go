@@ -39,7 +39,7 @@ func errAnswerNotKept() error {
 
 // pieces cuts a staged answer into what its row has and the parts that follow. The
 // placeholder stands in the first alone, where the database looks for it.
-func (r *idempotencyRow) pieces() (head []byte, parts [][]byte) {
+func (r *keptAnswer) pieces() (head []byte, parts [][]byte) {
 	end := min(keptHeadBytes, len(r.answer))
 	if at := bytes.LastIndex(r.answer, []byte(r.placeholder)); at >= 0 {
 		end = max(end, at+len(r.placeholder))
@@ -50,7 +50,7 @@ func (r *idempotencyRow) pieces() (head []byte, parts [][]byte) {
 	return r.answer[:end:end], slices.Collect(slices.Chunk(r.answer[end:], keptPartBytes))
 }
 
-func writeAnswers(changes []sqldb.Change[idempotencyRow]) []sqldb.Stmt {
+func writeAnswers(changes []sqldb.Change[keptAnswer]) []sqldb.Stmt {
 	rows := sqldb.NewRows(idempotencyWriteSQL)
 	var stmts []sqldb.Stmt
 	for _, c := range changes {
@@ -68,7 +68,7 @@ func writeAnswers(changes []sqldb.Change[idempotencyRow]) []sqldb.Stmt {
 }
 
 // wholeAnswer is the kept answer with its parts, which the group has not read.
-func (s *Store) wholeAnswer(ctx context.Context, id string, r *idempotencyRow) ([]byte, error) {
+func (s *Store) wholeAnswer(ctx context.Context, id string, r *keptAnswer) ([]byte, error) {
 	answer := slices.Clip(r.answer)
 	for n := range r.parts {
 		rows, err := s.db.Primary().QueryLarge(ctx, sqldb.Stmt{SQL: partReadSQL, Args: []any{id, string(r.versionstamp), n}})

@@ -205,7 +205,7 @@ func (m *machine) leapAhead(t *rapid.T) {
 
 // execute runs statements in a transaction of keyval's.
 func execute(stmts ...string) *sqldb.Op {
-	return &sqldb.Op{Name: "test", Conditional: &sqldb.Conditional{
+	return &sqldb.Op{Name: "test", InSQL: &sqldb.InSQL{
 		Exec: func(int) []sqldb.Stmt {
 			var all []sqldb.Stmt
 			for _, s := range stmts {

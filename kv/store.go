@@ -18,9 +18,9 @@ type Config struct {
 // A Store reads and writes the entries of one database. It is safe for
 // concurrent use; all nodes' stores on one database see the same entries.
 type Store struct {
-	db      *sqldb.DB
-	entries *sqldb.Coalescer[entryRow]
-	cfg     Config
+	db     *sqldb.DB
+	merged *sqldb.Coalescer[entryRow] // point reads
+	cfg    Config
 	// maxLockedBytes and maxAgainBytes are those constants; tests lower them.
 	maxLockedBytes, maxAgainBytes int64
 	sweepBytes                    int // that constant, likewise
@@ -32,7 +32,7 @@ func New(db *sqldb.DB, cfg Config) *Store {
 		cfg.MaxValueBytes = 1 << 20
 	}
 	return &Store{
-		db: db, cfg: cfg, entries: sqldb.NewCoalescer(db, fetchEntries),
+		db: db, cfg: cfg, merged: sqldb.NewCoalescer(db, fetchEntries),
 		maxLockedBytes: maxLockedBytes, maxAgainBytes: maxAgainBytes, sweepBytes: sweepBytes,
 	}
 }

@@ -71,7 +71,7 @@ func (t *transaction) read(ctx context.Context) (TransactionResult, error) {
 		t.answer.OK, t.answer.Versionstamp, t.answer.Reads = true, ahead.since.position, ahead.reads
 		t.store.db.Answered(sqldb.Position(ahead.since.position))
 	}
-	t.settleLapse(ctx)
+	t.noteLapse(ctx)
 	return t.answer, nil
 }
 
@@ -107,7 +107,7 @@ func (t *transaction) commit(ctx context.Context) (TransactionResult, error) {
 	t.answer.AtomicResult = result
 	if !result.OK || result.Replayed != nil {
 		t.answer.Reads = nil
-		t.settleLapse(ctx)
+		t.noteLapse(ctx)
 		return t.answer, nil
 	}
 	for _, p := range t.pendingReads {
@@ -119,10 +119,10 @@ func (t *transaction) commit(ctx context.Context) (TransactionResult, error) {
 	return t.answer, nil
 }
 
-// settleLapse has a conflict with what may have expired before the snapshot happen only
+// noteLapse has a conflict with what may have expired before the snapshot happen only
 // once: a snapshot that is read from now on is known to be newer than that. If it cannot,
 // the conflict stands all the same.
-func (t *transaction) settleLapse(ctx context.Context) {
+func (t *transaction) noteLapse(ctx context.Context) {
 	if t.lapsed && !t.answer.OK {
 		_ = t.store.db.NoteTime(ctx)
 	}

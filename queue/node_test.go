@@ -230,7 +230,7 @@ func values(messages []queue.Message) []string {
 // change runs statements in a transaction, as something of another node would.
 func (n *node) change(sql string, args ...any) {
 	n.t.Helper()
-	_, err := n.db.Do(timeout(n.t), &sqldb.Op{Name: "test", Conditional: &sqldb.Conditional{
+	_, err := n.db.Do(timeout(n.t), &sqldb.Op{Name: "test", InSQL: &sqldb.InSQL{
 		Exec:    func(int) []sqldb.Stmt { return []sqldb.Stmt{{SQL: sql, Args: args}} },
 		Outcome: func(string, int) sqldb.Stmt { return sqldb.Stmt{SQL: "SELECT 1"} },
 	}})

@@ -138,7 +138,7 @@ func (q *Queue) sweepDedupes(ctx context.Context, epoch int64) error {
 			Rows:     1000,
 			Epoch:    epoch,
 			Relieves: true,
-			Conditional: &sqldb.Conditional{
+			InSQL: &sqldb.InSQL{
 				Exec:    func(int) []sqldb.Stmt { return []sqldb.Stmt{{SQL: dedupeSweepSQL}} },
 				Outcome: func(boot string, _ int) sqldb.Stmt { return sqldb.Stmt{SQL: dedupeMoreSQL, Args: []any{boot}} },
 			},

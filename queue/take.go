@@ -101,7 +101,7 @@ func (q *Queue) take(ctx context.Context, collect func() []demand) ([]Message, e
 	commit, err := q.db.Do(ctx, &sqldb.Op{
 		Name:  "queue_take",
 		Bytes: takeMost * demandBytes,
-		Conditional: &sqldb.Conditional{
+		InSQL: &sqldb.InSQL{
 			Exec: func(op int) []sqldb.Stmt {
 				var args string
 				var most int

@@ -63,10 +63,10 @@ SELECT versionstamp,op,key FROM keyval_changelog ORDER BY versionstamp DESC,key 
 type changelog struct {
 	db      *sqldb.DB
 	metrics *metrics
-	replica retreat
-	// behind bounds the statements under way for streams that are behind, so
+	retreat retreat // from the replica
+	// catchingUp bounds the statements under way for streams that are behind, so
 	// that other readers of the node get connections too.
-	behind chan struct{}
+	catchingUp chan struct{}
 }
 
 // catchUpReads is how many such statements there are.
@@ -75,11 +75,11 @@ const catchUpReads = 4
 // catchUp runs one of them.
 func (l *changelog) catchUp(ctx context.Context, read func() error) error {
 	select {
-	case l.behind <- struct{}{}:
+	case l.catchingUp <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-l.behind }()
+	defer func() { <-l.catchingUp }()
 	return read()
 }
 
@@ -172,7 +172,7 @@ func (l *changelog) read(ctx context.Context, primary bool, st sqldb.Stmt) (batc
 	r, primary := l.reader(primary)
 	b, err := l.readFrom(ctx, r, primary, st)
 	if err != nil && !primary && ctx.Err() == nil {
-		l.replica.fail()
+		l.retreat.fail()
 		return l.readFrom(ctx, l.db.Primary(), true, st)
 	}
 	return b, err
@@ -181,7 +181,7 @@ func (l *changelog) read(ctx context.Context, primary bool, st sqldb.Stmt) (batc
 // reader is the replica if it may be asked, and tells whether it is the
 // primary instead.
 func (l *changelog) reader(primary bool) (sqldb.Reader, bool) {
-	if primary || l.replica.resting() {
+	if primary || l.retreat.resting() {
 		return l.db.Primary(), true
 	}
 	r := l.db.Replica()

@@ -154,7 +154,7 @@ func removable(oldest []string, old string, excess int64) string {
 
 // do carries out statements in the leader's name and returns the log's size.
 func (c *compaction) do(ctx context.Context, name string, stmts ...sqldb.Stmt) (int64, error) {
-	commit, err := c.db.Do(ctx, &sqldb.Op{Name: name, Epoch: c.epoch, Conditional: &sqldb.Conditional{
+	commit, err := c.db.Do(ctx, &sqldb.Op{Name: name, Epoch: c.epoch, InSQL: &sqldb.InSQL{
 		Exec:    func(int) []sqldb.Stmt { return stmts },
 		Outcome: func(string, int) sqldb.Stmt { return sqldb.Stmt{SQL: "SELECT rows FROM keyval_changelog_size"} },
 	}})

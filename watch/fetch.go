@@ -94,7 +94,7 @@ func (l *changelog) fetchRows(ctx context.Context, st sqldb.Stmt, position kv.Ve
 			return rows, nil
 		}
 		if err != nil {
-			l.replica.fail()
+			l.retreat.fail()
 		}
 	}
 	ctx, cancel := sqldb.Within(ctx, primaryTimeout)

@@ -79,7 +79,7 @@ func (n *node) commit(t testing.TB, mutations ...kv.Mutation) kv.Versionstamp {
 
 // execute runs a statement in a transaction of keyval's.
 func execute(sql string) *sqldb.Op {
-	return &sqldb.Op{Name: "test", Conditional: &sqldb.Conditional{
+	return &sqldb.Op{Name: "test", InSQL: &sqldb.InSQL{
 		Exec:    func(int) []sqldb.Stmt { return []sqldb.Stmt{{SQL: sql}} },
 		Outcome: func(string, int) sqldb.Stmt { return sqldb.Stmt{SQL: "SELECT 1"} },
 	}}

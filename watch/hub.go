@@ -101,7 +101,7 @@ func New(cfg Config) *Hub {
 		streams: newIndex(),
 	}
 	h.metrics = newMetrics(cfg.Registerer, h)
-	h.changes = &changelog{db: cfg.DB, metrics: h.metrics, behind: make(chan struct{}, catchUpReads)}
+	h.changes = &changelog{db: cfg.DB, metrics: h.metrics, catchingUp: make(chan struct{}, catchUpReads)}
 	h.life, h.stop = context.WithCancel(context.Background())
 	cfg.DB.OnCommit(h.committed)
 	go func() {

@@ -35,8 +35,8 @@ func (n *newest) raise(v kv.Versionstamp) bool {
 // store begins anew, from a position that may be older.
 func (n *newest) store(v kv.Versionstamp) { n.p.Store(&v) }
 
-// settle takes back a position that turned out not to exist.
-func (n *newest) settle(wrong, right kv.Versionstamp) {
+// takeBack takes back a position that turned out not to exist.
+func (n *newest) takeBack(wrong, right kv.Versionstamp) {
 	if old := n.p.Load(); old != nil && *old == wrong {
 		n.p.CompareAndSwap(old, &right)
 	}

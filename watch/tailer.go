@@ -78,7 +78,7 @@ func (h *Hub) advance(ctx context.Context) error {
 			continue
 		}
 		if b.primary && b.position < target {
-			h.hint.settle(target, b.position)
+			h.hint.takeBack(target, b.position)
 			return nil
 		}
 		// A replica that is behind the tailer cannot tell whether there is more.

@@ -36,11 +36,11 @@ func TestADatabaseThatIsBehindStillServesThoseWhoTakeItAsItIs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var b breaker
-		b.rest(replicaRest)
+		b.fellBehind(behindTime)
 		if !b.open(false) || b.open(true) {
 			t.Errorf("open for fresh reads: %v, for others: %v; want only for fresh ones", b.open(false), b.open(true))
 		}
-		time.Sleep(replicaRest)
+		time.Sleep(behindTime)
 		if b.open(false) {
 			t.Error("it is still left alone")
 		}

@@ -42,7 +42,7 @@ type committer struct {
 	boot      string // names this node's row in keyval_nodes
 	lastGroup int64
 	// unclosed is the error of the group after lastGroup, if its number is still to be
-	// closed: see settle.
+	// closed: see closeUnclosed.
 	unclosed error
 	newest   Position
 	pacer    pacer
@@ -301,7 +301,7 @@ func (c *committer) loop(ctx context.Context) {
 		}
 		c.probe(ctx)
 		for {
-			c.rest(ctx)
+			c.waitOutBreak(ctx)
 			c.gather(ctx)
 			group := c.take()
 			if len(group) == 0 {
@@ -313,8 +313,8 @@ func (c *committer) loop(ctx context.Context) {
 	}
 }
 
-// rest waits until the pacer lets the next transaction begin.
-func (c *committer) rest(ctx context.Context) {
+// waitOutBreak waits until the pacer lets the next transaction begin.
+func (c *committer) waitOutBreak(ctx context.Context) {
 	wait := time.Until(c.pacer.due)
 	if wait <= 0 {
 		return

@@ -20,5 +20,5 @@
 //
 // What it does not guarantee: that operations of different callers commit in
 // the order in which they were handed over. Those that are computed here
-// (Op.Apply) come before those that SQL computes (Op.Conditional) in a group.
+// (Op.Apply) come before those that SQL computes (Op.InSQL) in a group.
 package sqldb

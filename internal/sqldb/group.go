@@ -59,10 +59,10 @@ func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 				c.doubtUntil = time.Now().Add(doubtTime)
 			}
 			c.db.metrics.retries.Inc()
-			c.pacer.rest()
-			c.rest(ctx)
+			c.pacer.beginBreak()
+			c.waitOutBreak(ctx)
 			if try == maxTries || errors.Is(err, errTooSlow) {
-				c.part(ctx, wanted(group), err)
+				c.commitHalves(ctx, wanted(group), err)
 				return
 			}
 		case errors.Is(err, ErrFenced):
@@ -74,7 +74,7 @@ func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 			c.suffers(err)
 			refuse(unfinished(group), err)
 			return
-		case errors.Is(err, ErrStorageFull) && (!a.settled || !c.smallestFirst(group)):
+		case errors.Is(err, ErrStorageFull) && (!a.closed || !c.smallestFirst(group)):
 			c.findsNoRoom(group, err)
 			return
 		case len(group) == 1:
@@ -103,9 +103,9 @@ func (c *committer) blame(op *Op, err error) {
 	}
 }
 
-// part commits a group that does not get on in smaller ones, so that only the
+// commitHalves commits a group that does not get on in smaller ones, so that only the
 // operation that holds it up pays for that. One by itself is put back.
-func (c *committer) part(ctx context.Context, group []*waiting, err error) {
+func (c *committer) commitHalves(ctx context.Context, group []*waiting, err error) {
 	switch n := len(group); {
 	case n == 0:
 	case n == 1:
@@ -168,7 +168,7 @@ type attempt struct {
 	apart    bool  // the tables were read one after the other
 	together bool  // they are to be read in one snapshot
 	others   int64 // other nodes that write at the time
-	settled  bool  // the number of the group before is closed
+	closed   bool  // the number of the group before is closed
 	wrote    bool  // it has committed
 }
 
@@ -181,7 +181,7 @@ type applied struct {
 
 // asks tells whether the operation wants to know what SQL has done of it.
 func (o *applied) asks() bool {
-	return o.number >= 0 && o.err == nil && o.w.op.Conditional != nil
+	return o.number >= 0 && o.err == nil && o.w.op.InSQL != nil
 }
 
 // timed runs the attempt and tells whether it has failed for want of time.
@@ -194,10 +194,10 @@ func (a *attempt) timed(ctx context.Context) error {
 	case a.db.writer.place.isLeft():
 		return ErrMoved
 	}
-	if err := a.settle(); err != nil {
+	if err := a.closeUnclosed(); err != nil {
 		return err
 	}
-	a.settled = true
+	a.closed = true
 	start := time.Now()
 	err := a.run(ctx)
 	if errors.Is(err, errRetry) && time.Since(start) >= slowTime {
@@ -299,15 +299,15 @@ func undone(err error) error {
 	return failure(err)
 }
 
-// apply runs the operations in arrival order, those with a conditional part
+// apply runs the operations in arrival order, those with a part in SQL
 // last, and returns how many there are to commit. From here on a caller that
 // leaves must be told that the outcome is unknown.
 func (a *attempt) apply() int {
 	a.applied = a.applied[:0]
 	ops := 0
-	for _, conditional := range []bool{false, true} {
+	for _, inSQL := range []bool{false, true} {
 		for _, w := range a.group {
-			if (w.op.Conditional != nil) == conditional && w.send() && a.applyAs(ops, w) {
+			if (w.op.InSQL != nil) == inSQL && w.send() && a.applyAs(ops, w) {
 				ops++
 			}
 		}

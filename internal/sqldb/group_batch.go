@@ -7,7 +7,7 @@ import (
 )
 
 // commit sends the transaction and finds out what became of it. It returns
-// one result for each conditional operation.
+// one result for each operation that asks what SQL has done of it.
 func (a *attempt) commit(ctx context.Context, ops int) (Commit, [][]Row, error) {
 	number := a.lastGroup + 1
 	prologue := a.prologue(ops)
@@ -114,7 +114,7 @@ func (a *attempt) epochs() string {
 
 // statements follow the prologue: they fail unless the leader's epoch, if one is
 // concerned, is current and what was read outside of the transaction is as it was, write
-// what was staged, and run the conditional parts. answers are the indexes of the
+// what was staged, and do what is to be done in SQL. answers are the indexes of the
 // statements that return the outcomes of these.
 func (a *attempt) statements(prologue []Stmt) (stmts []Stmt, answers []int, err error) {
 	defer contain(&err) // of a table's functions, or of what an operation does in SQL
@@ -141,11 +141,11 @@ func (a *attempt) statements(prologue []Stmt) (stmts []Stmt, answers []int, err 
 	asking := a.asking()
 	answers = make([]int, len(asking))
 	for i, o := range asking {
-		stmts = append(stmts, o.w.op.Conditional.Exec(o.number)...)
+		stmts = append(stmts, o.w.op.InSQL.Exec(o.number)...)
 		answers[i] = len(stmts) - 1
 	}
 	for i, o := range asking {
-		if c := o.w.op.Conditional; !c.Returning {
+		if c := o.w.op.InSQL; !c.Returning {
 			stmts = append(stmts, c.Outcome(a.boot, o.number))
 			answers[i] = len(stmts) - 1
 		}
@@ -177,7 +177,7 @@ func (a *attempt) outcomes() (stmts []Stmt) {
 
 func (o *applied) outcome(boot string) (_ Stmt, err error) {
 	defer contain(&err)
-	return o.w.op.Conditional.Outcome(boot, o.number), nil
+	return o.w.op.InSQL.Outcome(boot, o.number), nil
 }
 
 func commitOf(row Row) Commit {

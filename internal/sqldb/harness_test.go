@@ -78,7 +78,7 @@ func put(name string, n int64) *sqldb.Op {
 
 // run runs statements in a transaction.
 func run(stmts ...string) *sqldb.Op {
-	return &sqldb.Op{Name: "run", Conditional: &sqldb.Conditional{
+	return &sqldb.Op{Name: "run", InSQL: &sqldb.InSQL{
 		Exec: func(int) []sqldb.Stmt {
 			var all []sqldb.Stmt
 			for _, s := range stmts {

@@ -72,8 +72,8 @@ func TestWhoLeavesBeforeTheNextTryIsNotInDoubtAndNothingIsWritten(t *testing.T) 
 // stale is an operation that fails, as if a guard did, the first time.
 func stale() *sqldb.Op {
 	op, tries := run("SELECT 1"), 0
-	exec := op.Conditional.Exec
-	op.Conditional.Exec = func(n int) []sqldb.Stmt {
+	exec := op.InSQL.Exec
+	op.InSQL.Exec = func(n int) []sqldb.Stmt {
 		if tries++; tries == 1 {
 			return []sqldb.Stmt{{SQL: sqldb.StaleSQL}}
 		}

@@ -10,7 +10,7 @@ func TestAnEmbeddedCommitIsOnTheDiskWhenItIsAnswered(t *testing.T) {
 	t.Parallel()
 	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
 	op := run()
-	op.Conditional.Outcome = func(string, int) sqldb.Stmt {
+	op.InSQL.Outcome = func(string, int) sqldb.Stmt {
 		return sqldb.Stmt{SQL: "SELECT synchronous,journal_mode FROM pragma_synchronous,pragma_journal_mode"}
 	}
 	rows := mustDo(t, db, op).Rows

@@ -9,7 +9,7 @@ import (
 // replaced, and returns its number. Versionstamps go on in order, and
 // positions of earlier lives are refused.
 func (db *DB) RaiseIncarnation(ctx context.Context) (int64, error) {
-	commit, err := db.Do(ctx, &Op{Name: "raise incarnation", Conditional: &Conditional{
+	commit, err := db.Do(ctx, &Op{Name: "raise incarnation", InSQL: &InSQL{
 		Exec: func(int) []Stmt {
 			return []Stmt{
 				{SQL: raiseSQL},
@@ -39,7 +39,7 @@ func (db *DB) ForgetNodes(ctx context.Context, epoch int64) error {
 
 // exec carries out one statement, of which nobody wants to know what it has done.
 func (db *DB) exec(ctx context.Context, name string, epoch int64, text string) error {
-	_, err := db.Do(ctx, &Op{Name: name, Epoch: epoch, Conditional: &Conditional{
+	_, err := db.Do(ctx, &Op{Name: name, Epoch: epoch, InSQL: &InSQL{
 		Exec:    func(int) []Stmt { return []Stmt{{SQL: text}} },
 		Outcome: func(string, int) Stmt { return Stmt{SQL: `SELECT 1`} },
 	}})

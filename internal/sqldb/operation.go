@@ -32,10 +32,10 @@ type Op struct {
 	// Locked reads what cannot be named by key; nil for nothing.
 	Locked *LockedRead
 	// Apply stages the operation's rows. An error ends this operation alone,
-	// with nothing of it staged. Nil if Conditional does everything.
+	// with nothing of it staged. Nil if InSQL does everything.
 	Apply func(*Tx) error
-	// Conditional is what SQL computes; nil for none.
-	Conditional *Conditional
+	// InSQL is what SQL computes; nil for nothing.
+	InSQL *InSQL
 	// Epoch, when not 0, makes the whole operation conditional on that leader
 	// epoch.
 	Epoch int64
@@ -43,7 +43,7 @@ type Op struct {
 	Bytes int
 	// Again is about how many bytes the operation writes besides, of what it holds once
 	// or the database has: a value under many keys, or one that moves. Rows is how many rows
-	// Conditional changes at most. Both bound groups.
+	// InSQL changes at most. Both bound groups.
 	Again, Rows int
 	// Relieves marks an operation that makes room, as an ack does: it is
 	// refused last under overload.
@@ -88,10 +88,10 @@ func (op *Op) size() int {
 // reads is how many rows the operation looks at.
 func (op *Op) reads() int { return len(op.Reads) + len(op.Small) + len(op.Heads) }
 
-// A Conditional is the part of an operation that SQL computes: it takes the
+// InSQL is the part of an operation that SQL computes: it takes the
 // last place in its group. Statements join keyval_sequence as s for the
 // transaction's time and versionstamp.
-type Conditional struct {
+type InSQL struct {
 	// Exec are the statements of operation number op. At most 1,000 rows. It is
 	// called when nothing can join the group any more, in each try.
 	Exec func(op int) []Stmt
@@ -126,7 +126,7 @@ type Commit struct {
 	// Op is the operation's number within the transaction, -1 if the
 	// operation itself has not committed.
 	Op int
-	// Rows are what Conditional.Outcome selected.
+	// Rows are what InSQL.Outcome selected.
 	Rows []Row
 }
 

@@ -60,12 +60,12 @@ func (p *pacer) committed(others int64, operations int, took time.Duration) {
 	if operations >= leastCompany {
 		p.company, p.patience = operations, time.Now().Add(min(p.took/2, longestGather))
 	}
-	p.rest()
+	p.beginBreak()
 }
 
-// rest begins a break of about the length that was last chosen: nodes that rest
+// beginBreak begins a break of about the length that was last chosen: nodes that rest
 // equally long would come back together.
-func (p *pacer) rest() {
+func (p *pacer) beginBreak() {
 	p.due = time.Now()
 	if p.pause > 0 {
 		p.due = p.due.Add(p.pause*3/4 + rand.N(p.pause/2+1))

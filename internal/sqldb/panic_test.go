@@ -88,10 +88,10 @@ func TestAnOperationThatPanicsFailsAlone(t *testing.T) {
 			lockedRead(op, func([][]sqldb.Row) { bug() })
 		},
 		"when its statements are made": func(op *sqldb.Op) {
-			op.Conditional.Exec = func(int) []sqldb.Stmt { bug(); return nil }
+			op.InSQL.Exec = func(int) []sqldb.Stmt { bug(); return nil }
 		},
 		"when the statement for its outcome is made": func(op *sqldb.Op) {
-			op.Conditional.Outcome = func(string, int) sqldb.Stmt { bug(); return sqldb.Stmt{} }
+			op.InSQL.Outcome = func(string, int) sqldb.Stmt { bug(); return sqldb.Stmt{} }
 		},
 		"when its row is read": func(op *sqldb.Op) { op.Reads = []sqldb.Ref{scan.Ref("there")} },
 		"when its row is written": func(op *sqldb.Op) {
@@ -145,8 +145,8 @@ func TestAnOperationThatPanicsWhileALostAnswerIsFoundOutFailsAlone(t *testing.T)
 	neighbour := start(timeout(t), db, run("INSERT INTO cells VALUES ('neighbour',1,'')"))
 	waitPending(t, db, 1)
 	last := start(timeout(t), db, broken(func(op *sqldb.Op) {
-		op.Conditional.Returning = true // so that it is not asked before
-		op.Conditional.Outcome = func(string, int) sqldb.Stmt { bug(); return sqldb.Stmt{} }
+		op.InSQL.Returning = true // so that it is not asked before
+		op.InSQL.Outcome = func(string, int) sqldb.Stmt { bug(); return sqldb.Stmt{} }
 	}))
 	waitPending(t, db, 2)
 	fault := proxy.CutNextAnswer(commitBatch)

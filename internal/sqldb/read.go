@@ -39,9 +39,9 @@ const (
 	replicaProbe = 2 * time.Second
 	// replicaWait is about how far a replica is behind.
 	replicaWait = 4 * time.Millisecond
-	// replicaRest is how long one that was further behind is left alone by
+	// behindTime is how long one that was further behind is left alone by
 	// reads that it would fail again.
-	replicaRest = 50 * time.Millisecond
+	behindTime = 50 * time.Millisecond
 )
 
 // Read runs f against the replica or the primary, as fresh demands. f returns
@@ -108,7 +108,7 @@ func (db *DB) readReplica(ctx context.Context, fresh Freshness, f func(context.C
 		}
 	}
 	db.metrics.stale.Inc()
-	db.replica.breaker.rest(replicaRest)
+	db.replica.breaker.fellBehind(behindTime)
 	return false
 }
 

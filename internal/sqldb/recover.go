@@ -94,10 +94,10 @@ func (c *committer) closeNumber(number int64, outcomes []Stmt, cause error) ([][
 	return results, nil
 }
 
-// settle closes the number of a group that could not be closed when it failed, since
+// closeUnclosed closes the number of a group that could not be closed when it failed, since
 // nothing could be written. Its batch may have arrived twice, and must not be done
 // now, nor be taken for the next group.
-func (c *committer) settle() error {
+func (c *committer) closeUnclosed() error {
 	if c.unclosed == nil {
 		return nil
 	}

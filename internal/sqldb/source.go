@@ -156,8 +156,8 @@ func (b *breaker) fail() (worked bool) {
 	return worked
 }
 
-// rest notes that the database works, but is behind.
-func (b *breaker) rest(d time.Duration) {
+// fellBehind notes that the database works, but is behind.
+func (b *breaker) fellBehind(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.behind = time.Now().Add(d)
