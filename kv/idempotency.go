@@ -9,10 +9,6 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
-// IdempotencyAge is how long an answer is kept, in milliseconds of the
-// database's clock.
-const IdempotencyAge = 24 * 60 * 60 * 1000
-
 // keptAnswer is a row of keyval_idempotency.
 type keptAnswer struct {
 	request string
@@ -43,15 +39,18 @@ var keptAnswers = &sqldb.Table[keptAnswer]{
 
 // A row past its time counts as missing, even before the leader has removed
 // it.
-const (
+var (
 	idempotencyFetchSQL = `SELECT j.key,i.request,i.answer,i.deleted,i.versionstamp,i.parts
 FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN keyval_idempotency i
-WHERE i.id=j.value AND i.created_at>` + sqldb.NowSQL + `-86400000`
+WHERE i.id=j.value AND ` + keptSQL(sqldb.NowSQL)
 
 	idempotencyGuardSQL = sqldb.StaleSQL + `FROM keyval_sequence s CROSS JOIN json_each(?) j
-LEFT JOIN keyval_idempotency i ON i.id=j.value->>0 AND i.created_at>s.time-86400000
+LEFT JOIN keyval_idempotency i ON i.id=j.value->>0 AND ` + keptSQL("s.time") + `
 WHERE coalesce(i.versionstamp,'')<>j.value->>1 LIMIT 1`
 )
+
+// keptSQL holds for an answer i that counts at a time.
+func keptSQL(now string) string { return `i.created_at>` + sqldb.AgoSQL(answerAge, now) }
 
 // A row is [id, request, answer, deleted, op, placeholder, parts].
 var idempotencyWriteSQL = `INSERT OR REPLACE INTO keyval_idempotency(id,request,answer,deleted,versionstamp,created_at,parts)
@@ -75,7 +74,7 @@ func (i *Idempotency) find(tx *sqldb.Tx) (*keptAnswer, error) {
 	}
 	row := keptAnswers.Get(tx, i.id())
 	if row != nil && row.request != i.Request {
-		return nil, fmt.Errorf("%w: the Idempotency-Key has been used for another request within 24 hours; choose a new one", ErrInvalidArgument)
+		return nil, fmt.Errorf("%w: the Idempotency-Key has been used for another request within %.0f hours; choose a new one", ErrInvalidArgument, answerAge.Hours())
 	}
 	return row, nil
 }

@@ -10,16 +10,13 @@ import (
 	"github.com/buntime/keyval/watch"
 )
 
-const (
-	// compactEvery is how often the change log is looked at: it must not grow far
-	// beyond its bounds between two looks. One that finds nothing only reads.
-	compactEvery = 10 * time.Second
-	// forgetNodesEvery is seldom, because it always writes.
-	forgetNodesEvery = time.Hour
-)
+// compactEvery is how often the change log is looked at: it must not grow far
+// beyond its bounds between two looks. One that finds nothing only reads.
+const compactEvery = 10 * time.Second
 
 // A job is leader's work that is done once in every interval. It must be
-// harmless when two leaders do it at once: its statements carry the epoch.
+// harmless when two leaders do it at once: its statements carry the epoch. What only
+// removes is a sqldb.Cleanup.
 type job struct {
 	name  string
 	every time.Duration
@@ -29,20 +26,23 @@ type job struct {
 func (n *Node) jobs() []job {
 	interval := n.cfg.CleanupInterval
 	return []job{
-		{"sweep expired entries", interval, func(ctx context.Context, epoch int64) error {
-			_, err := n.store.Sweep(ctx, epoch)
-			return err
-		}},
-		{"reclaim locks", interval, func(ctx context.Context, epoch int64) error {
-			_, err := n.queue.Sweep(ctx, epoch)
-			return err
-		}},
-		{"compact the change log", min(interval, compactEvery), func(ctx context.Context, epoch int64) error {
-			_, err := watch.Compact(ctx, n.db, epoch, n.cfg.ChangelogRetention, n.cfg.ChangelogMaxRows)
-			return err
-		}},
+		{"sweep expired entries", interval, uncounted(n.store.Sweep)},
+		{"reclaim locks", interval, uncounted(n.queue.Sweep)},
+		{"compact the change log", min(interval, compactEvery), uncounted(n.compact)},
 		{"forget answers", interval, n.store.ForgetAnswers},
-		{"forget nodes", forgetNodesEvery, n.db.ForgetNodes},
+		{"forget nodes", interval, n.db.ForgetNodes},
+	}
+}
+
+func (n *Node) compact(ctx context.Context, epoch int64) (int64, error) {
+	return watch.Compact(ctx, n.db, epoch, n.cfg.ChangelogRetention, n.cfg.ChangelogMaxRows)
+}
+
+// uncounted is a job of which nobody wants to know how much it has done.
+func uncounted[N int | int64](run func(context.Context, int64) (N, error)) func(context.Context, int64) error {
+	return func(ctx context.Context, epoch int64) error {
+		_, err := run(ctx, epoch)
+		return err
 	}
 }
 

@@ -20,112 +20,86 @@ const compactRows = 1000
 // up to the interval between two runs longer than retention, and never
 // shorter. A run that finds nothing new writes nothing.
 func Compact(ctx context.Context, db *sqldb.DB, epoch int64, retention time.Duration, maxRows int64) (int64, error) {
-	c := &compaction{db: db, epoch: epoch}
-	if err := c.count(ctx); err != nil {
+	if _, err := db.CleanUp(ctx, epoch, marking()); err != nil {
 		return 0, err
 	}
-	old, err := c.oldMark(ctx, retention)
-	if err != nil {
-		return 0, err
-	}
-	removed := int64(0)
-	for {
-		n, err := c.step(ctx, old, c.rows-maxRows)
-		removed, c.rows = removed+n, c.rows-n
-		if err != nil || n == 0 {
-			return removed, err
-		}
+	c := compaction{retention: retention, maxRows: maxRows, before: -1}
+	_, err := db.CleanUp(ctx, epoch, sqldb.Cleanup{Name: "compact", Look: c.look, Batch: c.batch})
+	return max(0, c.before-c.rows), err
+}
+
+const (
+	// countSQL counts a bounded number of rows that have not been counted, whole
+	// operations, and says where they begin and end, and where the log does.
+	countSQL = `SELECT count(*),(` + countedToSQL + `),e.v,(SELECT ` + sqldb.PositionSQL + ` FROM keyval_sequence s) FROM (
+SELECT max(versionstamp) v FROM (
+SELECT versionstamp FROM keyval_changelog WHERE versionstamp>(` + countedToSQL + `) AND versionstamp<=?1 ORDER BY versionstamp LIMIT 50000)
+) e JOIN keyval_changelog l ON l.versionstamp>(` + countedToSQL + `) AND l.versionstamp<=e.v`
+
+	countedToSQL = `SELECT counted FROM keyval_changelog_size`
+
+	countedSQL = `UPDATE keyval_changelog_size SET rows=rows+?1,counted=?2 WHERE counted=?3`
+
+	markSQL = `INSERT OR IGNORE INTO keyval_changelog_marks(versionstamp,time) SELECT ?1,s.time FROM keyval_sequence s`
+)
+
+// marking brings the size of the log up to date and marks its end.
+func marking() sqldb.Cleanup {
+	end := "g" // of the log when it was looked at first; before that, after everything
+	return sqldb.Cleanup{
+		Name: "mark",
+		Look: func(int64) sqldb.Stmt { return sqldb.Stmt{SQL: countSQL, Args: []any{end}} },
+		Batch: func(found []sqldb.Row) *sqldb.InSQL {
+			rows, from, to := found[0].Integer(0), found[0].Text(1), found[0].Text(2)
+			end = min(end, found[0].Text(3))
+			if rows == 0 {
+				return nil
+			}
+			return sqldb.Statements(
+				sqldb.Stmt{SQL: countedSQL, Args: []any{rows, to, from}},
+				sqldb.Stmt{SQL: markSQL, Args: []any{to}})
+		},
 	}
 }
 
 // A compaction is one run.
 type compaction struct {
-	db    *sqldb.DB
-	epoch int64
-	rows  int64 // in the log
+	retention    time.Duration
+	maxRows      int64
+	before, rows int64 // in the log, when it was looked at first (-1 until then) and last
 }
 
-const (
-	sizeSQL = `SELECT z.rows,z.counted,` + sqldb.PositionSQL + ` FROM keyval_changelog_size z,keyval_sequence s`
+// oldestSQL selects the oldest rows, each with the size of the log and the newest mark
+// that is old enough. There is always one row, if only for these.
+const oldestSQL = `SELECT l.versionstamp,z.rows,
+(SELECT max(m.versionstamp) FROM keyval_sequence s,keyval_changelog_marks m WHERE m.time<=` + sqldb.DueSQL + `-?2)
+FROM keyval_changelog_size z LEFT JOIN (SELECT versionstamp FROM keyval_changelog ORDER BY versionstamp LIMIT ?3) l ORDER BY l.versionstamp`
 
-	// countSQL counts a bounded number of rows, whole operations, and says
-	// where they end.
-	countSQL = `SELECT count(*),e.v FROM (
-SELECT max(versionstamp) v FROM (
-SELECT versionstamp FROM keyval_changelog WHERE versionstamp>?1 AND versionstamp<=?2 ORDER BY versionstamp LIMIT 50000)
-) e JOIN keyval_changelog l ON l.versionstamp>?1 AND l.versionstamp<=e.v`
-
-	countedSQL = `UPDATE keyval_changelog_size SET rows=rows+?1,counted=?2 WHERE counted=?3`
-
-	markSQL = `INSERT OR IGNORE INTO keyval_changelog_marks(versionstamp,time) SELECT ?1,s.time FROM keyval_sequence s`
-
-	oldMarkSQL = `SELECT max(m.versionstamp) FROM keyval_sequence s,keyval_changelog_marks m WHERE m.time<=` + sqldb.NowSQL + `-?1`
-
-	oldestSQL = `SELECT versionstamp FROM keyval_changelog ORDER BY versionstamp LIMIT ?1`
-)
-
-// query asks the primary. A call that hangs does not hold up the job for ever.
-func (c *compaction) query(ctx context.Context, st sqldb.Stmt) ([]sqldb.Row, error) {
-	ctx, cancel := sqldb.Within(ctx, primaryTimeout)
-	defer cancel()
-	return c.db.Primary().Query(ctx, st)
+func (c *compaction) look(until int64) sqldb.Stmt {
+	return sqldb.Stmt{SQL: oldestSQL, Args: []any{until, c.retention.Milliseconds(), int64(compactRows + 1)}}
 }
 
-// count brings the size of the log up to date and marks its end.
-func (c *compaction) count(ctx context.Context) error {
-	rows, err := c.query(ctx, sqldb.Stmt{SQL: sizeSQL})
-	if err != nil {
-		return err
+// batch removes the oldest rows, if they stand before the mark or are too many. The mark
+// of what is gone moves in the same transaction, so that nobody takes a log with a gap
+// for a whole one.
+func (c *compaction) batch(found []sqldb.Row) *sqldb.InSQL {
+	c.rows = found[0].Integer(1)
+	if c.before < 0 {
+		c.before = c.rows
 	}
-	c.rows = rows[0].Integer(0)
-	counted, position := rows[0].Text(1), rows[0].Text(2)
-	for {
-		rows, err := c.query(ctx, sqldb.Stmt{SQL: countSQL, Args: []any{counted, position}})
-		if err != nil || rows[0].Integer(0) == 0 {
-			return err
-		}
-		end := rows[0].Text(1)
-		if c.rows, err = c.do(ctx, "mark",
-			sqldb.Stmt{SQL: countedSQL, Args: []any{rows[0].Integer(0), end, counted}},
-			sqldb.Stmt{SQL: markSQL, Args: []any{end}}); err != nil {
-			return err
-		}
-		counted = end
-	}
-}
-
-// oldMark is the newest mark that is at least as old as retention, "" if there
-// is none.
-func (c *compaction) oldMark(ctx context.Context, retention time.Duration) (string, error) {
-	rows, err := c.query(ctx, sqldb.Stmt{SQL: oldMarkSQL, Args: []any{retention.Milliseconds()}})
-	if err != nil {
-		return "", err
-	}
-	return rows[0].Text(0), nil
-}
-
-// step removes the oldest rows, if they stand before the mark or are too many,
-// and returns how many. The mark of what is gone moves in the same
-// transaction, so that nobody takes a log with a gap for a whole one.
-func (c *compaction) step(ctx context.Context, old string, excess int64) (int64, error) {
-	rows, err := c.query(ctx, sqldb.Stmt{SQL: oldestSQL, Args: []any{int64(compactRows + 1)}})
-	if err != nil {
-		return 0, err
-	}
-	oldest := make([]string, len(rows))
-	for i, row := range rows {
+	oldest := make([]string, len(found))
+	for i, row := range found {
 		oldest[i] = row.Text(0)
 	}
-	end := removable(oldest, old, excess)
+	end := removable(oldest, found[0].Text(2), c.rows-c.maxRows)
 	if end == "" {
-		return 0, nil
+		return nil
 	}
-	left, err := c.do(ctx, "compact",
+	return sqldb.Statements(
 		sqldb.Stmt{SQL: `DELETE FROM keyval_changelog WHERE versionstamp<=?1`, Args: []any{end}},
 		sqldb.Stmt{SQL: `UPDATE keyval_changelog_size SET rows=rows-changes()`},
 		sqldb.Stmt{SQL: `UPDATE keyval_sequence SET compacted=max(compacted,?1)`, Args: []any{end}},
 		sqldb.Stmt{SQL: `DELETE FROM keyval_changelog_marks WHERE versionstamp<=?1`, Args: []any{end}})
-	return c.rows - left, err
 }
 
 // removable is the versionstamp up to which rows go in one step, "" for none,
@@ -150,16 +124,4 @@ func removable(oldest []string, old string, excess int64) string {
 		}
 	}
 	return end
-}
-
-// do carries out statements in the leader's name and returns the log's size.
-func (c *compaction) do(ctx context.Context, name string, stmts ...sqldb.Stmt) (int64, error) {
-	commit, err := c.db.Do(ctx, &sqldb.Op{Name: name, Epoch: c.epoch, InSQL: &sqldb.InSQL{
-		Exec:    func(int) []sqldb.Stmt { return stmts },
-		Outcome: func(string, int) sqldb.Stmt { return sqldb.Stmt{SQL: "SELECT rows FROM keyval_changelog_size"} },
-	}})
-	if err != nil {
-		return c.rows, err
-	}
-	return commit.Rows[0].Integer(0), nil
 }

@@ -181,7 +181,7 @@ type applied struct {
 
 // asks tells whether the operation wants to know what SQL has done of it.
 func (o *applied) asks() bool {
-	return o.number >= 0 && o.err == nil && o.w.op.InSQL != nil
+	return o.number >= 0 && o.err == nil && o.w.op.InSQL != nil && o.w.op.InSQL.Outcome != nil
 }
 
 // timed runs the attempt and tells whether it has failed for want of time.

@@ -138,15 +138,18 @@ func (a *attempt) statements(prologue []Stmt) (stmts []Stmt, answers []int, err 
 			stmts = append(stmts, t.write(cells)...)
 		}
 	}
-	asking := a.asking()
-	answers = make([]int, len(asking))
-	for i, o := range asking {
-		stmts = append(stmts, o.w.op.InSQL.Exec(o.number)...)
-		answers[i] = len(stmts) - 1
+	for i := range a.applied {
+		o := &a.applied[i]
+		if o.number >= 0 && o.w.op.InSQL != nil {
+			stmts = append(stmts, o.w.op.InSQL.Exec(o.number)...)
+		}
+		if o.asks() {
+			answers = append(answers, len(stmts)-1)
+		}
 	}
-	for i, o := range asking {
-		if c := o.w.op.InSQL; !c.Returning {
-			stmts = append(stmts, c.Outcome(a.boot, o.number))
+	for i, o := range a.asking() {
+		if !o.w.op.InSQL.Returning {
+			stmts = append(stmts, o.w.op.InSQL.Outcome(a.boot, o.number))
 			answers[i] = len(stmts) - 1
 		}
 	}

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // RaiseIncarnation begins a new life of a database that was restored or
@@ -29,20 +30,15 @@ func (db *DB) RaiseIncarnation(ctx context.Context) (int64, error) {
 const raiseSQL = `UPDATE keyval_sequence SET incarnation=incarnation+1,
 compacted=printf('%04x%012x%04x',incarnation+1,txn,last_op)`
 
-const forgetNodesSQL = `DELETE FROM keyval_nodes WHERE time<(SELECT time FROM keyval_sequence)-604800000`
+// nodeAge is how long the row of a node that writes no more is kept.
+const nodeAge = 7 * 24 * time.Hour
+
+var forgetNodes = Forgetting("forget nodes", "keyval_nodes", "boot_id", "time", nodeAge)
 
 // ForgetNodes removes the rows of nodes that have not written for a week. One
 // that is still there takes a new row with its next group.
 func (db *DB) ForgetNodes(ctx context.Context, epoch int64) error {
-	return db.exec(ctx, "forget nodes", epoch, forgetNodesSQL)
-}
-
-// exec carries out one statement, of which nobody wants to know what it has done.
-func (db *DB) exec(ctx context.Context, name string, epoch int64, text string) error {
-	_, err := db.Do(ctx, &Op{Name: name, Epoch: epoch, InSQL: &InSQL{
-		Exec:    func(int) []Stmt { return []Stmt{{SQL: text}} },
-		Outcome: func(string, int) Stmt { return Stmt{SQL: `SELECT 1`} },
-	}})
+	_, err := db.CleanUp(ctx, epoch, forgetNodes)
 	return err
 }
 

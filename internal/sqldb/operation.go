@@ -99,11 +99,17 @@ type InSQL struct {
 	// behind: it runs at the end of the transaction, and once more when the
 	// answer to the commit was lost. It is called after Exec. It must not join keyval_sequence, which
 	// may have moved on by then, but the row of keyval_nodes with this boot
-	// id: joined as s, it names the transaction in the same way.
+	// id: joined as s, it names the transaction in the same way. Nil if nobody wants to
+	// know.
 	Outcome func(boot string, op int) Stmt
 	// Returning is set if the last statement of Exec returns the very rows of
 	// Outcome: then only a lost answer makes that necessary.
 	Returning bool
+}
+
+// Statements are all that there is to do, and nobody wants to know what comes of them.
+func Statements(stmts ...Stmt) *InSQL {
+	return &InSQL{Exec: func(int) []Stmt { return stmts }}
 }
 
 // A Part joins an operation of another package: an enqueue in an atomic
@@ -126,7 +132,7 @@ type Commit struct {
 	// Op is the operation's number within the transaction, -1 if the
 	// operation itself has not committed.
 	Op int
-	// Rows are what InSQL.Outcome selected.
+	// Rows are what InSQL.Outcome selected; none without it.
 	Rows []Row
 }
 

@@ -8,11 +8,14 @@ import (
 // timeStep is how often a node that writes notes the time, in keyval_times.
 const timeStep = time.Second
 
+// timeAge is how long such a time is kept.
+const timeAge = time.Hour
+
 var noteTimeSQL = `INSERT OR REPLACE INTO keyval_times(versionstamp,time)
 SELECT ` + StampSQL("0") + `,s.time FROM keyval_sequence s`
 
-const forgetTimesSQL = `DELETE FROM keyval_times WHERE versionstamp IN (SELECT versionstamp FROM keyval_times ORDER BY versionstamp LIMIT 100)
-AND time<(SELECT time FROM keyval_sequence)-3600000`
+var forgetTimesSQL = `DELETE FROM keyval_times WHERE versionstamp IN (SELECT versionstamp FROM keyval_times ORDER BY versionstamp LIMIT 100)
+AND time<` + AgoSQL(timeAge, "(SELECT time FROM keyval_sequence)")
 
 // TimeSinceSQL is a time by which a snapshot with the position cannot have been read
 // yet: while the database is written, one of at most a second before. It is 0 for a
@@ -32,5 +35,6 @@ func (c *committer) notesTime() []Stmt {
 
 // NoteTime makes the time known at which snapshots are read from now on.
 func (db *DB) NoteTime(ctx context.Context) error {
-	return db.exec(ctx, "note time", 0, noteTimeSQL)
+	_, err := db.Do(ctx, &Op{Name: "note time", InSQL: Statements(Stmt{SQL: noteTimeSQL})})
+	return err
 }
