@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/buntime/keyval/internal/sqldb"
 )
@@ -16,14 +17,6 @@ SELECT x.id,x.load,x.falls AND x.load>0 AS falls,sum(x.load) OVER (ORDER BY x.lo
  THEN (1+coalesce(json_array_length(q.keys_if_undelivered),0))*q.size+coalesce(length(q.keys_if_undelivered),0) ELSE 0 END AS load
  FROM keyval_sequence s CROSS JOIN kv_queue q WHERE q.locked_until<=` + sqldb.NowSQL + ` ORDER BY q.locked_until LIMIT 1000) x) e
 CROSS JOIN kv_queue q WHERE q.id=e.id AND e.before<?`
-
-	dedupeSweepSQL = `DELETE FROM keyval_dedupe WHERE name IN (
-SELECT d.name FROM keyval_sequence s CROSS JOIN keyval_dedupe d WHERE d.created_at<=s.time-86400000 LIMIT 1000)`
-
-	dedupeMoreSQL = `SELECT 1 FROM keyval_nodes s CROSS JOIN keyval_dedupe d
-WHERE s.boot_id=?1 AND d.created_at<=s.time-86400000 LIMIT 1`
-
-	dedupeAnySQL = `SELECT 1 FROM keyval_sequence s CROSS JOIN keyval_dedupe d WHERE d.created_at<=` + sqldb.NowSQL + `-86400000 LIMIT 1`
 )
 
 // Sweep is the leader's work on the queues: deliveries whose locks have ended
@@ -128,22 +121,10 @@ func (s *sweep) apply(tx *sqldb.Tx) error {
 	return nil
 }
 
+var forgetDedupes = sqldb.Forgetting("queue_dedupe_sweep", "keyval_dedupe", "name", "created_at", DedupeAge*time.Millisecond)
+
 // sweepDedupes removes dedupe ids past their time.
 func (q *Queue) sweepDedupes(ctx context.Context, epoch int64) error {
-	more, err := q.db.Primary().Query(ctx, sqldb.Stmt{SQL: dedupeAnySQL})
-	for err == nil && len(more) > 0 {
-		var commit sqldb.Commit
-		commit, err = q.db.Do(ctx, &sqldb.Op{
-			Name:     "queue_dedupe_sweep",
-			Rows:     1000,
-			Epoch:    epoch,
-			Relieves: true,
-			InSQL: &sqldb.InSQL{
-				Exec:    func(int) []sqldb.Stmt { return []sqldb.Stmt{{SQL: dedupeSweepSQL}} },
-				Outcome: func(boot string, _ int) sqldb.Stmt { return sqldb.Stmt{SQL: dedupeMoreSQL, Args: []any{boot}} },
-			},
-		})
-		more = commit.Rows
-	}
+	_, err := q.db.CleanUp(ctx, epoch, forgetDedupes)
 	return err
 }
