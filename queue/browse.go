@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
@@ -198,38 +197,32 @@ func spotFrom(key kv.Key) (spot, error) {
 //
 // What waits is read level by level along the index keyval_queue_due, as a take
 // reads it; what is being processed along keyval_queue_locked.
-const (
-	waitingSQL = `,
-found(place,id) AS (
-SELECT row_number() OVER (ORDER BY l.priority DESC,r.key),r.value
-FROM level l CROSS JOIN json_each((SELECT json_group_array(d.id) FROM (
- SELECT q.rowid AS id FROM kv_queue q WHERE q.queue=l.queue AND q.priority=l.priority AND q.attempts<q.max_attempts
- AND coalesce(q.locked_until,q.ready_at)>=CASE WHEN l.priority=?2 THEN ?3 ELSE 0 END
- AND (l.priority<>?2 OR coalesce(q.locked_until,q.ready_at)>?3 OR q.rowid>?4)
- AND %s AND q.created_at<=?6 ORDER BY coalesce(q.locked_until,q.ready_at),q.rowid LIMIT ?5) d)) r
-WHERE l.priority<=?2 ORDER BY l.priority DESC,r.key LIMIT ?5)`
-
-	processingSQL = `WITH found(place,id) AS (
+const processingSQL = `WITH found(place,id) AS (
 SELECT row_number() OVER (ORDER BY o.locked_until,o.id),o.id FROM (
  SELECT q.rowid AS id,q.locked_until FROM keyval_sequence s CROSS JOIN kv_queue q INDEXED BY keyval_queue_locked
  WHERE q.locked_until>=?3 AND q.queue=?1 AND (q.locked_until>?3 OR q.rowid>?4) AND ?2 IS NOT NULL
- AND (q.locked_until>` + sqldb.NowSQL + ` OR q.attempts>=q.max_attempts) AND q.created_at<=?6
+ AND ` + outSQL + ` AND q.created_at<=?6
  ORDER BY q.locked_until,q.rowid LIMIT ?5) o)`
 
-	dueSQL   = `coalesce(q.locked_until,q.ready_at)<=(SELECT ` + sqldb.NowSQL + ` FROM keyval_sequence s)`
-	laterSQL = `coalesce(q.locked_until,q.ready_at)>(SELECT ` + sqldb.NowSQL + ` FROM keyval_sequence s)`
-)
+// waitingSQL is the walk along what waits and meets a condition.
+func waitingSQL(condition string) string {
+	return levelsOf(`SELECT ?1`) + `,
+found(place,id) AS (
+SELECT row_number() OVER (ORDER BY l.priority DESC,r.key),r.value
+FROM level l CROSS JOIN json_each((SELECT json_group_array(d.id) FROM (
+ SELECT q.rowid AS id ` + ofLevelSQL + `
+ AND ` + dueAtSQL + `>=CASE WHEN l.priority=?2 THEN ?3 ELSE 0 END
+ AND (l.priority<>?2 OR ` + dueAtSQL + `>?3 OR q.rowid>?4)
+ AND ` + condition + ` AND q.created_at<=?6 ` + byDueSQL + ` LIMIT ?5) d)) r
+WHERE l.priority<=?2 ORDER BY l.priority DESC,r.key LIMIT ?5)`
+}
 
 // walkSQL are the walks by state; "" is what waits, ready or not.
 var walkSQL = map[State]string{
-	"":         waitingWhere(`(q.locked_until IS NULL OR ` + dueSQL + `)`),
-	Ready:      waitingWhere(dueSQL),
-	Delayed:    waitingWhere(laterSQL + ` AND q.locked_until IS NULL`),
+	"":         waitingSQL(`(q.locked_until IS NULL OR ` + dueSQL + `)`),
+	Ready:      waitingSQL(dueSQL),
+	Delayed:    waitingSQL(laterSQL + ` AND q.locked_until IS NULL`),
 	Processing: processingSQL,
-}
-
-func waitingWhere(condition string) string {
-	return strings.Replace(levelsSQL, "%s", `SELECT ?1`, 1) + strings.Replace(waitingSQL, "%s", condition, 1)
 }
 
 // The statements by walk. A page stops itself before its answer grows too large; its

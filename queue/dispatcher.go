@@ -290,7 +290,7 @@ func (d *dispatcher) finishRound(r *round, messages []Message) (left []Message) 
 	asked, found, bytes := map[*line]int{}, map[*line]int{}, 0
 	for _, m := range messages {
 		bytes += len(m.Value)
-		slot := slotOf(m.Receipt)
+		slot := receipt(m.Receipt).slot()
 		if slot < 0 || slot >= len(r.slots) {
 			left = append(left, m)
 			continue

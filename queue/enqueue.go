@@ -34,9 +34,6 @@ const (
 	defaultAttempts = 5
 )
 
-// defaultBackoff is the schedule of a message that brings none.
-var defaultBackoff = []int64{1_000, 5_000, 30_000, 60_000}
-
 // An Enqueue is a message to come. Times are in milliseconds.
 type Enqueue struct {
 	// Value is JSON text as kv.ParseValue returned it.
@@ -130,17 +127,6 @@ func newID() (string, error) {
 		return "", fmt.Errorf("make a message's id: %w", err)
 	}
 	return id.String(), nil
-}
-
-// backoffStep is the pause, in milliseconds, after a number of failed attempts.
-func backoffStep(schedule []int64, attempts int) int64 {
-	if schedule == nil {
-		schedule = defaultBackoff
-	}
-	if len(schedule) == 0 {
-		return 0
-	}
-	return schedule[min(max(attempts, 1), len(schedule))-1]
 }
 
 // Schedules and keys are stored as JSON.

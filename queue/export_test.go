@@ -10,9 +10,12 @@ var (
 	ExpiredSQL = expiredSQL
 )
 
+// IndexedSQL are what the statements and the index keyval_queue_due must say in the same words.
+var IndexedSQL = []string{dueAtSQL, retriableSQL}
+
 // RecordSQL are the statements on messages by id; each has one argument, an array.
 var RecordSQL = map[string]string{
-	"fetch": recordFetchSQL, "guard": recordGuardSQL, "move": recordMoveSQL, "bury": recordBurySQL, "delete": recordDeleteSQL,
+	"fetch": recordFetchSQL, "guard": recordGuardSQL, "move": recordMoveSQL, "dead letter": recordDeadLetterSQL, "delete": recordDeleteSQL,
 }
 
 // BrowseSQL and PurgeableSQL are those of a Browse and a purge, by state.

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,17 @@ func scanFallback(row sqldb.Row, column int) (*fallback, error) {
 	}
 	keys, err := decodeKeys(row.Text(column + 1))
 	return &fallback{value, keys}, err
+}
+
+const fallbackSQL = `SELECT value,keys_if_undelivered FROM kv_queue WHERE id=?`
+
+// fallback reads a message's; nil if it is gone.
+func (q *Queue) fallback(ctx context.Context, id string) (*fallback, error) {
+	rows, err := q.db.Primary().QueryLarge(ctx, sqldb.Stmt{SQL: fallbackSQL, Args: []any{id}})
+	if err != nil || len(rows) == 0 {
+		return nil, failure(err)
+	}
+	return scanFallback(rows[0], 0)
 }
 
 // stage writes the value under the keys.

@@ -35,7 +35,7 @@ type Listener struct {
 // held is a message that a listener of this node has out.
 type held struct {
 	listener *Listener
-	receipt  string
+	receipt  receipt
 	until    time.Time // when its lock ends, by this node's timers
 }
 
@@ -111,7 +111,7 @@ func (d *dispatcher) push(t *taker, messages []Message) {
 	until := time.Now().Add(time.Duration(t.lock) * time.Millisecond)
 	for _, m := range messages {
 		d.free(m.ID) // of an earlier delivery whose lock has ended
-		d.held[m.ID] = &held{t.listener, m.Receipt, until}
+		d.held[m.ID] = &held{t.listener, receipt(m.Receipt), until}
 		t.want--
 	}
 	t.listener.inbox = append(t.listener.inbox, messages...)
@@ -146,13 +146,13 @@ func (d *dispatcher) free(id string) bool {
 
 // finished notes that a delivery has ended, and tells whether a listener of this
 // node had it.
-func (d *dispatcher) finished(id, receipt string) bool {
+func (d *dispatcher) finished(ended delivery) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if h := d.held[id]; h == nil || h.receipt != receipt {
+	if h := d.held[ended.id]; h == nil || h.receipt != ended.receipt {
 		return false
 	}
-	return d.free(id)
+	return d.free(ended.id)
 }
 
 // extended notes a new end of a lock.
@@ -178,8 +178,8 @@ func (d *dispatcher) checkLine(l *line, now time.Time) {
 }
 
 // heldReceipts is everything that is out.
-func (d *dispatcher) heldReceipts() map[string]string {
-	receipts := make(map[string]string, len(d.held))
+func (d *dispatcher) heldReceipts() map[string]receipt {
+	receipts := make(map[string]receipt, len(d.held))
 	for id, h := range d.held {
 		receipts[id] = h.receipt
 	}
@@ -188,7 +188,7 @@ func (d *dispatcher) heldReceipts() map[string]string {
 
 // checked frees the places of messages that are not out any more: acked through
 // another node, or with a lock that has ended.
-func (d *dispatcher) checked(asked map[string]string, remaining map[string]int64, err error) {
+func (d *dispatcher) checked(asked map[string]receipt, remaining map[string]int64, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"time"
 
 	"github.com/buntime/keyval/internal/sqldb"
@@ -13,7 +14,7 @@ const lookTimeout = 5 * time.Second
 type glance struct {
 	lines map[*line]uint64 // with their news when the glance began
 	once  []*taker         // those who were in line by then and do not wait
-	held  map[string]string
+	held  map[string]receipt
 }
 
 func (d *dispatcher) lookLoop() {
@@ -147,4 +148,47 @@ func (d *dispatcher) saw(g *glance, due map[string]int64, err error) {
 			t.answer <- answer{}
 		}
 	}
+}
+
+// lookSQL asks when each queue will have something to deliver, in milliseconds
+// from now: 0 or less if it has something.
+var lookSQL = levelsOf(`SELECT value FROM json_each(?1)`) + `
+SELECT l.queue,min(` + firstDueSQL + `)-` + sqldb.NowSQL + `
+FROM level l CROSS JOIN keyval_sequence s WHERE l.priority IS NOT NULL GROUP BY l.queue`
+
+// look asks for many queues at once. Queues that have nothing to come are not in
+// the answer.
+func (q *Queue) look(ctx context.Context, queues []string) (map[string]int64, error) {
+	rows, err := q.db.Primary().Query(ctx, sqldb.Stmt{SQL: lookSQL, Args: []any{sqldb.TextKeys(queues)}})
+	if err != nil {
+		return nil, err
+	}
+	due := make(map[string]int64, len(rows))
+	for _, row := range rows {
+		due[row.Text(0)] = row.Integer(1)
+	}
+	return due, nil
+}
+
+// heldSQL asks which deliveries, [id, receipt], still hold their messages, and
+// for how many more milliseconds.
+const heldSQL = `SELECT q.id,q.locked_until-` + sqldb.NowSQL + `
+FROM keyval_sequence s CROSS JOIN json_each(?1) j CROSS JOIN kv_queue q
+WHERE q.id=j.value->>0 AND q.receipt=j.value->>1 AND ` + lockedSQL
+
+// stillHeld asks for many deliveries, by id, at once.
+func (q *Queue) stillHeld(ctx context.Context, receipts map[string]receipt) (map[string]int64, error) {
+	rows := sqldb.NewRows(heldSQL)
+	for id, receipt := range receipts {
+		rows.Add(id, string(receipt))
+	}
+	found, err := q.db.Primary().Query(ctx, rows.Array())
+	if err != nil {
+		return nil, err
+	}
+	held := make(map[string]int64, len(found))
+	for _, row := range found {
+		held[row.Text(0)] = row.Integer(1)
+	}
+	return held, nil
 }

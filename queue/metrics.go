@@ -80,7 +80,7 @@ func (m *metrics) delivered(messages []Message) {
 		if msg.Attempts > 1 {
 			m.count(m.redelivered, msg.Queue, 1)
 		}
-		if timedOut(msg.Receipt) {
+		if receipt(msg.Receipt).afterTimeout() {
 			m.count(m.expiries, msg.Queue, 1)
 		}
 	}

@@ -102,7 +102,7 @@ func (e Enqueue) stage(tx *sqldb.Tx, id string) (Enqueued, error) {
 		}
 		dedupes.Put(tx, e.dedupeName(), dedupe{id: id, op: tx.Op()})
 	}
-	messages.Put(tx, id, record{added: &e})
+	messages.Put(tx, id, record{becomes: added{&e}})
 	return Enqueued{ID: id}, nil
 }
 

@@ -70,6 +70,17 @@ func TestNoStatementScansTheMessages(t *testing.T) {
 	})
 }
 
+func TestTheIndexIsOnWhatTheStatementsGoBy(t *testing.T) {
+	n := embedded(t).node(t)
+	rows, err := n.db.Primary().Query(timeout(t), sqldb.Stmt{SQL: "SELECT replace(sql,' ','') FROM sqlite_master WHERE name='keyval_queue_due'"})
+	must(t, err)
+	for _, sql := range queue.IndexedSQL {
+		if index := rows[0].Text(0); !strings.Contains(index, sql) {
+			t.Errorf("the index has no %s: %s", sql, index)
+		}
+	}
+}
+
 func TestDelayedMessagesOfHigherPriorityAreInNobodysWay(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)

@@ -86,7 +86,7 @@ func (q *Queue) purge(ctx context.Context, ids []string, state State) (int, erro
 	for i, id := range ids {
 		refs[i] = messages.Ref(id)
 	}
-	var gone []expiry
+	var gone []delivery
 	_, err := q.db.Do(ctx, &sqldb.Op{
 		Name:     "queue_purge",
 		Reads:    refs,
@@ -100,7 +100,7 @@ func (q *Queue) purge(ctx context.Context, ids []string, state State) (int, erro
 					continue
 				}
 				messages.Delete(tx, id)
-				gone = append(gone, expiry{id: id, queue: r.queue, receipt: r.receipt})
+				gone = append(gone, delivery{r.queue, id, r.receipt})
 			}
 			return nil
 		},
@@ -114,10 +114,10 @@ func (q *Queue) purge(ctx context.Context, ids []string, state State) (int, erro
 
 // purged frees the places that listeners had for messages that are gone. Nobody else
 // need know.
-func (q *Queue) purged(gone []expiry) {
+func (q *Queue) purged(gone []delivery) {
 	var elsewhere []string
 	for _, g := range gone {
-		if g.receipt != "" && !q.dispatcher.finished(g.id, g.receipt) && heldByListener(g.receipt) {
+		if q.finishedElsewhere(g) {
 			elsewhere = []string{g.queue} // all are of one queue
 		}
 	}

@@ -91,10 +91,22 @@ func (q *Queue) arrived(name string, delay int64) {
 	q.announce([]string{name})
 }
 
+// A delivery is one that has ended, of whichever message.
+type delivery struct {
+	queue, id string
+	receipt   receipt
+}
+
 // finished tells whoever had the message out that its delivery has ended: a
 // listener of this node, or one of another.
-func (q *Queue) finished(name, id, receipt string) {
-	if !q.dispatcher.finished(id, receipt) && heldByListener(receipt) {
-		q.announce([]string{name})
+func (q *Queue) finished(d delivery) {
+	if q.finishedElsewhere(d) {
+		q.announce([]string{d.queue})
 	}
+}
+
+// finishedElsewhere is finished but for the announcement, and tells whether that is
+// needed.
+func (q *Queue) finishedElsewhere(d delivery) bool {
+	return !q.dispatcher.finished(d) && d.receipt.byListener()
 }

@@ -4,192 +4,208 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
-// A record is a row of kv_queue as operations see it: as it was read, with what
-// an operation of the group makes of it.
+// A record is a row of kv_queue as operations see it: as it was read, with what an
+// operation of the group makes of it. How a message goes from one state to the next is
+// said here and nowhere else, in Go for one that an operation has read and in SQL for
+// those that statements find. The row, while a delivery holds it:
+//
+//	id                   01a20729-5d3e-7c41-9f0a-6b1de0c52a77
+//	value                {"job":1}                        as a blob
+//	ready_at             1795703736512                    it was ready from then on
+//	attempts             2                                this delivery counts
+//	max_attempts         5
+//	backoff_schedule     [1000,5000]                      NULL: the default
+//	keys_if_undelivered  ["026c6f737400"]                 hexadecimal; NULL: none
+//	status               processing                       else pending
+//	locked_until         1795703766512                    NULL if pending
+//	created_at           1795703735498
+//	updated_at           1795703736512                    for people
+//	queue                default
+//	priority             0
+//	size                 9                                bytes of value
+//	receipt              0000000000000a3f0001d17.default  NULL if pending
+//	last_error           nack                             NULL if none has failed
 type record struct {
 	queue                 string
 	attempts, maxAttempts int
-	receipt               string // "" if no delivery is running
-	locked                bool   // the delivery's lock has not ended
-	lockLeft              int64  // ms that the lock had left when it was read; a hint
-	createdAt             int64
+	receipt               receipt
+	locked                bool    // the delivery's lock has not ended
+	lockLeft              int64   // ms that the lock had left when it was read; a hint
 	backoff               []int64 // nil: the default
 	fallsBack             bool    // it has fallback keys
 	size                  int     // of the value, in bytes
 
-	// At most one of these is set by an operation.
-	added *Enqueue // the row is new
-	death *death   // the row becomes a dead letter
-	moved bool     // the row's place in the queue changes, as follows
-
-	readyIn  *int64 // ms from the commit; nil: it keeps its place
-	lockIn   *int64 // ms from the commit; nil: no lock and no receipt
-	failedBy string // why an attempt failed; "" leaves the last error
+	becomes change // nil: it has not changed
 }
 
-// death is what a message's last failure makes of it.
-type death struct {
-	id     string // of the dead letter
+// A change is what operations make of a row: added, *moved or *deadLettered. One that is
+// done is deleted.
+type change interface {
+	write(id string, r *record, w recordWrites)
+}
+
+// added is a row that is new.
+type added struct{ *Enqueue }
+
+// moved is a row that has another place in its queue, or another lock.
+type moved struct {
+	ready readiness
+	pause int64 // ms from the commit, if it is ready afterPause
+	lock  int64 // ms from the commit; 0: no lock and no receipt
+	// reason is why an attempt has failed; "" leaves the last error.
 	reason string
 }
 
-// messages is the table of messages by id.
-var messages = &sqldb.Table[record]{
-	Name: "kv_queue",
-	Fetch: func(ids []string) sqldb.Stmt {
-		return sqldb.Stmt{SQL: recordFetchSQL, Args: []any{sqldb.TextKeys(ids)}}
-	},
-	Scan:  scanRecord,
-	Guard: guardRecords,
-	Write: writeRecords,
-}
+// A readiness says when a message is ready that has moved.
+type readiness int
 
 const (
-	recordFetchSQL = `SELECT j.key,q.queue,q.attempts,q.max_attempts,q.receipt,q.locked_until>` + sqldb.NowSQL + `,
-q.created_at,q.backoff_schedule,q.keys_if_undelivered IS NOT NULL,q.size,q.locked_until-` + sqldb.NowSQL + `
-FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_queue q WHERE q.id=j.value`
-
-	// A row is [id, attempts, receipt, locked]; attempts are -1 if there is no such
-	// message, NULL if they are not known, which a receipt makes up for. What else
-	// an operation goes by never changes in a row's life.
-	recordGuardSQL = sqldb.StaleSQL + `FROM keyval_sequence s CROSS JOIN json_each(?) j
-LEFT JOIN kv_queue q ON q.id=j.value->>0
-WHERE coalesce(q.attempts,-1)<>j.value->>1 OR coalesce(q.receipt,'')<>j.value->>2 OR coalesce(q.locked_until>s.time,0)<>j.value->>3 LIMIT 1`
-
-	// A row is [id, value, size, queue, priority, delay, maxAttempts, backoff, keys].
-	recordInsertSQL = `INSERT INTO kv_queue(id,value,size,queue,priority,ready_at,max_attempts,backoff_schedule,keys_if_undelivered,created_at,updated_at)
-SELECT j.value->>0,CAST(coalesce(?2,j.value->>1) AS BLOB),j.value->>2,j.value->>3,j.value->>4,s.time+(j.value->>5),j.value->>6,j.value->>7,j.value->>8,s.time,s.time
-FROM keyval_sequence s CROSS JOIN json_each(?1) j`
-
-	// A row is [id, attempts, readyIn, lockIn, error]. What has failed and has no
-	// readyIn is ready from its lock's end on. (No CROSS JOIN here: it would
-	// make SQLite scan the table that is updated, which stands first.)
-	recordMoveSQL = `UPDATE kv_queue SET attempts=j.value->>1,
-ready_at=coalesce(s.time+(j.value->>2),CASE WHEN j.value->>4 IS NOT NULL THEN locked_until END,ready_at),
-locked_until=s.time+(j.value->>3),status=CASE WHEN j.value->>3 IS NULL THEN 'pending' ELSE 'processing' END,
-receipt=CASE WHEN j.value->>3 IS NOT NULL THEN receipt END,last_error=coalesce(j.value->>4,last_error),updated_at=s.time
-FROM keyval_sequence s,json_each(?) j WHERE kv_queue.id=j.value->>0`
-
-	// A row is [id, dead letter's id, error].
-	recordBurySQL = `INSERT INTO kv_dlq(id,original_id,value,error_message,attempts,failed_at,original_created_at,queue,priority,size,max_attempts,backoff_schedule,keys_if_undelivered)
-SELECT j.value->>1,q.id,q.value,j.value->>2,q.attempts,s.time,q.created_at,q.queue,q.priority,q.size,q.max_attempts,q.backoff_schedule,q.keys_if_undelivered
-FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_queue q WHERE q.id=j.value->>0`
-
-	// A row is [id].
-	recordDeleteSQL = `DELETE FROM kv_queue WHERE id IN (SELECT value->>0 FROM json_each(?))`
+	inPlace    readiness = iota // when it was
+	afterPause                  // when a pause has passed
+	atLockEnd                   // since its lock has ended
 )
 
-func scanRecord(row sqldb.Row) (record, error) {
-	r := record{
-		queue:       row.Text(0),
-		attempts:    int(row.Integer(1)),
-		maxAttempts: int(row.Integer(2)),
-		receipt:     row.Text(3),
-		locked:      row.Integer(4) == 1,
-		createdAt:   row.Integer(5),
-		fallsBack:   row.Integer(7) == 1,
-		size:        int(row.Integer(8)),
-		lockLeft:    row.Integer(9),
-	}
-	var err error
-	r.backoff, err = decodeBackoff(row.Text(6))
-	return r, err
-}
+// deadLettered is a row that is replaced by a dead letter.
+type deadLettered struct{ id, reason string }
 
-func guardRecords(reads []sqldb.Held[record]) sqldb.Stmt {
-	rows := sqldb.NewRows(recordGuardSQL)
-	for _, r := range reads {
-		if r.Row == nil {
-			rows.Add(r.Key, -1, "", 0)
-			continue
-		}
-		var attempts any = r.Row.attempts
-		if r.Row.attempts == 0 && r.Row.receipt != "" {
-			attempts = nil
-		}
-		locked := 0
-		if r.Row.locked {
-			locked = 1
-		}
-		rows.Add(r.Key, attempts, r.Row.receipt, locked)
-	}
-	return rows.Array()
-}
+// What statements go by, of a message q. The index keyval_queue_due has the first two:
+// a statement finds its rows there only if it uses the very expressions.
+const (
+	// dueAtSQL is when a message may be delivered: when it becomes ready or its lock ends.
+	dueAtSQL = `coalesce(locked_until,ready_at)`
+	// retriableSQL holds for one that has attempts left: see retriable.
+	retriableSQL   = `attempts<max_attempts`
+	lastAttemptSQL = `attempts>=max_attempts`
 
-// writeRecords carries out a group's changes, one statement for each kind. A
-// dead letter is copied before its message is deleted.
-func writeRecords(changes []sqldb.Change[record]) []sqldb.Stmt {
-	inserts, moves := sqldb.NewRows(recordInsertSQL), sqldb.NewRows(recordMoveSQL)
-	burials, deletions := sqldb.NewRows(recordBurySQL), sqldb.NewRows(recordDeleteSQL)
-	var inserted, moved, buried, deleted bool
-	for _, c := range changes {
-		switch {
-		case c.Row == nil:
-			deletions.Add(c.Key)
-			deleted = true
-		case c.Row.added != nil:
-			e := c.Row.added
-			inserts.Add(c.Key, sqldb.Text(e.Value), len(e.Value), e.Queue, e.Priority, e.Delay, e.MaxAttempts, encodeBackoff(e.Backoff), encodeKeys(e.KeysIfUndelivered))
-			inserted = true
-		case c.Row.death != nil:
-			burials.Add(c.Key, c.Row.death.id, c.Row.death.reason)
-			deletions.Add(c.Key)
-			buried, deleted = true, true
-		case c.Row.moved:
-			moves.Add(c.Key, c.Row.attempts, millis(c.Row.readyIn), millis(c.Row.lockIn), nonEmpty(c.Row.failedBy))
-			moved = true
-		}
-	}
-	var stmts []sqldb.Stmt
-	if inserted {
-		stmts = inserts.Stmts()
-	}
-	for _, w := range []struct {
-		any  bool
-		rows *sqldb.Rows
-	}{{moved, moves}, {buried, burials}, {deleted, deletions}} {
-		if w.any {
-			stmts = append(stmts, w.rows.Arrays()...)
-		}
-	}
-	return stmts
-}
+	// dueSQL holds for one that may be delivered now, if it is retriable, and laterSQL
+	// for one that may not yet. (time+0 has no type affinity: with one, SQLite would not
+	// seek in the index on an expression.)
+	dueSQL     = dueAtSQL + `<=(SELECT ` + sqldb.NowSQL + ` FROM keyval_sequence s)`
+	dueThenSQL = dueAtSQL + `<=(SELECT time+0 FROM keyval_sequence)` // at the transaction's time
+	laterSQL   = dueAtSQL + `>(SELECT ` + sqldb.NowSQL + ` FROM keyval_sequence s)`
 
-func millis(ms *int64) any {
-	if ms == nil {
-		return nil
-	}
-	return *ms
-}
+	// lockedSQL holds while a lock holds, lockEndedSQL from its end on.
+	lockedSQL     = `locked_until>` + sqldb.NowSQL
+	lockedThenSQL = `locked_until>s.time` // at the transaction's time
+	lockEndedSQL  = `locked_until<=` + sqldb.NowSQL
 
-func nonEmpty(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
+	// outSQL holds for one that is out, of those with a lock: see out.
+	outSQL = `(` + lockedSQL + ` OR ` + lastAttemptSQL + `)`
+)
 
-// expectHeld is a message whose delivery, by this receipt, is believed to hold it:
-// all that an ack has to know. nil if the receipt is none.
-func expectHeld(id, receipt string) *sqldb.Expectation {
-	name := queueOf(receipt)
-	if name == "" {
-		return nil
-	}
-	return messages.Expect(id, record{queue: name, receipt: receipt, locked: true})
-}
+// lockExpired is the last error of a message whose receiver let its lock end.
+const lockExpired = "lock expired"
+
+// defaultBackoff is the schedule of a message that brings none.
+var defaultBackoff = []int64{1_000, 5_000, 30_000, 60_000}
+
+// takenSetSQL is what operation ?3 makes of a message that t takes. A lock that it still
+// has has ended: that is a failed attempt, as in timedOut.
+var takenSetSQL = `status='processing',attempts=attempts+1,ready_at=` + dueAtSQL + `,locked_until=s.time+t.lock,updated_at=s.time,
+receipt=` + receiptSQL("?3") + `,
+last_error=CASE WHEN locked_until IS NULL THEN last_error ELSE '` + lockExpired + `' END`
+
+// retriable tells whether a message may be tried again when its running attempt fails.
+func (r *record) retriable() bool { return r.attempts < r.maxAttempts }
 
 // out tells whether the message is being processed: locked, or its last lock has
-// ended and it waits to be buried.
-func (r *record) out() bool {
-	return r.locked || r.receipt != "" && r.attempts >= r.maxAttempts
+// ended and it waits to become a dead letter.
+func (r *record) out() bool { return r.locked || r.receipt != "" && !r.retriable() }
+
+// lockEnded tells whether the lock of the message's delivery has ended.
+func (r *record) lockEnded() bool { return r.receipt != "" && !r.locked }
+
+// heldBy tells whether a delivery holds the message.
+func (r *record) heldBy(by receipt) bool { return r.locked && r.receipt == by }
+
+// nacked is the message after an attempt that has failed: tried again after a pause, or
+// dead.
+func (r record) nacked(f Failure, deadLetterID string) record {
+	if f.DeadLetter || !r.retriable() {
+		return r.deadLettered(deadLetterID, f.text())
+	}
+	pause := backoffStep(r.backoff, r.attempts)
+	if f.Delay != nil {
+		pause = *f.Delay
+	}
+	return r.unlocked(moved{ready: afterPause, pause: pause, reason: f.text()})
+}
+
+// backoffStep is the pause, in milliseconds, after a number of failed attempts.
+func backoffStep(schedule []int64, attempts int) int64 {
+	if schedule == nil {
+		schedule = defaultBackoff
+	}
+	if len(schedule) == 0 {
+		return 0
+	}
+	return schedule[min(max(attempts, 1), len(schedule))-1]
+}
+
+// timedOut is the message after its lock has ended: ready from then on, as a take sees
+// it, because the lock was pause enough, or dead.
+func (r record) timedOut(deadLetterID string) record {
+	if !r.retriable() {
+		return r.deadLettered(deadLetterID, lockExpired)
+	}
+	return r.unlocked(moved{ready: atLockEnd, reason: lockExpired})
+}
+
+// extended is the message with a lock of so many milliseconds from the commit.
+func (r record) extended(lock int64) record {
+	r.lockLeft, r.becomes = lock, &moved{lock: lock}
+	return r
+}
+
+// released is the message as it was before its delivery.
+func (r record) released() record {
+	r.attempts--
+	return r.unlocked(moved{ready: inPlace})
+}
+
+func (r record) unlocked(m moved) record {
+	r.receipt, r.locked, r.becomes = "", false, &m
+	return r
+}
+
+func (r record) deadLettered(id, reason string) record {
+	r.becomes = &deadLettered{id, reason}
+	return r
+}
+
+// dead tells whether the message has become a dead letter.
+func (r *record) dead() bool {
+	_, dead := r.becomes.(*deadLettered)
+	return dead
+}
+
+// pause is for how many milliseconds the message is not ready after it has moved.
+func (r *record) pause() int64 {
+	m, ok := r.becomes.(*moved)
+	if !ok {
+		return 0
+	}
+	return m.pause
+}
+
+// stage stages a message whose attempt has failed. If it is dead its fallback is staged
+// with it: f is nil if that has not been read.
+func (r record) stage(tx *sqldb.Tx, id string, f *fallback) error {
+	if r.dead() && r.fallsBack {
+		if f == nil {
+			return errNeedsFallback
+		}
+		f.stage(tx)
+	}
+	messages.Put(tx, id, r)
+	return nil
 }
 
 // find is the message as the operations before this one have left it; nil if
 // there is none any more.
 func find(tx *sqldb.Tx, id string) *record {
 	r := messages.Get(tx, id)
-	if r == nil || r.death != nil {
+	if r == nil || r.dead() {
 		return nil
 	}
 	return r

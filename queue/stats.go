@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"strings"
 
 	"github.com/buntime/keyval/internal/sqldb"
 )
@@ -43,16 +42,14 @@ type Stats struct {
 // dead letters are kept by triggers. What is out is read from its index, and
 // what is due later is counted in the index of what is due, so that messages
 // which are ready cost nothing, however many they are.
-var statsSQL = strings.Replace(levelsSQL, "%s", `SELECT queue FROM keyval_queues`, 1) + `
+var statsSQL = levelsOf(`SELECT queue FROM keyval_queues`) + `
 SELECT k.queue,k.messages,k.dead,coalesce(o.held,0),coalesce(o.retriable,0),coalesce(d.later,0),` + sqldb.NowSQL + `-d.first
 FROM keyval_sequence s CROSS JOIN keyval_queues k
-LEFT JOIN (SELECT q.queue,sum(q.locked_until>` + sqldb.NowSQL + ` OR q.attempts>=q.max_attempts) AS held,
- sum(q.locked_until>` + sqldb.NowSQL + ` AND q.attempts<q.max_attempts) AS retriable
+LEFT JOIN (SELECT q.queue,sum(` + outSQL + `) AS held,sum(` + lockedSQL + ` AND ` + retriableSQL + `) AS retriable
  FROM keyval_sequence s CROSS JOIN kv_queue q WHERE q.locked_until IS NOT NULL GROUP BY q.queue) o ON o.queue=k.queue
-LEFT JOIN (SELECT l.queue,sum((SELECT count(*) FROM kv_queue q WHERE q.queue=l.queue AND q.priority=l.priority AND q.attempts<q.max_attempts
-  AND coalesce(q.locked_until,q.ready_at)>(SELECT ` + sqldb.NowSQL + ` FROM keyval_sequence s))) AS later,
- min((SELECT coalesce(q.locked_until,q.ready_at) FROM kv_queue q WHERE q.queue=l.queue AND q.priority=l.priority AND q.attempts<q.max_attempts
-  ORDER BY coalesce(q.locked_until,q.ready_at) LIMIT 1)) AS first
+LEFT JOIN (SELECT l.queue,sum((SELECT count(*) ` + ofLevelSQL + `
+  AND ` + laterSQL + `)) AS later,
+ min(` + firstDueSQL + `) AS first
  FROM level l WHERE l.priority IS NOT NULL GROUP BY l.queue) d ON d.queue=k.queue`
 
 // Stats counts the messages of all queues. Counting is exact, but with more than

@@ -13,9 +13,9 @@ const (
 	// with the fallbacks themselves. A batch stops before that grows large.
 	expiredSQL = `SELECT e.id,e.load,CASE WHEN e.falls THEN q.value END,CASE WHEN e.falls THEN q.keys_if_undelivered END FROM (
 SELECT x.id,x.load,x.falls AND x.load>0 AS falls,sum(x.load) OVER (ORDER BY x.locked_until,x.id)-x.load AS before FROM (
- SELECT q.id,q.locked_until,q.keys_if_undelivered IS NOT NULL AS falls,CASE WHEN q.attempts>=q.max_attempts
+ SELECT q.id,q.locked_until,q.keys_if_undelivered IS NOT NULL AS falls,CASE WHEN ` + lastAttemptSQL + `
  THEN (1+coalesce(json_array_length(q.keys_if_undelivered),0))*q.size+coalesce(length(q.keys_if_undelivered),0) ELSE 0 END AS load
- FROM keyval_sequence s CROSS JOIN kv_queue q WHERE q.locked_until<=` + sqldb.NowSQL + ` ORDER BY q.locked_until LIMIT 1000) x) e
+ FROM keyval_sequence s CROSS JOIN kv_queue q WHERE ` + lockEndedSQL + ` ORDER BY q.locked_until LIMIT 1000) x) e
 CROSS JOIN kv_queue q WHERE q.id=e.id AND e.before<?`
 )
 
@@ -52,7 +52,7 @@ func (q *Queue) sweepLocks(ctx context.Context, epoch int64) (int, error) {
 		if e.fallback, err = scanFallback(row, 2); err != nil {
 			return 0, err
 		}
-		if e.deadID, err = newID(); err != nil {
+		if e.deadLetterID, err = newID(); err != nil {
 			return 0, err
 		}
 		e.id = row.Text(0)
@@ -74,7 +74,7 @@ func (q *Queue) sweepLocks(ctx context.Context, epoch int64) (int, error) {
 	}
 	for _, e := range s.expired {
 		q.metrics.expired(e.queue, e.dead)
-		q.finished(e.queue, e.id, e.receipt)
+		q.finished(e.delivery)
 		if !e.dead {
 			q.arrived(e.queue, 0)
 		}
@@ -90,33 +90,33 @@ type sweep struct {
 
 // ended is a message whose lock had ended when it was looked for.
 type ended struct {
-	id, deadID string
-	fallback   *fallback // if it dies and has one
+	id, deadLetterID string
+	fallback         *fallback // if it dies and has one
 }
 
 // expiry is what became of one of them.
 type expiry struct {
-	id, queue, receipt string
-	dead               bool
+	delivery
+	dead bool
 }
 
-// apply fails the attempts of those that nobody has touched meanwhile. They are
-// ready from their locks' ends on, as a take sees them: the lock was pause enough.
+// apply fails the attempts of those that nobody has touched meanwhile.
 func (s *sweep) apply(tx *sqldb.Tx) error {
 	s.expired = s.expired[:0]
 	for _, e := range s.found {
 		r := find(tx, e.id)
-		if r == nil || r.receipt == "" || r.locked {
+		if r == nil || !r.lockEnded() {
 			continue
 		}
-		dead, err := r.fail(tx, e.id, nil, death{e.deadID, lockExpired}, e.fallback)
+		failed := r.timedOut(e.deadLetterID)
+		err := failed.stage(tx, e.id, e.fallback)
 		if errors.Is(err, errNeedsFallback) {
 			continue // its last lock has ended only since; the next batch has it
 		}
 		if err != nil {
 			return err
 		}
-		s.expired = append(s.expired, expiry{e.id, r.queue, r.receipt, dead})
+		s.expired = append(s.expired, expiry{delivery{r.queue, e.id, r.receipt}, failed.dead()})
 	}
 	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/buntime/keyval/internal/sqldb"
 )
@@ -34,14 +32,6 @@ const (
 	demandBytes = 64
 )
 
-// Receipts are a versionstamp, a letter that tells for whom the message was
-// taken, in upper case if the lock of its previous delivery had ended, the number
-// of the place that it was taken for, a dot, and the queue.
-const (
-	forDequeue = 'd'
-	forListen  = 'l'
-)
-
 // A demand asks for the messages of a queue that rank from First on, in order of
 // delivery, for places from Slot on.
 type demand struct {
@@ -53,46 +43,34 @@ type demand struct {
 	taker    *taker
 }
 
-// levelsSQL are the pairs of a queue and a priority that have messages with
-// attempts left, found by one index seek each.
-const levelsSQL = `WITH RECURSIVE level(queue,priority) AS (
-SELECT w.queue,(SELECT q.priority FROM kv_queue q WHERE q.queue=w.queue AND q.attempts<q.max_attempts ORDER BY q.priority DESC LIMIT 1)
-FROM wanted w UNION ALL
-SELECT l.queue,(SELECT q.priority FROM kv_queue q WHERE q.queue=l.queue AND q.priority<l.priority AND q.attempts<q.max_attempts ORDER BY q.priority DESC LIMIT 1)
-FROM level l WHERE l.priority IS NOT NULL),
-wanted(queue) AS (%s)`
-
 // takeSQL gives the first ready messages of each queue to those who ask for
 // them. A message is due when it becomes ready or when its lock ends; one on its
 // last attempt is not taken again. Each level's messages are read in the order of
 // the index keyval_queue_due, as many as may be taken and no more, however many
-// messages wait or are delayed. (time+0 has no type affinity: with one, SQLite
-// would not seek in the index on an expression.)
+// messages wait or are delayed.
 //
 // A demand is [queue, first, n, lock, kind, slot]. ?1 are the demands, ?2 how
 // many messages at most, ?3 the operation, ?4 the bytes.
-var takeSQL = strings.Replace(levelsSQL, "%s", `SELECT DISTINCT value->>0 FROM json_each(?1)`, 1) + `,
+var takeSQL = levelsOf(`SELECT DISTINCT value->>0 FROM json_each(?1)`) + `,
 ready(queue,place,id,size) AS (
 SELECT l.queue,row_number() OVER (PARTITION BY l.queue ORDER BY l.priority DESC,r.key),q.rowid,q.size
 FROM level l CROSS JOIN json_each((SELECT json_group_array(d.id) FROM (
- SELECT q.rowid AS id FROM kv_queue q WHERE q.queue=l.queue AND q.priority=l.priority AND q.attempts<q.max_attempts
- AND coalesce(q.locked_until,q.ready_at)<=(SELECT time+0 FROM keyval_sequence) ORDER BY coalesce(q.locked_until,q.ready_at),q.rowid LIMIT ?2) d)) r
+ SELECT q.rowid AS id ` + ofLevelSQL + `
+ AND ` + dueThenSQL + ` ` + byDueSQL + ` LIMIT ?2) d)) r
 CROSS JOIN kv_queue q WHERE q.rowid=r.value),
 taken AS (
 SELECT r.id,j.value->>3 AS lock,j.value->>4 AS kind,(j.value->>5)+r.place-(j.value->>1) AS slot,
 sum(r.size) OVER (ORDER BY (j.value->>5)+r.place)-r.size AS before
 FROM json_each(?1) j JOIN ready r ON r.queue=j.value->>0 AND r.place>=j.value->>1 AND r.place<(j.value->>1)+(j.value->>2))
-UPDATE kv_queue SET status='processing',attempts=attempts+1,ready_at=coalesce(locked_until,ready_at),locked_until=s.time+t.lock,updated_at=s.time,
-receipt=` + sqldb.StampSQL("?3") + `||CASE WHEN locked_until IS NULL THEN t.kind ELSE upper(t.kind) END||t.slot||'.'||queue,
-last_error=CASE WHEN locked_until IS NULL THEN last_error ELSE '` + lockExpired + `' END
+UPDATE kv_queue SET ` + takenSetSQL + `
 FROM taken t CROSS JOIN keyval_sequence s WHERE kv_queue.rowid=t.id AND t.before<?4
 RETURNING id,value,attempts,receipt,queue,created_at`
 
-// takenSQL finds what a round has taken if its answer was lost: by when its locks end, and by the
-// versionstamp that its receipts begin with. ?3 are the locks that were asked for.
+// takenSQL finds what a round has taken if its answer was lost: by when its locks end, and by
+// its receipts. ?3 are the locks that were asked for.
 var takenSQL = `SELECT q.id,q.value,q.attempts,q.receipt,q.queue,q.created_at
 FROM keyval_nodes s CROSS JOIN json_each(?3) j CROSS JOIN kv_queue q
-WHERE s.boot_id=?1 AND q.locked_until=s.time+j.value AND substr(q.receipt,1,20)=` + sqldb.StampSQL("?2")
+WHERE s.boot_id=?1 AND q.locked_until=s.time+j.value AND ` + takenBySQL("?2")
 
 // take takes messages for what collect returns once the operation is in a group, in
 // one statement however many ask, and returns them by place.
@@ -128,7 +106,7 @@ func (q *Queue) take(ctx context.Context, collect func() []demand) ([]Message, e
 			EnqueuedAt: row.Integer(5),
 		}
 	}
-	slices.SortFunc(taken, func(a, b Message) int { return slotOf(a.Receipt) - slotOf(b.Receipt) })
+	slices.SortFunc(taken, func(a, b Message) int { return receipt(a.Receipt).slot() - receipt(b.Receipt).slot() })
 	return taken, nil
 }
 
@@ -167,86 +145,4 @@ func mergeDemands(demands []demand) (merged []demand) {
 // follows tells whether a demand goes on where another ends, in ranks as in places.
 func (d demand) follows(o demand) bool {
 	return d.queue == o.queue && d.lock == o.lock && d.kind == o.kind && d.first == o.first+o.n && d.slot == o.slot+o.n
-}
-
-// stampLength is that of the versionstamp at the start of a receipt.
-const stampLength = 20
-
-// slotOf is the place that a message was taken for; -1 if the receipt is not one
-// of ours.
-func slotOf(receipt string) int {
-	if len(receipt) <= stampLength+1 {
-		return -1
-	}
-	number, _, _ := strings.Cut(receipt[stampLength+1:], ".")
-	slot, err := strconv.Atoi(number)
-	if err != nil {
-		return -1
-	}
-	return slot
-}
-
-// queueOf is the queue that a receipt says its message is in; "" if it is not one
-// of ours.
-func queueOf(receipt string) string {
-	_, name, _ := strings.Cut(receipt, ".")
-	if slotOf(receipt) < 0 || ValidateName(name) != nil {
-		return ""
-	}
-	return name
-}
-
-// timedOut tells from a receipt whether the lock of the message's previous
-// delivery had ended.
-func timedOut(receipt string) bool {
-	return len(receipt) > stampLength && receipt[stampLength] < 'a'
-}
-
-// heldByListener tells from a receipt whether a listener holds the message.
-func heldByListener(receipt string) bool {
-	return len(receipt) > stampLength && receipt[stampLength]|0x20 == forListen
-}
-
-// lookSQL asks when each queue will have something to deliver, in milliseconds
-// from now: 0 or less if it has something.
-var lookSQL = strings.Replace(levelsSQL, "%s", `SELECT value FROM json_each(?1)`, 1) + `
-SELECT l.queue,min((SELECT coalesce(q.locked_until,q.ready_at) FROM kv_queue q
- WHERE q.queue=l.queue AND q.priority=l.priority AND q.attempts<q.max_attempts ORDER BY coalesce(q.locked_until,q.ready_at) LIMIT 1))-` + sqldb.NowSQL + `
-FROM level l CROSS JOIN keyval_sequence s WHERE l.priority IS NOT NULL GROUP BY l.queue`
-
-// look asks for many queues at once. Queues that have nothing to come are not in
-// the answer.
-func (q *Queue) look(ctx context.Context, queues []string) (map[string]int64, error) {
-	rows, err := q.db.Primary().Query(ctx, sqldb.Stmt{SQL: lookSQL, Args: []any{sqldb.TextKeys(queues)}})
-	if err != nil {
-		return nil, err
-	}
-	due := make(map[string]int64, len(rows))
-	for _, row := range rows {
-		due[row.Text(0)] = row.Integer(1)
-	}
-	return due, nil
-}
-
-// heldSQL asks which deliveries, [id, receipt], still hold their messages, and
-// for how many more milliseconds.
-const heldSQL = `SELECT q.id,q.locked_until-` + sqldb.NowSQL + `
-FROM keyval_sequence s CROSS JOIN json_each(?1) j CROSS JOIN kv_queue q
-WHERE q.id=j.value->>0 AND q.receipt=j.value->>1 AND q.locked_until>` + sqldb.NowSQL
-
-// stillHeld asks for many deliveries, by id, at once.
-func (q *Queue) stillHeld(ctx context.Context, receipts map[string]string) (map[string]int64, error) {
-	rows := sqldb.NewRows(heldSQL)
-	for id, receipt := range receipts {
-		rows.Add(id, receipt)
-	}
-	found, err := q.db.Primary().Query(ctx, rows.Array())
-	if err != nil {
-		return nil, err
-	}
-	held := make(map[string]int64, len(found))
-	for _, row := range found {
-		held[row.Text(0)] = row.Integer(1)
-	}
-	return held, nil
 }

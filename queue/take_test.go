@@ -41,7 +41,7 @@ func TestDemandsThatFollowEachOtherAreOne(t *testing.T) {
 
 func TestAReceiptNamesItsQueue(t *testing.T) {
 	t.Parallel()
-	for receipt, want := range map[string]string{
+	for by, want := range map[receipt]string{
 		"00000000000000010000d0.jobs":     "jobs",
 		"00000000000000010000L12.a.b-c_d": "a.b-c_d",
 		"00000000000000010000d0":          "",
@@ -51,8 +51,8 @@ func TestAReceiptNamesItsQueue(t *testing.T) {
 		"short.jobs":                      "",
 		"":                                "",
 	} {
-		if got := queueOf(receipt); got != want {
-			t.Errorf("%q: got %q, want %q", receipt, got, want)
+		if got := by.queue(); got != want {
+			t.Errorf("%q: got %q, want %q", by, got, want)
 		}
 	}
 }
