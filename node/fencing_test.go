@@ -39,6 +39,7 @@ SELECT CAST(printf('%08d',n) AS BLOB),'1','00000000000000000000',1 FROM i`,
 	`INSERT INTO keyval_changelog SELECT printf('%04x%012x0000',incarnation,txn),CAST('k' AS BLOB),'s' FROM keyval_sequence`,
 	`INSERT INTO keyval_idempotency(id,request,versionstamp,created_at) VALUES('old','','',1)`,
 	`INSERT INTO keyval_nodes VALUES('gone',1,0,1,1)`,
+	`INSERT INTO keyval_dedupe VALUES('default/old','','',1)`,
 	`INSERT INTO kv_queue(id,value,ready_at,attempts,status,locked_until,created_at,updated_at,receipt)
 WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM i WHERE n<50)
 SELECT printf('00000000-0000-7000-8000-%012d',n),'1',1,1,'processing',1,1,1,'r' FROM i`,
@@ -47,7 +48,7 @@ SELECT printf('00000000-0000-7000-8000-%012d',n),'1',1,1,'processing',1,1,1,'r' 
 // What is left to do, and what was done twice.
 const (
 	leftSQL = `SELECT (SELECT count(*) FROM kv_entries WHERE expires_at=1)||' '||(SELECT count(*) FROM keyval_idempotency WHERE id='old')||' '||
-(SELECT count(*) FROM keyval_nodes WHERE boot_id='gone')||' '||(SELECT count(*) FROM kv_queue WHERE locked_until=1) AS n`
+(SELECT count(*) FROM keyval_nodes WHERE boot_id='gone')||' '||(SELECT count(*) FROM keyval_dedupe)||' '||(SELECT count(*) FROM kv_queue WHERE locked_until=1) AS n`
 	doneSQL = `SELECT (SELECT count(*) FROM keyval_changelog WHERE op='x')||' '||(SELECT count(DISTINCT key) FROM keyval_changelog WHERE op='x')||' '||
 (SELECT count(*) FROM kv_queue WHERE attempts=1 AND status='pending') AS n`
 )
@@ -67,7 +68,7 @@ func TestTwoLeadersAtOnceChangeNothingTwice(t *testing.T) {
 			t.Errorf("%s, by the old leader: got %v, want %v", job, err, sqldb.ErrFenced)
 		}
 	})
-	if got, want := text(t, primary, leftSQL), "1200 1 1 50"; got != want {
+	if got, want := text(t, primary, leftSQL), "1200 1 1 1 50"; got != want {
 		t.Fatalf("after the old leader's jobs there are %s left, want %s", got, want)
 	}
 	// Now both at once, again and again until all is done.
@@ -86,7 +87,7 @@ func TestTwoLeadersAtOnceChangeNothingTwice(t *testing.T) {
 	})
 	stop()
 	<-ended
-	if got, want := text(t, primary, leftSQL), "0 0 0 0"; got != want {
+	if got, want := text(t, primary, leftSQL), "0 0 0 0 0"; got != want {
 		t.Errorf("after the current leader's jobs there are %s left, want %s", got, want)
 	}
 	if got, want := text(t, primary, doneSQL), "1200 1200 50"; got != want {

@@ -27,7 +27,8 @@ func (n *Node) jobs() []job {
 	interval := n.cfg.CleanupInterval
 	return []job{
 		{"sweep expired entries", interval, uncounted(n.store.Sweep)},
-		{"reclaim locks", interval, uncounted(n.queue.Sweep)},
+		{"reclaim locks", interval, uncounted(n.queue.ReclaimLocks)},
+		{"forget dedupe ids", interval, n.queue.ForgetDedupeIDs},
 		{"compact the change log", min(interval, compactEvery), uncounted(n.compact)},
 		{"forget answers", interval, n.store.ForgetAnswers},
 		{"forget nodes", interval, n.db.ForgetNodes},

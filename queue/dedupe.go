@@ -1,9 +1,15 @@
 package queue
 
 import (
+	"context"
+	"time"
+
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
+
+// DedupeAge is how long a dedupe id counts.
+const DedupeAge = 24 * time.Hour
 
 // A dedupe row remembers the message that came with a dedupe id.
 type dedupe struct {
@@ -36,19 +42,22 @@ var dedupes = &sqldb.Table[dedupe]{
 	},
 }
 
-const (
+// dedupeCounts holds for a row that is not past its time.
+func dedupeCounts(now string) string { return `d.created_at>` + sqldb.AgoSQL(DedupeAge, now) }
+
+var (
 	dedupeFetchSQL = `SELECT j.key,d.id,d.versionstamp
 FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN keyval_dedupe d
-WHERE d.name=j.value AND d.created_at>` + sqldb.NowSQL + `-86400000`
+WHERE d.name=j.value AND ` + dedupeCounts(sqldb.NowSQL)
 
 	dedupeGuardSQL = sqldb.StaleSQL + `FROM keyval_sequence s CROSS JOIN json_each(?) j
-LEFT JOIN keyval_dedupe d ON d.name=j.value->>0 AND d.created_at>s.time-86400000
+LEFT JOIN keyval_dedupe d ON d.name=j.value->>0 AND ` + dedupeCounts("s.time") + `
 WHERE coalesce(d.versionstamp,'')<>j.value->>1 LIMIT 1`
-)
 
-// A row is [name, id, op].
-var dedupeWriteSQL = `INSERT OR REPLACE INTO keyval_dedupe(name,id,versionstamp,created_at)
+	// A row is [name, id, op].
+	dedupeWriteSQL = `INSERT OR REPLACE INTO keyval_dedupe(name,id,versionstamp,created_at)
 SELECT j.value->>0,j.value->>1,` + sqldb.StampSQL("j.value->>2") + `,s.time FROM keyval_sequence s CROSS JOIN json_each(?) j`
+)
 
 // dedupeName is the row's key. A queue's name has no slash.
 func (e *Enqueue) dedupeName() string { return e.Queue + "/" + e.DedupeID }
@@ -60,4 +69,13 @@ func (d *dedupe) enqueued(tx *sqldb.Tx) (Enqueued, error) {
 		return Enqueued{}, sqldb.ErrNextGroup
 	}
 	return Enqueued{ID: d.id, Versionstamp: d.versionstamp, Duplicate: true}, nil
+}
+
+var forgetDedupeIDs = sqldb.Forgetting("queue_forget_dedupe_ids", "keyval_dedupe", "name", "created_at", DedupeAge)
+
+// ForgetDedupeIDs is leader's work: it removes dedupe ids past their time. Of the epoch
+// the same holds as for ReclaimLocks.
+func (q *Queue) ForgetDedupeIDs(ctx context.Context, epoch int64) error {
+	_, err := q.db.CleanUp(ctx, epoch, forgetDedupeIDs)
+	return failure(err)
 }

@@ -28,8 +28,6 @@ const (
 	MaxKeysIfUndelivered = 10
 	// MaxDedupeID bounds a dedupe id, in characters.
 	MaxDedupeID = 128
-	// DedupeAge is how long a dedupe id counts: 24 hours.
-	DedupeAge = 24 * 60 * 60 * 1000
 
 	defaultAttempts = 5
 )

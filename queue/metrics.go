@@ -86,7 +86,7 @@ func (m *metrics) delivered(messages []Message) {
 	}
 }
 
-// expired counts a delivery whose lock has ended, found by a sweep.
+// expired counts a delivery whose lock has ended, found by reclaiming it.
 func (m *metrics) expired(queue string, dead bool) {
 	m.count(m.expiries, queue, 1)
 	if dead {

@@ -245,7 +245,7 @@ func (n *node) endLocks() {
 
 func (n *node) sweep() int {
 	n.t.Helper()
-	swept, err := n.Sweep(timeout(n.t), 0)
+	swept, err := n.ReclaimLocks(timeout(n.t), 0)
 	must(n.t, err)
 	return swept
 }

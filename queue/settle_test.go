@@ -149,6 +149,7 @@ func TestASweepReclaimsLocksAndForgetsDedupeIDs(t *testing.T) {
 		if got := n.sweep(); got != 2 {
 			t.Errorf("the sweep changed %d messages, want 2", got)
 		}
+		must(t, n.ForgetDedupeIDs(timeout(t), 0))
 		n.wantCounts(queue.Counts{Pending: 1, Processing: 1, Dead: 1})
 		if got := string(n.get(key).Value); got != `"dead"` {
 			t.Errorf("the fallback key has %q", got)
@@ -188,10 +189,10 @@ func TestAFencedLeaderSweepsNothing(t *testing.T) {
 		n.dequeue(queue.Dequeue{})
 		n.endLocks()
 		n.change("UPDATE keyval_leader SET epoch=7")
-		if swept, err := n.Sweep(timeout(t), 6); !errors.Is(err, sqldb.ErrFenced) || swept != 0 {
+		if swept, err := n.ReclaimLocks(timeout(t), 6); !errors.Is(err, sqldb.ErrFenced) || swept != 0 {
 			t.Errorf("the old leader swept %d, %v, want ErrFenced", swept, err)
 		}
-		if swept, err := n.Sweep(timeout(t), 7); err != nil || swept != 1 {
+		if swept, err := n.ReclaimLocks(timeout(t), 7); err != nil || swept != 1 {
 			t.Errorf("the leader swept %d, %v, want 1", swept, err)
 		}
 	})

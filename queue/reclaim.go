@@ -3,52 +3,45 @@ package queue
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
-const (
-	// With what each writes that dies, as a dead letter and under its fallback keys, and
-	// with the fallbacks themselves. A batch stops before that grows large.
-	expiredSQL = `SELECT e.id,e.load,CASE WHEN e.falls THEN q.value END,CASE WHEN e.falls THEN q.keys_if_undelivered END FROM (
+// expiredSQL selects messages whose locks have ended, with what each writes that dies, as a
+// dead letter and under its fallback keys, and with the fallbacks themselves. A batch stops
+// before that grows large.
+const expiredSQL = `SELECT e.id,e.load,CASE WHEN e.falls THEN q.value END,CASE WHEN e.falls THEN q.keys_if_undelivered END FROM (
 SELECT x.id,x.load,x.falls AND x.load>0 AS falls,sum(x.load) OVER (ORDER BY x.locked_until,x.id)-x.load AS before FROM (
  SELECT q.id,q.locked_until,q.keys_if_undelivered IS NOT NULL AS falls,CASE WHEN ` + lastAttemptSQL + `
  THEN (1+coalesce(json_array_length(q.keys_if_undelivered),0))*q.size+coalesce(length(q.keys_if_undelivered),0) ELSE 0 END AS load
  FROM keyval_sequence s CROSS JOIN kv_queue q WHERE ` + lockEndedSQL + ` ORDER BY q.locked_until LIMIT 1000) x) e
 CROSS JOIN kv_queue q WHERE q.id=e.id AND e.before<?`
-)
 
-// Sweep is the leader's work on the queues: deliveries whose locks have ended
-// count as failed attempts, so that their messages are ready again, or dead, and
-// dedupe ids past their time are removed. It returns how many rows it has
-// changed. Each transaction changes at most 1,000 and is conditional on the
-// leader's epoch: sqldb.ErrFenced means that a newer leader has taken over. 0 is
-// no epoch. With nothing to do it only reads.
-func (q *Queue) Sweep(ctx context.Context, epoch int64) (n int, err error) {
+// ReclaimLocks is leader's work: deliveries whose locks have ended count as failed
+// attempts, so that their messages are ready again, or dead. It returns how many there
+// were. Each transaction changes at most 1,000 and is conditional on the leader's epoch:
+// sqldb.ErrFenced means that a newer leader has taken over. 0 is no epoch. With nothing
+// to do it only reads.
+func (q *Queue) ReclaimLocks(ctx context.Context, epoch int64) (n int, err error) {
 	for {
-		batch, err := q.sweepLocks(ctx, epoch)
+		batch, err := q.reclaim(ctx, epoch)
 		n += batch
-		if err != nil {
+		if err != nil || batch == 0 {
 			return n, failure(err)
 		}
-		if batch == 0 {
-			break
-		}
 	}
-	return n, failure(q.sweepDedupes(ctx, epoch))
 }
 
-// sweepLocks reclaims one batch of messages.
-func (q *Queue) sweepLocks(ctx context.Context, epoch int64) (int, error) {
+// reclaim reclaims one batch of messages.
+func (q *Queue) reclaim(ctx context.Context, epoch int64) (int, error) {
 	rows, err := q.db.Primary().QueryLarge(ctx, sqldb.Stmt{SQL: expiredSQL, Args: []any{int64(takeBytes)}})
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
-	s := sweep{found: make([]ended, len(rows))}
+	r := reclaim{found: make([]ended, len(rows))}
 	refs, bytes, written := make([]sqldb.Ref, len(rows)), 0, 0
 	for i, row := range rows {
-		e := &s.found[i]
+		e := &r.found[i]
 		if e.fallback, err = scanFallback(row, 2); err != nil {
 			return 0, err
 		}
@@ -61,29 +54,29 @@ func (q *Queue) sweepLocks(ctx context.Context, epoch int64) (int, error) {
 		written += int(row.Integer(1))
 	}
 	_, err = q.db.Do(ctx, &sqldb.Op{
-		Name:     "queue_sweep",
+		Name:     "queue_reclaim",
 		Reads:    refs,
 		Bytes:    bytes,
 		Again:    written,
 		Epoch:    epoch,
 		Relieves: true,
-		Apply:    s.apply,
+		Apply:    r.apply,
 	})
 	if err != nil {
 		return 0, err
 	}
-	for _, e := range s.expired {
+	for _, e := range r.expired {
 		q.metrics.expired(e.queue, e.dead)
 		q.finished(e.delivery)
 		if !e.dead {
 			q.arrived(e.queue, 0)
 		}
 	}
-	return len(s.expired), nil
+	return len(r.expired), nil
 }
 
-// A sweep is one batch of messages whose locks have ended.
-type sweep struct {
+// A reclaim is one batch of messages whose locks have ended.
+type reclaim struct {
 	found   []ended
 	expired []expiry
 }
@@ -101,9 +94,9 @@ type expiry struct {
 }
 
 // apply fails the attempts of those that nobody has touched meanwhile.
-func (s *sweep) apply(tx *sqldb.Tx) error {
-	s.expired = s.expired[:0]
-	for _, e := range s.found {
+func (c *reclaim) apply(tx *sqldb.Tx) error {
+	c.expired = c.expired[:0]
+	for _, e := range c.found {
 		r := find(tx, e.id)
 		if r == nil || !r.lockEnded() {
 			continue
@@ -116,15 +109,7 @@ func (s *sweep) apply(tx *sqldb.Tx) error {
 		if err != nil {
 			return err
 		}
-		s.expired = append(s.expired, expiry{delivery{r.queue, e.id, r.receipt}, failed.dead()})
+		c.expired = append(c.expired, expiry{delivery{r.queue, e.id, r.receipt}, failed.dead()})
 	}
 	return nil
-}
-
-var forgetDedupes = sqldb.Forgetting("queue_dedupe_sweep", "keyval_dedupe", "name", "created_at", DedupeAge*time.Millisecond)
-
-// sweepDedupes removes dedupe ids past their time.
-func (q *Queue) sweepDedupes(ctx context.Context, epoch int64) error {
-	_, err := q.db.CleanUp(ctx, epoch, forgetDedupes)
-	return err
 }
