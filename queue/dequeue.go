@@ -126,6 +126,6 @@ func (d *dispatcher) depart(t *taker, err error) ([]Message, error) {
 		return a.messages, a.err
 	default:
 	}
-	d.leave(t)
+	d.leaveLocked(t)
 	return nil, err
 }

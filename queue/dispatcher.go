@@ -27,7 +27,9 @@ type dispatcher struct {
 	queue    *Queue
 	interval time.Duration // between looks at a line that nothing is heard of
 
-	mu     sync.Mutex       // covers what follows, and lines, takers and listeners
+	// mu covers what follows, and lines, rounds, takers and listeners. Functions that end
+	// in Locked want it held.
+	mu     sync.Mutex
 	lines  map[string]*line // all that are remembered
 	active map[string]*line // those with takers
 	held   map[string]*held // what this node's listeners have out, by message
@@ -68,7 +70,7 @@ func (d *dispatcher) close() {
 	d.closed = true
 	if first {
 		close(d.closing)
-		d.dismiss()
+		d.dismissLocked()
 	}
 	d.mu.Unlock()
 	d.stopLooks()
@@ -78,8 +80,8 @@ func (d *dispatcher) close() {
 	d.stopTakes()
 }
 
-// dismiss answers everyone who waits with nothing.
-func (d *dispatcher) dismiss() {
+// dismissLocked answers everyone who waits with nothing.
+func (d *dispatcher) dismissLocked() {
 	for _, l := range d.active {
 		for _, t := range l.takers {
 			t.gone = true
@@ -99,21 +101,27 @@ func (d *dispatcher) join(name string, t *taker) error {
 	if d.closed {
 		return ErrClosed
 	}
-	l := d.line(name)
-	l.join(t)
+	l := d.lineLocked(name)
+	l.joinLocked(t)
 	d.active[name] = l
-	if l.hot {
-		poke(d.takeWake)
-	} else {
-		l.look(time.Now())
-		poke(d.lookWake)
-	}
+	d.askLocked(l)
 	return nil
 }
 
-// line finds or makes the line of a queue. A new one is cold: a look finds out, which
+// askLocked has the database asked on behalf of a line: by a round if it is hot, else by
+// a look.
+func (d *dispatcher) askLocked(l *line) {
+	if l.hot {
+		poke(d.takeWake)
+		return
+	}
+	l.scheduleLookLocked(time.Now())
+	poke(d.lookWake)
+}
+
+// lineLocked finds or makes the line of a queue. A new one is cold: a look finds out, which
 // writes nothing, unlike a round.
-func (d *dispatcher) line(name string) *line {
+func (d *dispatcher) lineLocked(name string) *line {
 	if l := d.lines[name]; l != nil {
 		return l
 	}
@@ -129,14 +137,14 @@ func (d *dispatcher) line(name string) *line {
 	return l
 }
 
-// leave takes a taker out, with the mutex held.
-func (d *dispatcher) leave(t *taker) {
+// leaveLocked takes a taker out.
+func (d *dispatcher) leaveLocked(t *taker) {
 	t.gone = true
-	t.line.leave(t)
-	d.idleIfEmpty(t.line)
+	t.line.leaveLocked(t)
+	d.idleIfEmptyLocked(t.line)
 }
 
-func (d *dispatcher) idleIfEmpty(l *line) {
+func (d *dispatcher) idleIfEmptyLocked(l *line) {
 	if len(l.takers) == 0 {
 		delete(d.active, l.name)
 		l.lookAt = time.Time{}
@@ -153,11 +161,11 @@ func (d *dispatcher) arrived(name string, delay int64) {
 	}
 	if delay > 0 {
 		l.news++
-		l.dueAt(time.Now().Add(time.Duration(delay) * time.Millisecond))
+		l.dueAtLocked(time.Now().Add(time.Duration(delay) * time.Millisecond))
 		poke(d.lookWake)
 		return
 	}
-	l.wake()
+	l.wakeLocked()
 	if len(l.takers) > 0 {
 		poke(d.takeWake)
 	}
@@ -169,7 +177,7 @@ func (d *dispatcher) notify(names []string) {
 	defer d.mu.Unlock()
 	for _, name := range names {
 		if l := d.lines[name]; l != nil {
-			d.notifyLine(l)
+			d.notifyLocked(l)
 		}
 	}
 	poke(d.lookWake)
@@ -180,184 +188,19 @@ func (d *dispatcher) notifyAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, l := range d.lines {
-		d.notifyLine(l)
+		d.notifyLocked(l)
 	}
 	poke(d.lookWake)
 }
 
-func (d *dispatcher) notifyLine(l *line) {
+func (d *dispatcher) notifyLocked(l *line) {
 	l.news++
 	if len(l.takers) == 0 {
 		return // the next one who comes looks
 	}
 	now := time.Now()
-	l.look(now)
-	d.checkLine(l, now)
-}
-
-// A round is one operation that takes messages for many. Who they are is decided
-// when its group is made, so that those who come until then need not wait for the
-// next round.
-type round struct {
-	demands []demand
-	slots   []*taker         // by place
-	news    map[*line]uint64 // of each line when the round was made
-}
-
-func (d *dispatcher) takeLoop() {
-	for {
-		select {
-		case <-d.closing:
-			return
-		case <-d.takeWake:
-		}
-		for d.wanted() {
-			r := &round{}
-			messages, err := d.queue.take(d.takes, func() []demand { return d.collect(r) })
-			if err != nil {
-				d.failRound(r, err)
-				continue
-			}
-			d.giveBack(d.finishRound(r, messages))
-		}
-	}
-}
-
-// wanted tells whether a round would ask for anything.
-func (d *dispatcher) wanted() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, l := range d.active {
-		if l.hot && l.wanted() {
-			return true
-		}
-	}
-	return false
-}
-
-// collect makes the round what everyone in a hot line asks for now, also when it
-// was made before.
-func (d *dispatcher) collect(r *round) []demand {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r.make(d.active)
-	return r.demands
-}
-
-// make is collect with the dispatcher's mutex held.
-func (r *round) make(active map[string]*line) {
-	r.dissolve()
-	*r = round{news: map[*line]uint64{}}
-	for _, l := range active {
-		if l.hot && len(r.slots) < takeMost {
-			r.add(l)
-		}
-	}
-}
-
-// dissolve notes that the round takes for nobody any more.
-func (r *round) dissolve() {
-	for _, dm := range r.demands {
-		dm.taker.inRound = false
-	}
-}
-
-// add lets the line's takers ask, as far as the round has room.
-func (r *round) add(l *line) {
-	first := 1
-	for _, t := range l.takers {
-		n := min(t.want, takeMost-len(r.slots))
-		if n == 0 {
-			continue
-		}
-		r.news[l] = l.news
-		t.inRound = true
-		r.demands = append(r.demands, demand{
-			queue: l.name, first: first, n: n, lock: t.lock, kind: t.kind, slot: len(r.slots), taker: t})
-		first += n
-		for range n {
-			r.slots = append(r.slots, t)
-		}
-	}
-}
-
-// finishRound hands out what a round has taken and returns what nobody is there
-// for any more.
-func (d *dispatcher) finishRound(r *round, messages []Message) (left []Message) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	got := map[*taker][]Message{}
-	asked, found, bytes := map[*line]int{}, map[*line]int{}, 0
-	for _, m := range messages {
-		bytes += len(m.Value)
-		slot := receipt(m.Receipt).slot()
-		if slot < 0 || slot >= len(r.slots) {
-			left = append(left, m)
-			continue
-		}
-		t := r.slots[slot]
-		found[t.line]++
-		if t.gone {
-			left = append(left, m)
-			continue
-		}
-		got[t] = append(got[t], m)
-	}
-	for _, dm := range r.demands {
-		asked[dm.taker.line] += dm.n
-	}
-	for l, news := range r.news {
-		// A line that was given less than it asked for has no more, unless
-		// something has come since or the round stopped at its bytes.
-		if found[l] < asked[l] && l.news == news && bytes < takeBytes {
-			l.hot = false
-			if len(l.takers) > 0 {
-				l.look(time.Now().Add(settleTime))
-				poke(d.lookWake)
-			}
-		}
-	}
-	r.dissolve()
-	for _, dm := range r.demands {
-		if t := dm.taker; !t.gone {
-			d.hand(t, got[t])
-		}
-	}
-	return left
-}
-
-// hand gives a taker what was taken for it.
-func (d *dispatcher) hand(t *taker, messages []Message) {
-	if t.listener != nil {
-		d.push(t, messages)
-		return
-	}
-	if len(messages) > 0 || t.once && !t.line.hot {
-		d.leave(t)
-		d.queue.metrics.delivered(messages)
-		t.answer <- answer{messages: messages}
-	}
-}
-
-// failRound tells those who can be told, and leaves the lines alone for a while.
-func (d *dispatcher) failRound(r *round, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r.demands == nil { // it was refused before it came into a group
-		r.make(d.active)
-	}
-	r.dissolve()
-	for l := range r.news {
-		l.hot = false
-		l.dueAt(time.Now().Add(restTime))
-	}
-	for _, dm := range r.demands {
-		if t := dm.taker; !t.gone && t.answer != nil {
-			d.leave(t)
-			t.answer <- answer{err: err}
-		}
-	}
-	poke(d.lookWake)
+	l.scheduleLookLocked(now)
+	d.checkLocked(l, now)
 }
 
 // giveBack releases messages without holding anybody up.

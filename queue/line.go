@@ -47,35 +47,35 @@ type answer struct {
 	err      error
 }
 
-// join puts a taker at the end of the line.
-func (l *line) join(t *taker) {
+// joinLocked puts a taker at the end of the line.
+func (l *line) joinLocked(t *taker) {
 	t.line = l
 	l.takers = append(l.takers, t)
 }
 
-// leave takes a taker out of the line.
-func (l *line) leave(t *taker) {
+// leaveLocked takes a taker out of the line.
+func (l *line) leaveLocked(t *taker) {
 	if i := slices.Index(l.takers, t); i >= 0 {
 		l.takers = slices.Delete(l.takers, i, i+1)
 	}
 }
 
-// wanted tells whether anyone takes messages at the moment.
-func (l *line) wanted() bool {
+// wantedLocked tells whether anyone takes messages at the moment.
+func (l *line) wantedLocked() bool {
 	return slices.ContainsFunc(l.takers, func(t *taker) bool { return t.want > 0 && !t.gone })
 }
 
-// wake notes that something has come.
-func (l *line) wake() {
+// wakeLocked notes that something has come.
+func (l *line) wakeLocked() {
 	l.hot = true
 	l.news++
 }
 
-// dueAt notes when something will be ready.
-func (l *line) dueAt(t time.Time) { l.due = earliest(l.due, t) }
+// dueAtLocked notes when something will be ready.
+func (l *line) dueAtLocked(t time.Time) { l.due = earliest(l.due, t) }
 
-// look notes when to ask the database.
-func (l *line) look(t time.Time) { l.lookAt = earliest(l.lookAt, t) }
+// scheduleLookLocked notes when to ask the database.
+func (l *line) scheduleLookLocked(t time.Time) { l.lookAt = earliest(l.lookAt, t) }
 
 // earliest is the earlier of two times, of which zero is never.
 func earliest(a, b time.Time) time.Time {

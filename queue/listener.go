@@ -91,7 +91,7 @@ func (l *Listener) Done() <-chan struct{} { return l.dispatcher.closing }
 func (l *Listener) Close(ctx context.Context) error {
 	d := l.dispatcher
 	d.mu.Lock()
-	d.leave(l.taker)
+	d.leaveLocked(l.taker)
 	left := l.inbox
 	l.inbox = nil
 	for id, h := range d.held {
@@ -103,14 +103,14 @@ func (l *Listener) Close(ctx context.Context) error {
 	return d.queue.Release(ctx, left)
 }
 
-// push hands messages to a listener, which has asked for as many.
-func (d *dispatcher) push(t *taker, messages []Message) {
+// pushLocked hands messages to a listener, which has asked for as many.
+func (d *dispatcher) pushLocked(t *taker, messages []Message) {
 	if len(messages) == 0 {
 		return
 	}
 	until := time.Now().Add(time.Duration(t.lock) * time.Millisecond)
 	for _, m := range messages {
-		d.free(m.ID) // of an earlier delivery whose lock has ended
+		d.freeLocked(m.ID) // of an earlier delivery whose lock has ended
 		d.held[m.ID] = &held{t.listener, receipt(m.Receipt), until}
 		t.want--
 	}
@@ -120,13 +120,13 @@ func (d *dispatcher) push(t *taker, messages []Message) {
 	d.checkAt = earliest(d.checkAt, earliest(until, time.Now().Add(d.interval)))
 	poke(d.lookWake)
 	// Others have their turn first the next time.
-	t.line.leave(t)
-	t.line.join(t)
+	t.line.leaveLocked(t)
+	t.line.joinLocked(t)
 }
 
-// free takes note that a message is not out any more, and tells whether a
+// freeLocked takes note that a message is not out any more, and tells whether a
 // listener of this node had it. One that was not fetched yet never will be.
-func (d *dispatcher) free(id string) bool {
+func (d *dispatcher) freeLocked(id string) bool {
 	h := d.held[id]
 	if h == nil {
 		return false
@@ -135,12 +135,7 @@ func (d *dispatcher) free(id string) bool {
 	h.listener.inbox = slices.DeleteFunc(h.listener.inbox, func(m Message) bool { return m.ID == id })
 	t := h.listener.taker
 	t.want++
-	if t.line.hot {
-		poke(d.takeWake)
-	} else {
-		t.line.look(time.Now())
-		poke(d.lookWake)
-	}
+	d.askLocked(t.line)
 	return true
 }
 
@@ -152,7 +147,7 @@ func (d *dispatcher) finished(ended delivery) bool {
 	if h := d.held[ended.id]; h == nil || h.receipt != ended.receipt {
 		return false
 	}
-	return d.free(ended.id)
+	return d.freeLocked(ended.id)
 }
 
 // extended notes a new end of a lock.
@@ -166,9 +161,9 @@ func (d *dispatcher) extended(id string, lock int64) {
 	}
 }
 
-// checkLine has the database asked about what is out, if a listener of the line
+// checkLocked has the database asked about what is out, if a listener of the line
 // has no room for more.
-func (d *dispatcher) checkLine(l *line, now time.Time) {
+func (d *dispatcher) checkLocked(l *line, now time.Time) {
 	for _, t := range l.takers {
 		if t.listener != nil && t.want < t.listener.concurrency {
 			d.checkAt = now
@@ -177,8 +172,8 @@ func (d *dispatcher) checkLine(l *line, now time.Time) {
 	}
 }
 
-// heldReceipts is everything that is out.
-func (d *dispatcher) heldReceipts() map[string]receipt {
+// heldReceiptsLocked is everything that is out.
+func (d *dispatcher) heldReceiptsLocked() map[string]receipt {
 	receipts := make(map[string]receipt, len(d.held))
 	for id, h := range d.held {
 		receipts[id] = h.receipt
@@ -201,7 +196,7 @@ func (d *dispatcher) checked(asked map[string]receipt, remaining map[string]int6
 			if ms, out := remaining[id]; out {
 				h.until = now.Add(time.Duration(ms) * time.Millisecond)
 			} else {
-				d.free(id)
+				d.freeLocked(id)
 			}
 		}
 	}

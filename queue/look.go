@@ -47,7 +47,7 @@ func (d *dispatcher) nextGlance(now time.Time) (*glance, time.Duration) {
 	if d.closed {
 		return g, time.Hour
 	}
-	next := d.warm(now)
+	next := d.warmLocked(now)
 	if past(next, now) {
 		// Who is to be asked about soon is asked about now: one question for
 		// all of them is the same work.
@@ -55,16 +55,16 @@ func (d *dispatcher) nextGlance(now time.Time) (*glance, time.Duration) {
 		for _, l := range d.active {
 			if past(l.lookAt, soon) {
 				l.lookAt = now.Add(d.interval)
-				if !l.hot && l.wanted() { // else a round will tell, or nobody wants to know
-					g.add(l)
+				if !l.hot && l.wantedLocked() { // else a round will tell, or nobody wants to know
+					g.addLocked(l)
 				}
 			}
 		}
 		if past(d.checkAt, soon) {
 			d.checkAt = time.Time{}
-			g.held = d.heldReceipts()
+			g.held = d.heldReceiptsLocked()
 		}
-		next = d.warm(now)
+		next = d.warmLocked(now)
 	}
 	if next.IsZero() {
 		return g, time.Hour
@@ -72,14 +72,14 @@ func (d *dispatcher) nextGlance(now time.Time) (*glance, time.Duration) {
 	return g, max(next.Sub(now), 0)
 }
 
-// warm makes the lines hot that are due and tells when the next one will be, or
+// warmLocked makes the lines hot that are due and tells when the next one will be, or
 // the database is to be asked.
-func (d *dispatcher) warm(now time.Time) (next time.Time) {
+func (d *dispatcher) warmLocked(now time.Time) (next time.Time) {
 	next = d.checkAt
 	for _, l := range d.active {
 		if past(l.due, now) {
 			l.due = time.Time{}
-			l.wake()
+			l.wakeLocked()
 			poke(d.takeWake)
 		}
 		next = earliest(next, earliest(l.due, l.lookAt))
@@ -87,7 +87,7 @@ func (d *dispatcher) warm(now time.Time) (next time.Time) {
 	return next
 }
 
-func (g *glance) add(l *line) {
+func (g *glance) addLocked(l *line) {
 	g.lines[l] = l.news
 	for _, t := range l.takers {
 		if t.once && !t.inRound {
@@ -123,13 +123,13 @@ func (d *dispatcher) saw(g *glance, due map[string]int64, err error) {
 		in, coming := due[l.name]
 		switch {
 		case err != nil:
-			l.look(now.Add(restTime))
+			l.scheduleLookLocked(now.Add(restTime))
 		case coming && in <= 0:
-			l.wake()
+			l.wakeLocked()
 			poke(d.takeWake)
 		case l.news != news:
 			// Something has come since: the answer may be too old.
-			l.look(now)
+			l.scheduleLookLocked(now)
 		case coming:
 			l.due = now.Add(time.Duration(in) * time.Millisecond)
 		default:
@@ -141,10 +141,10 @@ func (d *dispatcher) saw(g *glance, due map[string]int64, err error) {
 		case t.gone || t.inRound || t.line.hot:
 			// It is served by a round.
 		case err != nil:
-			d.leave(t)
+			d.leaveLocked(t)
 			t.answer <- answer{err: failure(err)}
 		case t.line.news == g.lines[t.line]:
-			d.leave(t)
+			d.leaveLocked(t)
 			t.answer <- answer{}
 		}
 	}
