@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// settleTime is how long after a line has gone cold the database is asked
+	// coolTime is how long after a line has gone cold the database is asked
 	// when it will be due: a busy line is hot again before.
-	settleTime = 10 * time.Millisecond
+	coolTime = 10 * time.Millisecond
 	// restTime is how long a line is left alone after an error.
 	restTime = 500 * time.Millisecond
 	// maxIdleLines bounds the lines that are remembered without anyone in them.

@@ -37,9 +37,9 @@ func (q *Queue) Waiting(name string) int {
 // Label is the metrics' name of a queue.
 func (q *Queue) Label(name string) string { return q.metrics.label(name) }
 
-// Settled tells whether the line knows all that the database says: it is cold, and no look
+// Quiet tells whether the line knows all that the database says: it is cold, and no look
 // is due before something is.
-func (q *Queue) Settled(name string) bool {
+func (q *Queue) Quiet(name string) bool {
 	q.dispatcher.mu.Lock()
 	defer q.dispatcher.mu.Unlock()
 	l := q.dispatcher.lines[name]

@@ -23,8 +23,8 @@ const (
 type metrics struct {
 	queue *Queue
 
-	enqueued, deliveries, redelivered, acked, nacked, dead, expiries, purged *prometheus.CounterVec
-	depth, oldest                                                            *prometheus.Desc
+	enqueued, deliveries, redelivered, acked, nacked, deadLettered, expiries, purged *prometheus.CounterVec
+	depth, oldest                                                                    *prometheus.Desc
 
 	mu     sync.Mutex // covers labels
 	labels map[string]bool
@@ -35,23 +35,23 @@ func newMetrics(q *Queue, r prometheus.Registerer) *metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "keyval_queue_" + name + "_total", Help: help}, []string{"queue"})
 	}
 	m := &metrics{
-		queue:       q,
-		labels:      map[string]bool{},
-		enqueued:    counter("enqueued", "Messages enqueued or requeued through this node."),
-		deliveries:  counter("delivered", "Messages handed to a receiver by this node."),
-		redelivered: counter("redelivered", "Those of them that had been delivered before."),
-		acked:       counter("acked", "Messages acked through this node."),
-		nacked:      counter("nacked", "Messages nacked through this node."),
-		dead:        counter("dead_lettered", "Messages that died through this node."),
-		expiries:    counter("lock_expiries", "Deliveries whose lock has ended, noticed by this node."),
-		purged:      counter("purged", "Messages purged through this node."),
+		queue:        q,
+		labels:       map[string]bool{},
+		enqueued:     counter("enqueued", "Messages enqueued or requeued through this node."),
+		deliveries:   counter("delivered", "Messages handed to a receiver by this node."),
+		redelivered:  counter("redelivered", "Those of them that had been delivered before."),
+		acked:        counter("acked", "Messages acked through this node."),
+		nacked:       counter("nacked", "Messages nacked through this node."),
+		deadLettered: counter("dead_lettered", "Messages that died through this node."),
+		expiries:     counter("lock_expiries", "Deliveries whose lock has ended, noticed by this node."),
+		purged:       counter("purged", "Messages purged through this node."),
 		depth: prometheus.NewDesc("keyval_queue_messages", "Messages by state, sampled at most once a minute.",
 			[]string{"queue", "state"}, nil),
 		oldest: prometheus.NewDesc("keyval_queue_oldest_ready_seconds", "Age of the oldest ready message, sampled at most once a minute.",
 			[]string{"queue"}, nil),
 	}
 	if r != nil {
-		r.MustRegister(m, m.enqueued, m.deliveries, m.redelivered, m.acked, m.nacked, m.dead, m.expiries, m.purged)
+		r.MustRegister(m, m.enqueued, m.deliveries, m.redelivered, m.acked, m.nacked, m.deadLettered, m.expiries, m.purged)
 	}
 	return m
 }
@@ -90,7 +90,7 @@ func (m *metrics) delivered(messages []Message) {
 func (m *metrics) expired(queue string, dead bool) {
 	m.count(m.expiries, queue, 1)
 	if dead {
-		m.count(m.dead, queue, 1)
+		m.count(m.deadLettered, queue, 1)
 	}
 }
 

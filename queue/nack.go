@@ -98,7 +98,7 @@ func (q *Queue) nack(ctx context.Context, n *nack) error {
 	}
 	q.metrics.count(q.metrics.nacked, s.name, 1)
 	if n.dead {
-		q.metrics.count(q.metrics.dead, s.name, 1)
+		q.metrics.count(q.metrics.deadLettered, s.name, 1)
 	} else {
 		q.arrived(s.name, n.pause)
 	}

@@ -6,6 +6,14 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
+const (
+	// purgeBatch is how many messages or dead letters one transaction removes.
+	purgeBatch = 1000
+	// purgeBytes is after how many bytes of values it removes no more: to free a large
+	// value, SQLite reads all of it.
+	purgeBytes = 16 << 20
+)
+
 // PurgeMessages removes the messages of a queue that are there when it begins, up to
 // 1,000 in a transaction: those in a state, or with "" all that wait. What is being
 // processed goes only with Processing: then its receipts hold nothing any more. It
@@ -126,5 +134,40 @@ func (q *Queue) purged(gone []delivery) {
 	}
 	if elsewhere != nil {
 		q.announce(elsewhere)
+	}
+}
+
+const (
+	deadLetterIDsOfAllSQL   = `SELECT d.id,d.failed_at,d.size FROM kv_dlq d WHERE ?1 IS NOT NULL AND d.failed_at<=?2 ORDER BY d.failed_at LIMIT ?3`
+	deadLetterIDsOfQueueSQL = `SELECT d.id,d.failed_at,d.size FROM kv_dlq d WHERE d.queue=?1 AND d.failed_at<=?2 ORDER BY d.failed_at LIMIT ?3`
+	newestDeadLetterSQL     = `SELECT max(failed_at) FROM kv_dlq`
+)
+
+// Purge removes the dead letters of a queue, of all queues if name is "", that
+// are there when it begins, up to 1,000 in a transaction. On an error the count says
+// how far it came.
+func (q *Queue) Purge(ctx context.Context, name string) (deleted int, err error) {
+	sql := deadLetterIDsOfAllSQL
+	if name != "" {
+		if err := ValidateName(name); err != nil {
+			return 0, err
+		}
+		sql = deadLetterIDsOfQueueSQL
+	}
+	newest, err := q.db.Primary().Query(ctx, sqldb.Stmt{SQL: newestDeadLetterSQL})
+	if err != nil {
+		return 0, failure(err)
+	}
+	for {
+		rows, err := q.db.Primary().Query(ctx, sqldb.Stmt{SQL: sql, Args: []any{name, newest[0].Integer(0), int64(purgeBatch)}})
+		if err != nil || len(rows) == 0 {
+			return deleted, failure(err)
+		}
+		batch := untilLarge(rows, 2)
+		n, err := q.deleteDeadLetters(ctx, idsOf(batch))
+		deleted += n
+		if err != nil || len(batch) == len(rows) && len(rows) < purgeBatch {
+			return deleted, err
+		}
 	}
 }

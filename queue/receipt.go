@@ -34,8 +34,8 @@ func receiptSQL(op string) string {
 // takenBySQL holds for what operation op has taken.
 func takenBySQL(op string) string { return `substr(q.receipt,1,20)=` + sqldb.StampSQL(op) }
 
-// letter is that of for whom the message was taken; 0 if the receipt is not one of ours.
-func (r receipt) letter() byte {
+// kind is the letter; 0 if the receipt is not one of ours.
+func (r receipt) kind() byte {
 	if len(r) <= stampLength {
 		return 0
 	}
@@ -43,10 +43,10 @@ func (r receipt) letter() byte {
 }
 
 // byListener tells whether a listener holds the message.
-func (r receipt) byListener() bool { return r.letter()|0x20 == forListen }
+func (r receipt) byListener() bool { return r.kind()|0x20 == forListen }
 
 // afterTimeout tells whether the lock of the message's previous delivery had ended.
-func (r receipt) afterTimeout() bool { return r.letter() >= 'A' && r.letter() <= 'Z' }
+func (r receipt) afterTimeout() bool { return r.kind() >= 'A' && r.kind() <= 'Z' }
 
 // slot is the place that the message was taken for; -1 if the receipt is not one of
 // ours.

@@ -118,7 +118,7 @@ func (d *dispatcher) finishRound(r *round, messages []Message) (left []Message) 
 		if found[l] < asked[l] && l.news == news && bytes < takeBytes {
 			l.hot = false
 			if len(l.takers) > 0 {
-				l.scheduleLookLocked(time.Now().Add(settleTime))
+				l.scheduleLookLocked(time.Now().Add(coolTime))
 				poke(d.lookWake)
 			}
 		}
