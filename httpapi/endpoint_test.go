@@ -106,7 +106,7 @@ type cutOffQueue struct {
 	store *faultyStore
 }
 
-func (q cutOffQueue) Purge(ctx context.Context, _ string) (int, error) {
+func (q cutOffQueue) PurgeDeadLetters(ctx context.Context, _ string) (int, error) {
 	return 2000, q.store.fault(ctx)
 }
 

@@ -143,10 +143,10 @@ const (
 	newestDeadLetterSQL     = `SELECT max(failed_at) FROM kv_dlq`
 )
 
-// Purge removes the dead letters of a queue, of all queues if name is "", that
+// PurgeDeadLetters removes the dead letters of a queue, of all queues if name is "", that
 // are there when it begins, up to 1,000 in a transaction. On an error the count says
 // how far it came.
-func (q *Queue) Purge(ctx context.Context, name string) (deleted int, err error) {
+func (q *Queue) PurgeDeadLetters(ctx context.Context, name string) (deleted int, err error) {
 	sql := deadLetterIDsOfAllSQL
 	if name != "" {
 		if err := ValidateName(name); err != nil {

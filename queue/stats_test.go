@@ -94,7 +94,7 @@ func TestDeadLettersAreListedNewestFirstPageByPage(t *testing.T) {
 		if _, _, err := n.DeadLetters(timeout(t), queue.DeadLetterList{Limit: 1, Cursor: "x"}); !errors.Is(err, kv.ErrInvalidCursor) {
 			t.Errorf("a foreign cursor: %v, want ErrInvalidCursor", err)
 		}
-		deleted, err := n.Purge(timeout(t), "odd")
+		deleted, err := n.PurgeDeadLetters(timeout(t), "odd")
 		must(t, err)
 		if deleted != 6 || len(n.deadLetters(queue.DeadLetterList{})) != 7 {
 			t.Errorf("purged %d, %d are left; want 6 and 7", deleted, len(n.deadLetters(queue.DeadLetterList{})))

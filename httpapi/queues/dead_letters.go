@@ -185,6 +185,6 @@ func (q *room) purgeDeadLetters(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	deleted, err := q.Queue.Purge(ctx, name)
+	deleted, err := q.Queue.PurgeDeadLetters(ctx, name)
 	return purged(c, deleted, "dead letters", err)
 }

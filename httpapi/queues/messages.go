@@ -30,13 +30,13 @@ type Queue interface {
 	DeadLetters(context.Context, queue.DeadLetterList) (letters []queue.DeadLetter, cursor string, err error)
 	DeadLetter(ctx context.Context, id string) (queue.DeadLetter, error)
 	Browse(context.Context, queue.Browse) (messages []queue.Browsed, cursor string, err error)
-	// PurgeMessages, as Purge, commits at most 1,000 at a time. With an error the
+	// PurgeMessages, as PurgeDeadLetters, commits at most 1,000 at a time. With an error the
 	// count says how far it came.
 	PurgeMessages(ctx context.Context, name string, state queue.State) (deleted int, err error)
 	PurgeMessage(ctx context.Context, id string, state queue.State) (deleted bool, err error)
 	Requeue(ctx context.Context, id string) (messageID string, err error)
 	DeleteDeadLetter(ctx context.Context, id string) error
-	Purge(ctx context.Context, name string) (deleted int, err error)
+	PurgeDeadLetters(ctx context.Context, name string) (deleted int, err error)
 }
 
 // maxSettleBody bounds the bodies of ack, nack and extend.
