@@ -8,9 +8,21 @@ import (
 	"github.com/buntime/keyval/kv"
 )
 
-// A deadLetterRow is a row of kv_dlq as operations see it. (What is a dead letter
-// everywhere else is dlq in the names that others rely on: of the table, the routes and
-// the member of the counts.)
+// A deadLetterRow is a row of kv_dlq as operations see it. The row, which never changes:
+//
+//	id                   01a20729-8f10-7b02-8d55-0c9f6e1a2b34
+//	original_id          01a20729-5d3e-7c41-9f0a-6b1de0c52a77  the message's
+//	value                {"job":1}                             as a blob
+//	error_message        lock expired                          of its last attempt
+//	attempts             5
+//	failed_at            1795703999120
+//	original_created_at  1795703735498
+//
+// and, as the message had them, for a requeue: queue, priority, size, max_attempts,
+// backoff_schedule and keys_if_undelivered.
+//
+// (A dead letter is dlq only in the names that others rely on: of the table and its
+// indexes, the routes, and the member of the counts.)
 type deadLetterRow struct {
 	queue string
 	size  int // of the value, in bytes

@@ -11,7 +11,13 @@ import (
 // DedupeAge is how long a dedupe id counts.
 const DedupeAge = 24 * time.Hour
 
-// A dedupe row remembers the message that came with a dedupe id.
+// A dedupe row remembers the message that came with a dedupe id. The row, in
+// keyval_dedupe:
+//
+//	name          default/order-1                       queue and dedupe id
+//	id            01a20729-5d3e-7c41-9f0a-6b1de0c52a77  the message's
+//	versionstamp  0000000000000a3e0000                  of its enqueue
+//	created_at    1795703735498
 type dedupe struct {
 	id string
 	// versionstamp is "" while the enqueuing operation, number op, has not

@@ -39,7 +39,14 @@ type Stats struct {
 }
 
 // statsSQL reads all queues from one snapshot. The numbers of messages and of
-// dead letters are kept by triggers. What is out is read from its index, and
+// dead letters are kept by triggers, in a row for each queue that has any, in
+// keyval_queues:
+//
+//	queue     default
+//	messages  12       in kv_queue
+//	dead      3        in kv_dlq
+//
+// What is out is read from its index, and
 // what is due later is counted in the index of what is due, so that messages
 // which are ready cost nothing, however many they are.
 var statsSQL = levelsOf(`SELECT queue FROM keyval_queues`) + `
