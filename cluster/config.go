@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,11 +18,6 @@ import (
 // DefaultGossipPort is the port of a Join entry that names none, when this node's
 // own gossip port is chosen by the kernel.
 const DefaultGossipPort = 7946
-
-// ErrInvalidConfig is wrapped by every error of New and Listen that a change of
-// settings would cure. The text begins with the setting's name as the command line
-// spells it, without dashes in front.
-var ErrInvalidConfig = errors.New("invalid cluster setting")
 
 // Config is what a node knows about itself and its cluster before it starts.
 type Config struct {
@@ -242,65 +235,28 @@ func (cfg Config) withDefaults() Config {
 
 // validate checks everything that can be checked without opening a socket.
 func (cfg Config) validate() error {
-	switch {
-	case !validID(cfg.NodeID):
-		return invalid("node-id", cfg.NodeID, "must have 1 to 64 letters, digits, '-' or '_'")
-	case !validID(cfg.BootID):
-		return invalid("boot id", cfg.BootID, "must have 1 to 64 letters, digits, '-' or '_'")
-	case len(cfg.Name) > 64:
-		return invalid("cluster name", cfg.Name, "must have at most 64 bytes")
-	case len(cfg.Version) > 64:
-		return invalid("version", cfg.Version, "must have at most 64 bytes")
+	if cfg.NodeID == "" {
+		return &SettingError{"node-id", CheckNodeID("")}
+	}
+	if err := cfg.CheckSettings(); err != nil {
+		return err
+	}
+	t := cfg.Timings
+	switch err := CheckNodeID(cfg.BootID); {
+	case err != nil:
+		return fmt.Errorf("%w: boot id: %w", ErrInvalidConfig, err)
+	case len(cfg.Version) > maxVersion:
+		return fmt.Errorf("%w: version %q has more than %d bytes", ErrInvalidConfig, cfg.Version, maxVersion)
 	case cfg.Founder == nil || cfg.Epochs == nil:
 		return fmt.Errorf("%w: founder and epochs are required", ErrInvalidConfig)
-	case !cfg.Ephemeral && cfg.DataDir == "":
-		return fmt.Errorf("%w: data-dir: required unless ephemeral", ErrInvalidConfig)
-	case cfg.Timings.LeaderLease > cfg.Timings.Heartbeat:
-		return fmt.Errorf("%w: leader lease %v must not exceed the heartbeat timeout %v",
-			ErrInvalidConfig, cfg.Timings.LeaderLease, cfg.Timings.Heartbeat)
-	case cfg.Timings.StaleAfter < 2*cfg.Timings.Heartbeat+2*cfg.Timings.Renew:
+	case t.LeaderLease > t.Heartbeat:
+		return fmt.Errorf("%w: leader lease %v must not exceed the heartbeat timeout %v", ErrInvalidConfig, t.LeaderLease, t.Heartbeat)
+	case t.StaleAfter < 2*t.Heartbeat+2*t.Renew:
 		return fmt.Errorf("%w: a founding must not be stale (%v) before an election (%v) and a lost renewal (%v)",
-			ErrInvalidConfig, cfg.Timings.StaleAfter, 2*cfg.Timings.Heartbeat, 2*cfg.Timings.Renew)
+			ErrInvalidConfig, t.StaleAfter, 2*t.Heartbeat, 2*t.Renew)
 	}
-	for i, key := range cfg.GossipKeys {
-		if n := len(key); n != 16 && n != 24 && n != 32 {
-			return fmt.Errorf("%w: gossip-key: key %d has %d bytes, must have 16, 24 or 32", ErrInvalidConfig, i+1, n)
-		}
-	}
-	for _, a := range []struct{ field, addr string }{{"gossip-addr", cfg.GossipAddr}, {"raft-addr", cfg.RaftAddr}} {
-		if _, _, err := splitHostPort(a.addr); err != nil {
-			return invalid(a.field, a.addr, "must be host:port")
-		}
-	}
-	for _, a := range []struct{ field, addr string }{
-		{"gossip-advertise", cfg.GossipAdvertise}, {"raft-advertise", cfg.RaftAdvertise},
-	} {
-		if _, _, err := parseAdvertise(a.field, a.addr); err != nil {
-			return err
-		}
-	}
-	for _, seed := range cfg.Join {
-		if _, _, err := splitSeed(seed, DefaultGossipPort); err != nil {
-			return invalid("join", seed, "must be host, host:port or a DNS name")
-		}
-	}
-	_, err := cfg.meta("", "255.255.255.255:65535").encode()
+	_, err := cfg.largestMeta().encode()
 	return err
-}
-
-func invalid(field, value, must string) error {
-	return fmt.Errorf("%w: %s %q: %s", ErrInvalidConfig, field, value, must)
-}
-
-// validID accepts what may stand in a gossip name, where '.' separates node from
-// boot.
-func validID(id string) bool {
-	if id == "" || len(id) > 64 {
-		return false
-	}
-	return strings.IndexFunc(id, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
-	}) < 0
 }
 
 // gossipName is unique to this start of this node, so that names never conflict.
@@ -316,51 +272,6 @@ func (cfg Config) raftID() string {
 }
 
 func (cfg Config) raftDir() string { return filepath.Join(cfg.DataDir, "raft") }
-
-func splitHostPort(addr string) (host string, port int, err error) {
-	host, p, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", 0, err
-	}
-	n, err := strconv.ParseUint(p, 10, 16)
-	return host, int(n), err
-}
-
-// splitSeed splits a Join entry, which may lack a port and may be a bare IPv6
-// address.
-func splitSeed(seed string, defaultPort int) (host string, port int, err error) {
-	if net.ParseIP(seed) != nil || !strings.Contains(seed, ":") {
-		host, port = seed, defaultPort
-	} else if host, port, err = splitHostPort(seed); err != nil {
-		return "", 0, err
-	}
-	if host == "" || strings.ContainsAny(host, "/ ") {
-		return "", 0, errors.New("no host")
-	}
-	return host, port, nil
-}
-
-// parseAdvertise splits "ip" or "ip:port"; port is 0 if there is none, ip nil if
-// addr is empty.
-func parseAdvertise(field, addr string) (ip net.IP, port int, err error) {
-	if addr == "" {
-		return nil, 0, nil
-	}
-	if ip = net.ParseIP(addr); ip == nil {
-		var host string
-		if host, port, err = splitHostPort(addr); err != nil {
-			return nil, 0, invalid(field, addr, "must be an IP address, with or without a port")
-		}
-		ip = net.ParseIP(host)
-	}
-	if ip == nil {
-		return nil, 0, invalid(field, addr, "must be an IP address, not a name")
-	}
-	if ip.IsUnspecified() {
-		return nil, 0, invalid(field, addr, "must be an address that other members can reach")
-	}
-	return ip, port, nil
-}
 
 // jitter spreads d over [d/2, d], so that nodes started together do not act
 // together.

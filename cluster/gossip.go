@@ -259,13 +259,15 @@ func (c *Cluster) toJoin(ctx context.Context) []string {
 }
 
 func (c *Cluster) resolveSeed(ctx context.Context, seed string) ([]string, error) {
-	port := DefaultGossipPort
-	if _, own, err := splitHostPort(c.cfg.GossipAddr); err == nil && own != 0 {
-		port = own
-	}
-	host, port, err := splitSeed(seed, port)
+	host, port, err := splitSeed(seed)
 	if err != nil {
 		return nil, err
+	}
+	if port == 0 {
+		_, port, _ = SplitHostPort(c.cfg.GossipAddr)
+	}
+	if port == 0 {
+		port = DefaultGossipPort
 	}
 	hosts := []string{host}
 	if net.ParseIP(host) == nil {

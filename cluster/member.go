@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"strconv"
@@ -47,8 +48,11 @@ type Member struct {
 	StartedAt  time.Time `json:"startedAt"`
 }
 
-// maxMeta bounds a node's metadata; memberlist panics above 512 bytes.
-const maxMeta = 400
+const (
+	// maxMeta bounds a node's metadata: settings that have their form do not reach it.
+	maxMeta    = memberlist.MetaMaxSize
+	maxVersion = 64
+)
 
 // meta travels with a node's name through gossip. The field names are short because
 // it is repeated in many packets.
@@ -76,13 +80,21 @@ func (cfg Config) meta(clusterID, raftAddr string) meta {
 	}
 }
 
+// largestMeta is as much as it can come to.
+func (cfg Config) largestMeta() meta {
+	m := cfg.meta("id", "[fd00:1111:2222:3333:4444:5555:6666:7777]:65535")
+	m.Version, m.Database, m.Generation = strings.Repeat("v", maxVersion), m.Cluster, math.MaxUint64
+	m.Ephemeral, m.Leaving = true, true
+	return m
+}
+
 func (m meta) encode() ([]byte, error) {
 	b, err := json.Marshal(m)
 	if err != nil {
 		return nil, err
 	}
-	if len(b) > maxMeta-50 { // room for what is set later
-		return nil, invalid("http-addr", m.HTTPAddr, "is too long for gossip, together with the version")
+	if len(b) > maxMeta {
+		return nil, &SettingError{"http-addr", fmt.Errorf("%q is too long for gossip", m.HTTPAddr)}
 	}
 	return b, nil
 }
@@ -107,7 +119,7 @@ func (r *record) raftID() string {
 
 func newRecord(n *memberlist.Node) (*record, error) {
 	nodeID, bootID, ok := strings.Cut(n.Name, ".")
-	if !ok || !validID(nodeID) || !validID(bootID) {
+	if !ok || !idForm.MatchString(nodeID) || !idForm.MatchString(bootID) {
 		return nil, fmt.Errorf("%q is no name of a keyval node", n.Name)
 	}
 	r := &record{

@@ -129,9 +129,8 @@ func TestTheLivingStartOfANodeSpeaksForIt(t *testing.T) {
 func TestMetadataFitsIntoGossip(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig()
-	cfg.HTTPAddr, cfg.Version = strings.Repeat("h", 60)+":8080", strings.Repeat("v", 64)
-	m := cfg.meta("2b1f8c6e-0000-4000-8000-000000000000", "[fd00:1234:5678:9abc:def0:1234:5678:9abc]:65535")
-	m.Generation, m.Leaving, m.Ephemeral = 1<<40, true, true
+	cfg.HTTPAddr = strings.Repeat("h", 253) + ":65535"
+	m := cfg.largestMeta()
 	p, err := m.encode()
 	if err != nil || len(p) > maxMeta {
 		t.Errorf("%d bytes, %v, want at most %d", len(p), err, maxMeta)

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -49,9 +50,9 @@ func (systemNetwork) Dial(ctx context.Context, addr string) (net.Conn, error) {
 // listenGossip binds TCP and UDP to one port. A port that the kernel chose for TCP
 // may be taken for UDP: then another is tried.
 func listenGossip(network Network, addr string) (net.Listener, net.PacketConn, error) {
-	host, port, err := splitHostPort(addr)
+	host, port, err := SplitHostPort(addr)
 	if err != nil {
-		return nil, nil, invalid("gossip-addr", addr, "must be host:port")
+		return nil, nil, err
 	}
 	tries := 1
 	if port == 0 {
@@ -69,24 +70,28 @@ func listenGossip(network Network, addr string) (net.Listener, net.PacketConn, e
 		}
 		_ = tcp.Close()
 	}
-	return nil, nil, fmt.Errorf("%w: gossip-addr: cannot listen on %s: %w", ErrInvalidConfig, addr, err)
+	return nil, nil, cannotListen("gossip-addr", addr, err)
 }
 
 func listenRaft(network Network, addr string) (net.Listener, error) {
 	l, err := network.Listen(addr)
 	if err != nil {
-		return nil, fmt.Errorf("%w: raft-addr: cannot listen on %s: %w", ErrInvalidConfig, addr, err)
+		return nil, cannotListen("raft-addr", addr, err)
 	}
 	return l, nil
 }
 
+func cannotListen(setting, addr string, err error) error {
+	return &SettingError{setting, fmt.Errorf("cannot listen on %s: %w", addr, err)}
+}
+
 // advertised decides the address that others use: what the setting says, else what
 // is bound, else (bound to a wildcard) a private address of this machine.
-func advertised(field, setting string, bound net.Addr) (*net.TCPAddr, error) {
+func advertised(setting, value string, bound net.Addr) (*net.TCPAddr, error) {
 	at := bound.(*net.TCPAddr)
-	ip, port, err := parseAdvertise(field, setting)
+	ip, port, err := parseAdvertise(value)
 	if err != nil {
-		return nil, err
+		return nil, &SettingError{setting, err}
 	}
 	if port == 0 {
 		port = at.Port
@@ -96,7 +101,7 @@ func advertised(field, setting string, bound net.Addr) (*net.TCPAddr, error) {
 	}
 	if ip == nil {
 		if ip = privateIP(at.IP); ip == nil {
-			return nil, invalid(field, setting, "cannot be guessed, because the node listens on all addresses and has no private one: set it")
+			return nil, &SettingError{setting, errors.New("cannot be guessed, because the node listens on all addresses and has no private one: set it")}
 		}
 	}
 	if ip4 := ip.To4(); ip4 != nil {

@@ -285,8 +285,8 @@ func TestBadAddressesAreNamedInOneLine(t *testing.T) {
 	}{
 		{"gossip port in use", func(cfg *cluster.Config) { cfg.GossipAddr = taken.Addr().String() }, []string{"gossip-addr", taken.Addr().String(), "in use"}},
 		{"raft port in use", func(cfg *cluster.Config) { cfg.RaftAddr = taken.Addr().String() }, []string{"raft-addr", taken.Addr().String(), "in use"}},
-		{"gossip address without port", func(cfg *cluster.Config) { cfg.GossipAddr = "127.0.0.1" }, []string{"gossip-addr", "host:port"}},
-		{"advertised name", func(cfg *cluster.Config) { cfg.GossipAdvertise = "db1:7946" }, []string{"gossip-advertise", "db1:7946", "IP"}},
+		{"gossip address without port", func(cfg *cluster.Config) { cfg.GossipAddr = "127.0.0.1" }, []string{"gossip-addr", "IP:PORT"}},
+		{"advertised name", func(cfg *cluster.Config) { cfg.GossipAdvertise = "db1:7946" }, []string{"gossip-advertise", `"db1"`, "IP"}},
 		{"advertised wildcard", func(cfg *cluster.Config) { cfg.RaftAdvertise = "0.0.0.0:7947" }, []string{"raft-advertise", "reach"}},
 		{"advertised nonsense", func(cfg *cluster.Config) { cfg.RaftAdvertise = "x" }, []string{"raft-advertise", "IP"}},
 		{"seed with a bad port", func(cfg *cluster.Config) { cfg.Join = []string{"db1:http"} }, []string{"join", "db1:http"}},

@@ -8,6 +8,8 @@ import (
 	"net"
 	"slices"
 	"strconv"
+
+	"github.com/buntime/keyval/cluster"
 )
 
 // DevConfig is a cluster in one process, for development.
@@ -24,6 +26,10 @@ type DevConfig struct {
 
 // RunDev runs a cluster until ctx ends, then drains it and returns nil.
 func RunDev(ctx context.Context, cfg DevConfig) (err error) {
+	configs, err := cfg.configs()
+	if err != nil {
+		return err
+	}
 	db, err := OpenDatabase(ctx, cfg.Node)
 	if err != nil {
 		return err
@@ -36,11 +42,7 @@ func RunDev(ctx context.Context, cfg DevConfig) (err error) {
 			err = errors.Join(err, n.Stop(context.WithoutCancel(ctx)))
 		}
 	}()
-	for i := range cfg.Nodes {
-		one, err := cfg.node(i)
-		if err != nil {
-			return err
-		}
+	for i, one := range configs {
 		one.Database = db
 		if i > 0 {
 			one.Join = []string{nodes[0].GossipAddr()}
@@ -74,26 +76,30 @@ func firstFailure(told context.Context, nodes []*Node) error {
 	return context.Cause(ctx)
 }
 
+// configs are those of the nodes.
+func (c DevConfig) configs() ([]Config, error) {
+	configs := make([]Config, c.Nodes)
+	for i := range configs {
+		configs[i] = c.node(i)
+		if err := configs[i].Validate(); err != nil {
+			return nil, fmt.Errorf("node %d: %w", i+1, err)
+		}
+	}
+	return configs, nil
+}
+
 // node is the configuration of node i.
-func (c DevConfig) node(i int) (Config, error) {
+func (c DevConfig) node(i int) Config {
 	one := c.Node
 	one.Ephemeral = true
 	one.GossipAddr, one.RaftAddr = "127.0.0.1:0", "127.0.0.1:0"
 	one.GossipAdvertise, one.RaftAdvertise = "", ""
-	host, port, err := net.SplitHostPort(one.HTTPAddr)
-	if err != nil {
-		return Config{}, badSetting("http-addr", "%q is not HOST:PORT", one.HTTPAddr)
+	host, port, err := cluster.SplitHostPort(one.HTTPAddr)
+	if err == nil && port != 0 { // else Validate says so
+		one.HTTPAddr = net.JoinHostPort(host, strconv.Itoa(port+i))
 	}
-	number, err := strconv.Atoi(port)
-	if err != nil {
-		return Config{}, badSetting("http-addr", "%q is not HOST:PORT", one.HTTPAddr)
-	}
-	if number != 0 {
-		number += i
-	}
-	one.HTTPAddr = net.JoinHostPort(host, strconv.Itoa(number))
 	if c.Logger != nil {
 		one.Logger = c.Logger(i)
 	}
-	return one, nil
+	return one
 }

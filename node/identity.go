@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/buntime/keyval/cluster"
 )
 
 // identity is the node's id: the one that was set, the one that the data
@@ -39,7 +41,11 @@ func keptIdentity(cfg Config) (string, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", cannotUse("data-dir", err, "cannot be read: %v", err)
 	}
-	return strings.TrimSpace(string(kept)), nil
+	id := strings.TrimSpace(string(kept))
+	if err := cluster.CheckNodeID(id); id != "" && err != nil {
+		return "", badSetting("data-dir", "what its file node-id holds is no node's id: %v; write back the one that this node had", err)
+	}
+	return id, nil
 }
 
 func identityFile(cfg Config) string { return filepath.Join(cfg.DataDir, "node-id") }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"syscall"
 
 	"github.com/buntime/keyval/cluster"
 	"github.com/buntime/keyval/httpapi/api"
@@ -36,8 +35,14 @@ func (n *Node) heard(d cluster.Doorbell) {
 
 // joinCluster opens the cluster's ports and begins to look for the others.
 func (n *Node) joinCluster(ctx context.Context) error {
-	cfg, err := n.clusterConfig()
-	if err != nil {
+	cfg := n.cfg.clusterConfig(n.id)
+	cfg.BootID, cfg.StartedAt = n.boot, n.started
+	cfg.HTTPAddr = n.httpAdvertise()
+	cfg.DatabaseID = n.db.Info().DatabaseID
+	cfg.Founder, cfg.Epochs = registry{n.db}, registry{n.db}
+	cfg.Lead, cfg.OnDoorbell = n.lead, n.heard
+	var err error
+	if cfg.RaftTLS, err = n.cfg.raftTLS(); err != nil {
 		return err
 	}
 	if n.cluster, err = cluster.New(cfg); err != nil {
@@ -54,36 +59,23 @@ func (n *Node) joinCluster(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) clusterConfig() (cluster.Config, error) {
-	tls, err := n.cfg.raftTLS()
-	if err != nil {
-		return cluster.Config{}, err
-	}
-	reg := registry{n.db}
+// clusterConfig is what cluster is told of the settings.
+func (c Config) clusterConfig(nodeID string) cluster.Config {
 	return cluster.Config{
-		NodeID:          n.id,
-		BootID:          n.boot,
-		Version:         n.cfg.Version,
-		StartedAt:       n.started,
-		DataDir:         n.cfg.DataDir,
-		Ephemeral:       n.cfg.Ephemeral,
-		HTTPAddr:        n.httpAdvertise(),
-		GossipAddr:      n.cfg.GossipAddr,
-		GossipAdvertise: n.cfg.GossipAdvertise,
-		RaftAddr:        n.cfg.RaftAddr,
-		RaftAdvertise:   n.cfg.RaftAdvertise,
-		Join:            n.cfg.Join,
-		Name:            n.cfg.ClusterName,
-		DatabaseID:      n.db.Info().DatabaseID,
-		GossipKeys:      n.cfg.GossipKeys,
-		RaftTLS:         tls,
-		Founder:         reg,
-		Epochs:          reg,
-		Lead:            n.lead,
-		OnDoorbell:      n.heard,
-		Logger:          n.log,
-		Registerer:      n.cfg.Registerer,
-	}, nil
+		NodeID:          nodeID,
+		Version:         c.Version,
+		DataDir:         c.DataDir,
+		Ephemeral:       c.Ephemeral,
+		GossipAddr:      c.GossipAddr,
+		GossipAdvertise: c.GossipAdvertise,
+		RaftAddr:        c.RaftAddr,
+		RaftAdvertise:   c.RaftAdvertise,
+		Join:            c.Join,
+		Name:            c.ClusterName,
+		GossipKeys:      c.GossipKeys,
+		Logger:          c.Logger,
+		Registerer:      c.Registerer,
+	}
 }
 
 // httpAdvertise is where the API is reached: what the setting says, with the port on
@@ -102,11 +94,8 @@ func (n *Node) httpAdvertise() string {
 
 // clusterError tells what the operator can mend by a setting from what not.
 func clusterError(err error) error {
-	if err == nil {
-		return nil
-	}
-	if passes(err) {
-		return errors.New(settingText(err))
+	if bad, ok := errors.AsType[*cluster.SettingError](err); ok {
+		return cannotUse(bad.Setting, bad.Err, "%v", bad.Err)
 	}
 	for _, mend := range []error{cluster.ErrInvalidConfig, cluster.ErrOtherDatabase, cluster.ErrDuplicateNode, cluster.ErrOtherFounding} {
 		if errors.Is(err, mend) {
@@ -114,15 +103,6 @@ func clusterError(err error) error {
 		}
 	}
 	return err
-}
-
-// settingText begins with the setting's name.
-func settingText(err error) string {
-	text := strings.TrimPrefix(err.Error(), cluster.ErrInvalidConfig.Error()+": ")
-	if setting, _, _ := strings.Cut(text, ":"); errors.Is(err, syscall.EADDRINUSE) {
-		text += inUse(setting)
-	}
-	return text
 }
 
 // watchCluster ends the node when it can no longer be a member.

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -118,11 +117,7 @@ func (n *Node) listen(ctx context.Context) (err error) {
 	if err == nil {
 		return n.limitConnections()
 	}
-	advice := ""
-	if errors.Is(err, syscall.EADDRINUSE) {
-		advice = inUse("http-addr")
-	}
-	return cannotUse("http-addr", err, "cannot listen on %s: %v%s", n.cfg.HTTPAddr, cause(err), advice)
+	return cannotUse("http-addr", err, "cannot listen on %s: %v", n.cfg.HTTPAddr, cause(err))
 }
 
 // serve begins to answer requests.

@@ -31,10 +31,9 @@ func RecoverCluster(ctx context.Context, cfg Config) (done string, err error) {
 	if err != nil {
 		return "", err
 	}
-	reg := registry{db}
-	recovery, err := cluster.Recover(ctx, cluster.Config{
-		NodeID: id, DataDir: cfg.DataDir, Ephemeral: cfg.Ephemeral, Name: cfg.ClusterName, DatabaseID: db.Info().DatabaseID,
-		Founder: reg, Epochs: reg, Logger: cfg.Logger,
-	})
+	of := cfg.clusterConfig(id)
+	of.DatabaseID = db.Info().DatabaseID
+	of.Founder, of.Epochs = registry{db}, registry{db}
+	recovery, err := cluster.Recover(ctx, of)
 	return string(recovery), clusterError(err)
 }

@@ -36,7 +36,11 @@ func badSetting(setting, problem string, args ...any) error {
 
 // cannotUse is badSetting, unless the reason passes by itself.
 func cannotUse(setting string, err error, problem string, args ...any) error {
-	bad := badSetting(setting, problem, args...)
+	problem = fmt.Sprintf(problem, args...)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		problem += "; stop what uses it, or choose another with --" + setting
+	}
+	bad := badSetting(setting, "%s", problem)
 	if passes(err) {
 		return errors.New(bad.Error())
 	}
@@ -53,11 +57,6 @@ func passes(err error) bool {
 	}
 	dns, ok := errors.AsType[*net.DNSError](err)
 	return ok && dns.IsTemporary
-}
-
-// inUse says what to do about an address that is taken.
-func inUse(setting string) string {
-	return fmt.Sprintf("; stop what uses it, or choose another with --%s", setting)
 }
 
 // cause is the innermost error: the outer ones repeat the address.

@@ -6,9 +6,10 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/buntime/keyval/cluster"
 )
 
 // Validate returns a *SettingError for the first setting that cannot be used,
@@ -19,9 +20,7 @@ func (c Config) Validate() error {
 		c.validateHTTP,
 		c.validateDatabase,
 		c.validateData,
-		c.validateIdentity,
-		c.validateAddresses,
-		c.validateGossipKeys,
+		c.validateCluster,
 		c.validateCertificates,
 	} {
 		if err := check(); err != nil {
@@ -32,7 +31,7 @@ func (c Config) Validate() error {
 }
 
 func (c Config) validateHTTP() error {
-	if err := checkAddr("http-addr", c.HTTPAddr); err != nil {
+	if err := checkHTTPAddr(c.HTTPAddr); err != nil {
 		return err
 	}
 	if c.HTTPAdvertise != "" {
@@ -118,47 +117,14 @@ func (c Config) validateData() error {
 	return nil
 }
 
-func (c Config) validateIdentity() error {
-	if c.NodeID != "" && !isName(c.NodeID) {
-		return badSetting("node-id", "%q is not 1 to 64 letters, digits, dots, dashes and underscores", c.NodeID)
-	}
-	if c.DataDir == "" && !c.Ephemeral {
-		return badSetting("data-dir", "is empty; name a directory, or set ephemeral")
-	}
-	if !isName(c.ClusterName) {
-		return badSetting("cluster-name", "%q is not 1 to 64 letters, digits, dots, dashes and underscores", c.ClusterName)
-	}
-	return nil
-}
-
-func (c Config) validateAddresses() error {
-	bind := []struct{ setting, addr string }{{"gossip-addr", c.GossipAddr}, {"raft-addr", c.RaftAddr}}
-	for _, b := range bind {
-		if err := checkIPAddr(b.setting, b.addr); err != nil {
-			return err
-		}
-	}
-	advertise := []struct{ setting, addr string }{{"gossip-advertise", c.GossipAdvertise}, {"raft-advertise", c.RaftAdvertise}}
-	for _, a := range advertise {
-		if a.addr == "" {
-			continue
-		}
-		if err := checkAdvertise(a.setting, a.addr); err != nil {
-			return err
-		}
+func (c Config) validateCluster() error {
+	if err := clusterError(c.clusterConfig(c.NodeID).CheckSettings()); err != nil {
+		return err
 	}
 	if c.GossipAddr == c.RaftAddr && !strings.HasSuffix(c.RaftAddr, ":0") {
 		return badSetting("raft-addr", "%s is gossip-addr too; both listen on TCP, so give them different ports", c.RaftAddr)
 	}
-	if err := c.checkRaftIsReached(); err != nil {
-		return err
-	}
-	for _, seed := range c.Join {
-		if err := checkSeed(seed); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.checkRaftIsReached()
 }
 
 // checkRaftIsReached refuses a node that others meet in gossip and cannot call.
@@ -188,103 +154,30 @@ func onLoopback(addr string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-func (c Config) validateGossipKeys() error {
-	for i, key := range c.GossipKeys {
-		if n := len(key); n != 16 && n != 24 && n != 32 {
-			return badSetting("gossip-key", "key %d is %d bytes long; an AES key has 16, 24 or 32, for example from: openssl rand -base64 32", i+1, n)
-		}
-	}
-	return nil
-}
-
-func checkAddr(setting, addr string) error {
-	host, port, err := net.SplitHostPort(addr)
+func checkHTTPAddr(addr string) error {
+	host, _, err := cluster.SplitHostPort(addr)
 	if err != nil {
-		return badSetting(setting, "%q is not HOST:PORT, such as 127.0.0.1:8080", addr)
+		return badSetting("http-addr", "%v, such as 127.0.0.1:8080", err)
 	}
-	if _, err := netip.ParseAddr(host); err != nil && looksLikeIP(host) {
-		return badSetting(setting, "%q is no IP address; use HOST:PORT, such as 127.0.0.1:8080", host)
-	}
-	return checkPort(setting, port)
-}
-
-func checkIPAddr(setting, addr string) error {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return badSetting(setting, "%q is not IP:PORT, such as 0.0.0.0:7946", addr)
-	}
-	if _, err := netip.ParseAddr(host); err != nil && host != "" {
-		return badSetting(setting, "%q is no IP address; use IP:PORT, such as 0.0.0.0:7946", host)
-	}
-	return checkPort(setting, port)
-}
-
-// checkAdvertise refuses what another node cannot connect to. A port may be missing: then
-// it is the listener's. So "$(POD_IP)" is right whatever the family of that address is.
-func checkAdvertise(setting, addr string) error {
-	ip, err := netip.ParseAddr(addr)
-	if err != nil {
-		if err := checkIPAddr(setting, addr); err != nil {
-			return err
-		}
-		both, err := netip.ParseAddrPort(addr)
-		if ip = both.Addr(); err != nil || both.Port() == 0 {
-			ip = netip.IPv6Unspecified()
-		}
-	}
-	if ip.IsUnspecified() {
-		return badSetting(setting, "%s is nothing that another node can connect to; use this node's own IP or IP:PORT", addr)
+	if _, err := cluster.ParseHost(host); err != nil && host != "" {
+		return badSetting("http-addr", "%v; use HOST:PORT, such as 127.0.0.1:8080", err)
 	}
 	return nil
 }
 
 // checkHTTPAdvertise is for people and programs, so it may be a name.
 func checkHTTPAdvertise(addr string) error {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		host, port = strings.Trim(addr, "[]"), "1"
+	host, port := strings.Trim(addr, "[]"), -1
+	if _, _, err := net.SplitHostPort(addr); err == nil {
+		if host, port, err = cluster.SplitHostPort(addr); err != nil {
+			return badSetting("http-advertise", "%v", err)
+		}
 	}
-	ip, err := netip.ParseAddr(host)
-	if err == nil && ip.IsUnspecified() || err != nil && !hostForm.MatchString(host) || err != nil && looksLikeIP(host) || port == "0" {
+	if ip, err := cluster.ParseHost(host); err != nil || ip.Unmap().IsUnspecified() || port == 0 {
 		return badSetting("http-advertise", "%q is nothing that a client can connect to; use the HOST or HOST:PORT by which this node is reached", addr)
-	}
-	return checkPort("http-advertise", port)
-}
-
-func checkPort(setting, port string) error {
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return badSetting(setting, "port %q is no number from 0 to 65535", port)
 	}
 	return nil
 }
-
-func checkSeed(seed string) error {
-	host, port, err := net.SplitHostPort(seed)
-	if err != nil {
-		host, port = seed, "0"
-	}
-	if port == "0" && err == nil {
-		return badSetting("join", "%q has port 0, at which nobody listens; use the port of the other node's gossip, or none for 7946", seed)
-	}
-	ip, err := netip.ParseAddr(host)
-	switch {
-	case err == nil && ip.IsUnspecified():
-		return badSetting("join", "%q is every address and so no node's; name another node: host, HOST:PORT or a DNS name", seed)
-	case err != nil && looksLikeIP(host):
-		return badSetting("join", "%q is no IP address; name another node: host, HOST:PORT or a DNS name", host)
-	// Only an IP address has colons of its own.
-	case err != nil && (host == "" || strings.ContainsAny(host, "/: \t\n")):
-		return badSetting("join", "%q is not host, HOST:PORT or a DNS name", seed)
-	}
-	return checkPort("join", port)
-}
-
-// ipLike is what no DNS name is: its last part has no letter (RFC 3696, 2).
-var ipLike = regexp.MustCompile(`^([^.]*\.)*[0-9]+$`)
-
-// looksLikeIP tells of what is no IP address whether it was meant as one: looking it up
-// as a name would fail for ever.
-func looksLikeIP(host string) bool { return ipLike.MatchString(host) }
 
 // checkDatabaseURL returns the scheme. A URL may hold a token, so it is never
 // part of the message.
@@ -303,8 +196,8 @@ func checkDatabaseURL(setting, raw string) (scheme string, err error) {
 		if u.Hostname() == "" {
 			return "", badSetting(setting, "names no host; %s", forms)
 		}
-		if _, err := netip.ParseAddr(u.Hostname()); err != nil && looksLikeIP(u.Hostname()) {
-			return "", badSetting(setting, "its host is no IP address; %s", forms)
+		if _, err := cluster.ParseHost(u.Hostname()); err != nil {
+			return "", badSetting(setting, "its host is neither a name nor an IP address; %s", forms)
 		}
 	default:
 		return "", badSetting(setting, "has no scheme that is known; %s", forms)
@@ -342,11 +235,8 @@ func checkOrigin(origin string) error {
 	return nil
 }
 
-// hostForm is a name or an IP address, without a port.
-var hostForm = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-
 func checkHost(host string) error {
-	if _, err := netip.ParseAddr(host); err != nil && !hostForm.MatchString(host) {
+	if _, err := cluster.ParseHost(host); err != nil {
 		return badSetting("allowed-host", "%q is no host; use a name or an IP address without scheme and port, such as kv.example", host)
 	}
 	return nil
@@ -358,7 +248,3 @@ func checkPositive(setting string, d time.Duration) error {
 	}
 	return nil
 }
-
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-func isName(s string) bool { return nameForm.MatchString(s) }

@@ -223,9 +223,18 @@ func TestEverySettingHasAVariable(t *testing.T) {
 // serveFlags are the settings as the parser knows them.
 func serveFlags(t *testing.T) []*kong.Flag {
 	t.Helper()
+	return commandFlags(t, "serve")
+}
+
+func commandFlags(t *testing.T, words ...string) []*kong.Flag {
+	t.Helper()
 	parser, err := newParser(&cli{}, newLayers(os.LookupEnv), process{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return find(parser.Model.Node, "serve").Flags
+	command := parser.Model.Node
+	for _, word := range words {
+		command = find(command, word)
+	}
+	return command.Flags
 }

@@ -95,8 +95,12 @@ type result struct {
 
 func runCommand(t *testing.T, env map[string]string, args ...string) result {
 	t.Helper()
+	return runCommandUntil(t.Context(), env, args...)
+}
+
+func runCommandUntil(ctx context.Context, env map[string]string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), process{
+	code := run(ctx, process{
 		args:      args,
 		lookupEnv: func(name string) (string, bool) { value, ok := env[name]; return value, ok },
 		stdout:    &stdout,

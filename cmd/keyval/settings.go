@@ -69,7 +69,7 @@ type dataSettings struct {
 }
 
 type clusterSettings struct {
-	NodeID          string   `name:"node-id" env:"KEYVAL_NODE_ID" placeholder:"NAME" help:"This node's name. Default: made once and kept in the data directory."`
+	NodeID          string   `name:"node-id" env:"KEYVAL_NODE_ID" placeholder:"NAME" help:"This node's name: 1 to 64 letters, digits, dashes and underscores. Default: made once and kept in the data directory."`
 	DataDir         string   `env:"KEYVAL_DATA_DIR" default:"./keyval-data" placeholder:"DIR" help:"Holds the node's identity and raft's log."`
 	Ephemeral       bool     `env:"KEYVAL_EPHEMERAL" help:"Keep nothing on disk: a new identity at every start."`
 	ClusterName     string   `env:"KEYVAL_CLUSTER_NAME" default:"keyval" placeholder:"NAME" help:"Label of every gossip packet: nodes of another name are strangers."`
