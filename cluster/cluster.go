@@ -164,13 +164,12 @@ func (c *Cluster) fail(err error) {
 	}
 }
 
-// Yield gives leadership to another voter, if this node has it, and takes none
+// HandOver gives leadership to another voter, if this node has it, and takes none
 // again: the next leader need not wait until a stopping node has drained. It waits
-// for the leader's job to end and for the hand-over, a few seconds at most. The node
-// stays a member, and goes on to vote, until Close.
-func (c *Cluster) Yield() {
+// for the leader's job to end and for raft, a few seconds at most. The node stays a
+// member, and goes on to vote, until Close.
+func (c *Cluster) HandOver() {
 	if e := c.election(); e != nil {
-		e.abdicate(ErrClosed)
 		e.handOver()
 	}
 }
@@ -199,7 +198,7 @@ func (c *Cluster) close(ctx context.Context) {
 		return
 	}
 	if ctx.Err() == nil {
-		c.resign(ctx, c.election())
+		c.leave(ctx, c.election())
 	}
 	if c.cancel != nil {
 		c.cancel()
@@ -214,13 +213,12 @@ func (c *Cluster) close(ctx context.Context) {
 	c.unregister()
 }
 
-// resign does the polite steps of closing; e is nil before this node has settled.
-func (c *Cluster) resign(ctx context.Context, e *election) {
+// leave does the polite steps of closing; e is nil before this node has settled.
+func (c *Cluster) leave(ctx context.Context, e *election) {
 	if e == nil {
 		c.gossip.announceLeave()
 		return
 	}
-	e.abdicate(ErrClosed)
 	e.handOver()
 	c.gossip.announceLeave()
 	e.waitRemoved(ctx)

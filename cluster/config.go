@@ -118,7 +118,7 @@ type Timings struct {
 	LeaderLease    time.Duration // a leader without a quorum steps down; at most Heartbeat
 	Commit         time.Duration // followers hear of the last commit, and failed sends are repeated, after 1–2 of these
 	RaftTimeout    time.Duration // one raft call over the network
-	Transfer       time.Duration // between the tries of handing leadership over
+	HandOver       time.Duration // between the tries of handing leadership over
 	LeaveWait      time.Duration // for gossip to carry our leave, and to be removed
 	Reconcile      time.Duration // between looks at the voters
 	PromoteAfter   time.Duration // a non-voter has been alive
@@ -152,7 +152,7 @@ func DefaultTimings() Timings {
 		LeaderLease:    time.Second,
 		Commit:         2 * time.Second,
 		RaftTimeout:    2 * time.Second,
-		Transfer:       100 * time.Millisecond,
+		HandOver:       100 * time.Millisecond,
 		LeaveWait:      time.Second,
 		Reconcile:      10 * time.Second,
 		PromoteAfter:   10 * time.Second,
@@ -178,7 +178,7 @@ func (t Timings) withDefaults() Timings {
 		{&t.PushPull, &d.PushPull}, {&t.StreamTimeout, &d.StreamTimeout}, {&t.JoinWait, &d.JoinWait},
 		{&t.JoinRetry, &d.JoinRetry}, {&t.JoinEvery, &d.JoinEvery},
 		{&t.Heartbeat, &d.Heartbeat}, {&t.LeaderLease, &d.LeaderLease}, {&t.Commit, &d.Commit},
-		{&t.RaftTimeout, &d.RaftTimeout}, {&t.Transfer, &d.Transfer}, {&t.LeaveWait, &d.LeaveWait},
+		{&t.RaftTimeout, &d.RaftTimeout}, {&t.HandOver, &d.HandOver}, {&t.LeaveWait, &d.LeaveWait},
 		{&t.Reconcile, &d.Reconcile}, {&t.PromoteAfter, &d.PromoteAfter}, {&t.RemoveAfter, &d.RemoveAfter},
 		{&t.Renew, &d.Renew}, {&t.StaleAfter, &d.StaleAfter}, {&t.LeaderlessWait, &d.LeaderlessWait},
 		{&t.Beat, &d.Beat}, {&t.Coalesce, &d.Coalesce}, {&t.LogEvery, &d.LogEvery},

@@ -123,16 +123,16 @@ func (e *election) start() {
 
 // close ends raft and waits for everything that start began.
 func (e *election) close() {
-	e.abdicate(ErrClosed)
+	e.endReigns(ErrClosed)
 	e.cancel()
 	_ = e.raft.Shutdown().Error()
 	_ = e.transport.Close()
 	e.wg.Wait()
 }
 
-// abdicate ends this node's reign, if any, waits for its job, and lets no other
+// endReigns ends this node's reign, if any, waits for its job, and lets no other
 // begin. Raft may still name this node as leader.
-func (e *election) abdicate(cause error) {
+func (e *election) endReigns(cause error) {
 	e.stopLead(cause)
 	e.leadWG.Wait()
 }

@@ -186,7 +186,7 @@ func (c *Cluster) resideOnce(ctx context.Context, st *store) error {
 	err = c.watchFounding(ctx, e)
 	c.setElection(nil)
 	if err != nil {
-		e.abdicate(ErrLeadershipLost)
+		e.endReigns(ErrLeadershipLost)
 	}
 	e.close()
 	return err

@@ -253,7 +253,7 @@ func (c *Cluster) toJoin(ctx context.Context) []string {
 		}
 		addrs = append(addrs, found...)
 	}
-	addrs = append(addrs, c.dir.lost()...)
+	addrs = append(addrs, c.dir.deadAddrs()...)
 	slices.Sort(addrs)
 	return slices.DeleteFunc(slices.Compact(addrs), func(a string) bool { return known[a] })
 }
@@ -288,7 +288,7 @@ func (c *Cluster) refuseTwin() {
 		if r.nodeID != c.cfg.NodeID || r.gossipAddr == c.gossipAdvertise.String() || !c.answers(r) {
 			continue
 		}
-		if !c.yields(r) {
+		if !c.isNewcomer(r) {
 			c.complain("another node has this node's id; it is to end itself", "addr", r.gossipAddr)
 			continue
 		}
@@ -298,10 +298,10 @@ func (c *Cluster) refuseTwin() {
 	}
 }
 
-// yields decides which of two nodes with one id goes: the one that has not found
-// its place yet; of two alike the one that started later, unless this one has been
-// here for long and its clock may be wrong.
-func (c *Cluster) yields(r record) bool {
+// isNewcomer decides which of two nodes with one id goes, this one or r: the one that
+// has not found its place yet; of two alike the one that started later, unless this one
+// has been here for long and its clock may be wrong.
+func (c *Cluster) isNewcomer(r record) bool {
 	mine, theirs := c.founding.Load() != nil, r.meta.Cluster != ""
 	if mine != theirs {
 		return theirs

@@ -136,7 +136,7 @@ func timings() cluster.Timings {
 		PushPull: time.Second, StreamTimeout: 500 * time.Millisecond, JoinWait: 500 * time.Millisecond,
 		JoinRetry: 50 * time.Millisecond, JoinEvery: 300 * time.Millisecond,
 		Heartbeat: 250 * time.Millisecond, LeaderLease: 200 * time.Millisecond, Commit: 50 * time.Millisecond,
-		RaftTimeout: 500 * time.Millisecond, Transfer: 20 * time.Millisecond, LeaveWait: 500 * time.Millisecond,
+		RaftTimeout: 500 * time.Millisecond, HandOver: 20 * time.Millisecond, LeaveWait: 500 * time.Millisecond,
 		Reconcile: 200 * time.Millisecond, PromoteAfter: 200 * time.Millisecond, SilentAfter: 2 * time.Second,
 		Renew: 100 * time.Millisecond, StaleAfter: time.Hour, LeaderlessWait: 300 * time.Millisecond,
 		Beat: 50 * time.Millisecond, LogEvery: 100 * time.Millisecond,

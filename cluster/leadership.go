@@ -238,8 +238,10 @@ func (c *Cluster) roles() map[string]Role {
 	return roles
 }
 
-// handOver gives leadership to another voter, if this node has it: three tries.
+// handOver ends this node's reigns and gives raft's leadership to another voter, if this
+// node has it: three tries.
 func (e *election) handOver() {
+	e.endReigns(ErrClosed)
 	for range 3 {
 		if e.raft.State() != raft.Leader || !e.hasHeir() {
 			return
@@ -249,7 +251,7 @@ func (e *election) handOver() {
 			return
 		}
 		e.c.complain("cannot hand leadership over", "error", err)
-		sleep(e.ctx, e.c.cfg.Timings.Transfer)
+		sleep(e.ctx, e.c.cfg.Timings.HandOver)
 	}
 }
 

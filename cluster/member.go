@@ -253,12 +253,12 @@ func (d *directory) others() []record {
 	})
 }
 
-// maxLost bounds how many dead members are called at a time.
-const maxLost = 16
+// maxDead bounds how many dead members are called at a time.
+const maxDead = 16
 
-// lost lists the gossip addresses of nodes that are dead, the latest first, unless
+// deadAddrs lists the gossip addresses of nodes that are dead, the latest first, unless
 // another start of them is alive.
-func (d *directory) lost() []string {
+func (d *directory) deadAddrs() []string {
 	all := d.snapshot()
 	slices.SortFunc(all, func(a, b record) int { return b.since.Compare(a.since) })
 	living := map[string]bool{}
@@ -267,7 +267,7 @@ func (d *directory) lost() []string {
 	}
 	var addrs []string
 	for _, r := range all {
-		if r.status == Dead && !living[r.nodeID] && len(addrs) < maxLost {
+		if r.status == Dead && !living[r.nodeID] && len(addrs) < maxDead {
 			addrs = append(addrs, r.gossipAddr)
 		}
 	}

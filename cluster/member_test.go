@@ -91,23 +91,23 @@ func TestOnlyTheLatestDeadWithoutALivingStartAreCalled(t *testing.T) {
 		d.NotifyJoin(gossipNode(t, "back.2", meta{}))
 		d.NotifyLeave(gossipNode(t, "back.1", meta{}))
 		d.NotifyLeave(gossipNode(t, "left.1", meta{Leaving: true}))
-		if got := d.lost(); len(got) != 0 {
-			t.Errorf("lost = %v, want none", got)
+		if got := d.deadAddrs(); len(got) != 0 {
+			t.Errorf("dead = %v, want none", got)
 		}
-		for i := range 2 * maxLost {
+		for i := range 2 * maxDead {
 			n := gossipNode(t, "dead."+strconv.Itoa(i), meta{})
 			n.Port = uint16(i)
 			d.NotifyLeave(n)
 			time.Sleep(time.Second)
 		}
-		got := d.lost()
-		if len(got) != maxLost || got[0] != "10.0.0.1:31" || got[maxLost-1] != "10.0.0.1:16" {
-			t.Errorf("lost = %v, want the latest %d", got, maxLost)
+		got := d.deadAddrs()
+		if len(got) != maxDead || got[0] != "10.0.0.1:31" || got[maxDead-1] != "10.0.0.1:16" {
+			t.Errorf("dead = %v, want the latest %d", got, maxDead)
 		}
 		time.Sleep(73 * time.Hour)
 		d.NotifyJoin(gossipNode(t, "other.1", meta{}))
-		if got := d.lost(); len(got) != 0 {
-			t.Errorf("lost after three days = %v, want none", got)
+		if got := d.deadAddrs(); len(got) != 0 {
+			t.Errorf("dead after three days = %v, want none", got)
 		}
 	})
 }

@@ -26,12 +26,12 @@ func (n *Node) stop(ctx context.Context) error {
 	if n.api != nil {
 		n.api.Drain()
 		// Another leader begins meanwhile: draining may take long.
-		var handOver sync.WaitGroup
+		var handing sync.WaitGroup
 		if ctx.Err() == nil {
-			handOver.Go(n.cluster.Yield)
+			handing.Go(n.cluster.HandOver)
 		}
 		sleep(ctx, n.cfg.DrainDelay)
-		handOver.Wait()
+		handing.Wait()
 		// Streams have no end of their own; their clients go elsewhere, and
 		// so do messages that were taken for them.
 		n.api.EndWaits()
