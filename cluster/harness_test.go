@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/cluster"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/faultnet"
 )
 
@@ -261,20 +262,11 @@ func (w *world) waitVoters(voters int, nodes ...*node) {
 	}
 }
 
-// until polls a condition; what it waits for is what it reports, and what was wrong
-// the last time.
-func (w *world) until(what string, cond func() bool, wrong ...*string) {
+// until waits for a condition. If it never comes, the test says what was wrong the last
+// time, and how every node sees the others.
+func (w *world) until(what string, cond func() bool, wrong ...func() string) {
 	w.t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !cond() {
-		if time.Now().After(deadline) {
-			for _, detail := range wrong {
-				what += "\n" + *detail
-			}
-			w.t.Fatalf("never came: %s\n%s", what, w.describe())
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	await.That(w.t, what, cond, append(wrong, w.describe)...)
 }
 
 func (w *world) describe() string {

@@ -160,7 +160,7 @@ func TestMetricsTellTheStateOfTheCluster(t *testing.T) {
 			}
 		}
 		return wrong == ""
-	}, &wrong)
+	}, func() string { return wrong })
 	a.close(t)
 	if families, _ := reg.Gather(); len(families) != 0 {
 		t.Errorf("%d metrics are left after Close", len(families))

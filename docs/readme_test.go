@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -80,7 +81,7 @@ func TestTheReadmesCommandsDoWhatItSays(t *testing.T) {
 	if ran == 0 {
 		t.Error("README.md shows no command")
 	}
-	page.await(t, "the worker prints the mail that was enqueued after it", func() bool {
+	await.That(t, "the worker prints the mail that was enqueued after it", func() bool {
 		return strings.Contains(page.worker.Logs(), "bob@example.com") && !strings.Contains(page.worker.Logs(), "alice@example.com")
 	})
 }
@@ -167,12 +168,12 @@ func (p *page) interrupt(t *testing.T) {
 		}
 	}
 	p.running = nil
-	p.await(t, "nobody listens any more", func() bool { return free(p.host, []int{7946, 7947, 8080}) })
+	await.That(t, "nobody listens any more", func() bool { return free(p.host, []int{7946, 7947, 8080}) })
 }
 
 func (p *page) awaitLeader(t *testing.T) {
 	t.Helper()
-	p.await(t, "one of the nodes leads", func() bool {
+	await.That(t, "one of the nodes leads", func() bool {
 		response, err := http.Get("http://" + p.host + ":8081/cluster")
 		if err != nil {
 			return false
@@ -181,15 +182,6 @@ func (p *page) awaitLeader(t *testing.T) {
 		var cluster struct{ Leader *struct{ ID string } }
 		return json.NewDecoder(response.Body).Decode(&cluster) == nil && cluster.Leader != nil
 	})
-}
-
-func (p *page) await(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within two minutes: %s", what)
-		}
-	}
 }
 
 // startProgram builds and starts a Go program.

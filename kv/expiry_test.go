@@ -3,6 +3,7 @@ package kv_test
 import (
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
@@ -32,7 +33,7 @@ func TestAnExpiryWhileATransactionIsUnderWayMakesNothingRunAgain(t *testing.T) {
 			tries := 0
 			wait := func() {
 				tries++
-				eventually(t, "the lease expires", func() bool { return !there() })
+				await.That(t, "the lease expires", func() bool { return !there() })
 			}
 			result, err := s.Transaction(timeout(t), kv.TransactionRequest{
 				Reads: []kv.Read{{Key: lease}, {List: &kv.Selector{Range: kv.SubtreeRange(lease), Limit: 10}}},

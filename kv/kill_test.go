@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/node/nodetest"
@@ -162,7 +163,7 @@ func TestEveryAnsweredWriteSurvivesAKillOfThePrimary(t *testing.T) {
 	}
 	for range 3 {
 		before := count()
-		eventually(t, "writes are answered", func() bool { return count() > before+80 })
+		await.That(t, "writes are answered", func() bool { return count() > before+80 })
 		if err := primary.Kill(); err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/node/nodetest"
@@ -308,7 +309,7 @@ func TestEventualReadsGoOnWhileThePrimaryIsDead(t *testing.T) {
 	}
 	mustCommit(t, s, set(keys[0], `1`), set(keys[599], `2`))
 	eventual := kv.ReadOptions{Consistency: kv.Eventual}
-	eventually(t, "the replica has it", func() bool {
+	await.That(t, "the replica has it", func() bool {
 		rows, err := pair.Replica.Query(timeout(t), "SELECT 'row' FROM kv_entries")
 		return err == nil && strings.Contains(rows, `"row"`)
 	})
@@ -318,7 +319,7 @@ func TestEventualReadsGoOnWhileThePrimaryIsDead(t *testing.T) {
 	// A replica that answers late, on a slow machine, is left alone for a while.
 	served := func(what string, read func() error) {
 		t.Helper()
-		eventually(t, what, func() bool {
+		await.That(t, what, func() bool {
 			err := read()
 			if err != nil && !errors.Is(err, sqldb.ErrUnavailable) {
 				t.Fatalf("%s: %v", what, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
@@ -76,7 +77,7 @@ func TestWhatMayHaveExpiredBeforeTheSnapshotIsAConflictOnlyOnce(t *testing.T) {
 		s := d.store(t)
 		lease := mustKey(t, "p", "lease")
 		mustCommit(t, s, expiring(lease, 1))
-		eventually(t, "the lease expires", func() bool {
+		await.That(t, "the lease expires", func() bool {
 			return !mustGet(t, s, lease, kv.ReadOptions{Consistency: kv.Strong}).Exists()
 		})
 		for _, reads := range [][]kv.Read{{{Key: lease}}, {{List: &kv.Selector{Range: kv.PrefixRange(mustKey(t, "p")), Limit: 10}}}} {

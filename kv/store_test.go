@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
@@ -120,7 +121,7 @@ func TestAnExpiredEntryIsGoneBeforeAndAfterTheSweep(t *testing.T) {
 		}
 		m.ExpireIn = 100
 		mustCommit(t, s, m)
-		eventually(t, "the entry expires", func() bool { return !mustGet(t, s, key).Exists() })
+		await.That(t, "the entry expires", func() bool { return !mustGet(t, s, key).Exists() })
 		if n, _, err := s.Count(timeout(t), kv.PrefixRange(""), kv.ReadOptions{}); n != 0 || err != nil {
 			t.Errorf("count is %d, %v; want 0", n, err)
 		}
@@ -158,7 +159,7 @@ func TestLargeValuesThatHaveExpiredAreSweptFewAtATime(t *testing.T) {
 			return rows[0].Integer(0)
 		}
 		last := mustKey(t, "expiring", int64(entries-1))
-		eventually(t, "the entries expire", func() bool { return !mustGet(t, s, last).Exists() })
+		await.That(t, "the entries expire", func() bool { return !mustGet(t, s, last).Exists() })
 		before := transactions()
 		n, err := s.Sweep(timeout(t), 0)
 		if made := transactions() - before; n != entries || made != 3 || err != nil {
@@ -339,16 +340,4 @@ func TestNowAndTheCommitsVersionstampAreFilledIn(t *testing.T) {
 			t.Errorf("value is %s: %v", page.Entries[0].Value, err)
 		}
 	})
-}
-
-// eventually waits until a condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
 }

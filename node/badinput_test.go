@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -111,7 +112,7 @@ func TestASecondNodeThatMayNotJoinIsOneLineAndExit2(t *testing.T) {
 			if !strings.Contains(line, test.says) || !strings.Contains(line, "one at 127.0.0.1:") && !strings.Contains(line, first.GossipAddr()) {
 				t.Errorf("got %q, want a line with %q and where the other node is", line, test.says)
 			}
-			eventually(t, "the first node is ready still", func() bool { return ready(t.Context(), first.URL()) })
+			await.That(t, "the first node is ready still", func() bool { return ready(t.Context(), first.URL()) })
 		})
 	}
 }
@@ -154,7 +155,7 @@ func TestANodeThatCannotJoinServesAloneAndKeepsTrying(t *testing.T) {
 			stranger := nodetest.MustStartNodeProcess(t, nodetest.ServeConfig{
 				Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: sqld.HTTPURL(), Join: []string{test.seed}, Flags: test.flags,
 			})
-			eventually(t, "it says that it cannot join, and whom", func() bool {
+			await.That(t, "it says that it cannot join, and whom", func() bool {
 				for line := range strings.Lines(stranger.Logs()) {
 					if strings.Contains(line, "cannot join") && strings.Contains(line, test.seed) {
 						return true

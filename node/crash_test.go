@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -13,7 +14,7 @@ func TestAnsweredWritesSurviveAKilledNode(t *testing.T) {
 	direct := newPlain(t, n.URL())
 	for range repetitions(t, 3, 30) {
 		load := startTraffic(t, 16, direct)
-		eventually(t, "writes are being answered", func() bool { return load.requests.Load() > 200 })
+		await.That(t, "writes are being answered", func() bool { return load.requests.Load() > 200 })
 		if err := n.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -33,18 +34,18 @@ func TestAnsweredWritesSurviveAKilledDatabaseAndTheNodeRecoversByItself(t *testi
 	load := startTraffic(t, 16, direct, typed{Client: n.Client, strong: true})
 	for range repetitions(t, 2, 20) {
 		answered := load.answered()
-		eventually(t, "writes are being answered", func() bool { return load.answered() > answered+100 })
+		await.That(t, "writes are being answered", func() bool { return load.answered() > answered+100 })
 		if err := sqld.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the node says that it is not ready", func() bool { return !ready(t.Context(), n.URL()) })
+		await.That(t, "the node says that it is not ready", func() bool { return !ready(t.Context(), n.URL()) })
 		if err := sqld.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the node is ready again", func() bool { return ready(t.Context(), n.URL()) })
+		await.That(t, "the node is ready again", func() bool { return ready(t.Context(), n.URL()) })
 	}
 	answered := load.answered()
-	eventually(t, "writes are answered again", func() bool { return load.answered() > answered+100 })
+	await.That(t, "writes are answered again", func() bool { return load.answered() > answered+100 })
 	load.stop()
 	load.mustBeThere(t, direct.strongly())
 }
@@ -59,7 +60,7 @@ func TestANodeServesReadsWhileThePrimaryIsDown(t *testing.T) {
 	if err := direct.put(t.Context(), "a", 1); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the replica has it", func() bool {
+	await.That(t, "the replica has it", func() bool {
 		// Asked directly: through the node, the primary may answer.
 		n, err := oneNumber(t.Context(), sqld.Replica, "SELECT count(*) FROM kv_entries")
 		return err == nil && n == 1
@@ -67,17 +68,17 @@ func TestANodeServesReadsWhileThePrimaryIsDown(t *testing.T) {
 	if err := sqld.Primary.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a read is answered from the replica", func() bool {
+	await.That(t, "a read is answered from the replica", func() bool {
 		_, err := direct.do(t.Context(), http.MethodGet, "/keys/a?consistency=eventual", nil)
 		return err == nil
 	})
 	// Otherwise a load balancer would take all nodes out.
-	eventually(t, "the node is ready, as it serves reads", func() bool { return ready(t.Context(), n.URL()) })
+	await.That(t, "the node is ready, as it serves reads", func() bool { return ready(t.Context(), n.URL()) })
 	if err := direct.put(t.Context(), "a", 2); err == nil {
 		t.Error("a write was answered without a primary")
 	}
 	if err := sqld.Primary.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "writes are answered again", func() bool { return direct.put(t.Context(), "a", 3) == nil })
+	await.That(t, "writes are answered again", func() bool { return direct.put(t.Context(), "a", 3) == nil })
 }

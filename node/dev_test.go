@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node"
 	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/node/testnode"
@@ -30,7 +31,7 @@ func TestADevelopmentClusterStartsAndStopsWithoutAWarning(t *testing.T) {
 				ended <- node.RunDev(ctx, node.DevConfig{Nodes: 3, Node: cfg, Logger: func(int) *slog.Logger { return log.logger() }})
 			}()
 			// Each follower has met the log that it lacks once it knows the leader.
-			eventually(t, "three nodes know who leads", func() bool { return strings.Count(log.String(), "msg=leader ") >= 3 })
+			await.That(t, "three nodes know who leads", func() bool { return strings.Count(log.String(), "msg=leader ") >= 3 })
 			cancel(errors.New("received interrupt"))
 			if err := <-ended; err != nil {
 				t.Errorf("got %v, want a clean end", err)

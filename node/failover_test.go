@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -86,7 +87,7 @@ func (d *deployment) loseLeader(t *testing.T, fault leaderFault) {
 	gone, struck := d.clock(t), time.Now()
 	fault.strike(t, old)
 	var leader *nodetest.NodeProcess
-	eventually(t, "another node leads", func() bool {
+	await.That(t, "another node leads", func() bool {
 		leader = leaderOf(t.Context(), others)
 		return leader != nil && leader != old && d.epoch(t) > before
 	})
@@ -103,7 +104,7 @@ func (d *deployment) loseLeader(t *testing.T, fault leaderFault) {
 	chores.make.stop()
 	load.mustNotFail(t)
 	load.mustBeThere(t, newPlain(t, old.URL()).strongly())
-	eventually(t, "everything that expired is gone, and every message is free whose lock has ended", func() bool {
+	await.That(t, "everything that expired is gone, and every message is free whose lock has ended", func() bool {
 		return d.count(t, "SELECT count(*) FROM kv_queue WHERE locked_until IS NOT NULL") == 0 &&
 			d.count(t, "SELECT count(*) FROM kv_entries WHERE expires_at IS NOT NULL") == 0
 	})

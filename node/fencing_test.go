@@ -10,6 +10,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/client"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node"
 	"github.com/buntime/keyval/node/nodetest"
@@ -136,7 +137,7 @@ func TestASweepThatArrivesAfterTheNextLeaderBeganChangesNothing(t *testing.T) {
 	nodetest.Check(t, held.Wait(t.Context()))
 	nodetest.Check(t, old.Pause())
 	boot, last := d.lastGroup(t, held.Request())
-	eventually(t, "another node leads and has swept", func() bool {
+	await.That(t, "another node leads and has swept", func() bool {
 		return d.epoch(t) > before && d.overdue(t) == 0
 	})
 	after := d.epoch(t)
@@ -144,7 +145,7 @@ func TestASweepThatArrivesAfterTheNextLeaderBeganChangesNothing(t *testing.T) {
 	// Its sweep arrives when there is more to sweep again. Had it changed
 	// anything, it would count as the node's next group.
 	expire(t, others[0], "second", keys)
-	eventually(t, "they have expired", func() bool { return d.overdue(t) > 0 || d.swept(t) == 2*keys })
+	await.That(t, "they have expired", func() bool { return d.overdue(t) > 0 || d.swept(t) == 2*keys })
 	_, answer, err := proxy.Send(t.Context(), held.Request())
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +159,7 @@ func TestASweepThatArrivesAfterTheNextLeaderBeganChangesNothing(t *testing.T) {
 	held.Release()
 	nodetest.Check(t, old.Resume())
 	d.awaitWhole(t)
-	eventually(t, "everything has been swept", func() bool { return d.swept(t) == 2*keys && d.overdue(t) == 0 })
+	await.That(t, "everything has been swept", func() bool { return d.swept(t) == 2*keys && d.overdue(t) == 0 })
 	if twice := d.count(t, sweptTwiceSQL); twice != 0 {
 		t.Errorf("%d keys were swept more than once", twice)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node"
 	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/node/testnode"
@@ -33,7 +34,7 @@ func runDevUntilItLeads(t *testing.T, libsqlURL string) {
 	go func() {
 		ended <- node.RunDev(ctx, node.DevConfig{Nodes: 3, Node: cfg, Logger: func(int) *slog.Logger { return log.logger() }})
 	}()
-	eventually(t, "three nodes know who leads", func() bool { return strings.Count(log.String(), "msg=leader ") >= 3 })
+	await.That(t, "three nodes know who leads", func() bool { return strings.Count(log.String(), "msg=leader ") >= 3 })
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -45,7 +46,7 @@ func TestAnEmbeddedDatabaseHasALeaderWhoeverHasFoundedOnItBefore(t *testing.T) {
 	file := "file:" + filepath.Join(t.TempDir(), "keyval.db")
 	config := nodetest.ServeConfig{Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: file}
 	first := nodetest.MustStartNodeProcess(t, config)
-	eventually(t, "the first node leads", hasLeader(t, first))
+	await.That(t, "the first node leads", hasLeader(t, first))
 	if err := first.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,12 +55,12 @@ func TestAnEmbeddedDatabaseHasALeaderWhoeverHasFoundedOnItBefore(t *testing.T) {
 	if err := first.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the first node leads again", hasLeader(t, first))
+	await.That(t, "the first node leads again", hasLeader(t, first))
 	if err := first.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	config.Dir = t.TempDir()
-	eventually(t, "a node with a new data directory leads", hasLeader(t, nodetest.MustStartNodeProcess(t, config)))
+	await.That(t, "a node with a new data directory leads", hasLeader(t, nodetest.MustStartNodeProcess(t, config)))
 }
 
 func TestALostDataDirectoryOnAServerIsOneCommandAwayFromALeader(t *testing.T) {
@@ -67,13 +68,13 @@ func TestALostDataDirectoryOnAServerIsOneCommandAwayFromALeader(t *testing.T) {
 	primary := nodetest.MustStartPrimary(t)
 	config := nodetest.ServeConfig{Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: primary.HTTPURL()}
 	lost := nodetest.MustStartNodeProcess(t, config)
-	eventually(t, "the first node leads", hasLeader(t, lost))
+	await.That(t, "the first node leads", hasLeader(t, lost))
 	if err := lost.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	config.Dir = t.TempDir()
 	left := nodetest.MustStartNodeProcess(t, config)
-	eventually(t, "it says what it waits for", func() bool {
+	await.That(t, "it says what it waits for", func() bool {
 		return strings.Contains(left.Logs(), "waiting to be added by the leader of the cluster") &&
 			strings.Contains(left.Logs(), "founder=")
 	})
@@ -112,5 +113,5 @@ func TestALostDataDirectoryOnAServerIsOneCommandAwayFromALeader(t *testing.T) {
 	if err := left.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the node that is left leads", hasLeader(t, left))
+	await.That(t, "the node that is left leads", hasLeader(t, left))
 }

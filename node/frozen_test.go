@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/node/testnode"
@@ -54,7 +55,7 @@ func TestAFrozenPrimaryIsUnavailableAndNobodysTimeout(t *testing.T) {
 	sqld := nodetest.MustStartSqldPair(t)
 	n := frozenNode(t, sqld)
 	url := n.URL()
-	eventually(t, "the replica shows what was written", func() bool {
+	await.That(t, "the replica shows what was written", func() bool {
 		if _, err := n.Client.Put(t.Context(), api.Key{"a"}, 1); err != nil {
 			return false
 		}
@@ -110,11 +111,11 @@ func TestAFrozenPrimaryIsUnavailableAndNobodysTimeout(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the primary serves again, though nobody writes", func() bool {
+	await.That(t, "the primary serves again, though nobody writes", func() bool {
 		status, _, _ := request{"GET", "/keys/a?consistency=strong", ""}.send(t, url)
 		return status == 200
 	})
-	eventually(t, "a write is taken", func() bool {
+	await.That(t, "a write is taken", func() bool {
 		status, _, _ := request{"PUT", "/keys/c", "1"}.send(t, url)
 		return status == 200
 	})

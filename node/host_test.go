@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/node/testnode"
 )
@@ -36,7 +37,7 @@ func TestANodeOnLoopbackBehindABalancerKnowsTheNameThatItIsGiven(t *testing.T) {
 				Env:    []string{"KEYVAL_NODE_1=" + addr, "KEYVAL_NODE_2=" + addr, "KEYVAL_NODE_3=" + addr},
 			})
 			// Its probe, whose Host is another one, finds the node ready in either case.
-			eventually(t, "the balancer has a node", func() bool { return statusFor(t, balancer.URL("KEYVAL_LISTEN"), "localhost") == http.StatusOK })
+			await.That(t, "the balancer has a node", func() bool { return statusFor(t, balancer.URL("KEYVAL_LISTEN"), "localhost") == http.StatusOK })
 			if got := statusFor(t, balancer.URL("KEYVAL_LISTEN"), "kv.example"); got != c.want {
 				t.Errorf("Host: kv.example: got %d, want %d", got, c.want)
 			}

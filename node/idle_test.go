@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -28,7 +29,7 @@ func TestIdleNodesCostNextToNothing(t *testing.T) {
 		}
 		nodes = append(nodes, nodetest.MustStartNodeProcess(t, config))
 	}
-	eventually(t, "the cluster is whole and has its five voters", func() bool {
+	await.That(t, "the cluster is whole and has its five voters", func() bool {
 		status, err := statusOf(t.Context(), nodes[0])
 		return err == nil && voters(status) == 5 && whole(t.Context(), nodes)
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/node/testnode"
 )
@@ -109,7 +110,7 @@ func TestRegistersAreLinearisableOverNodesThatAreKilled(t *testing.T) {
 	}
 	for range repetitions(t, 2, 20) {
 		before := h.length()
-		eventually(t, "both nodes serve", func() bool { return h.length() > before+400 })
+		await.That(t, "both nodes serve", func() bool { return h.length() > before+400 })
 		if err := nodes[1].Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +119,7 @@ func TestRegistersAreLinearisableOverNodesThatAreKilled(t *testing.T) {
 		}
 	}
 	before := h.length()
-	eventually(t, "both nodes serve", func() bool { return h.length() > before+200 })
+	await.That(t, "both nodes serve", func() bool { return h.length() > before+200 })
 	stop()
 	clients.Wait()
 	h.mustBeLinearisable(t)

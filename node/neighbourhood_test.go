@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/client"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -39,7 +40,7 @@ func TestAMeanNeighbourCostsNobodyElseAnError(t *testing.T) {
 		t.Parallel()
 		h := settle(t, sqld, aDrop)
 		h.bother(t)
-		eventually(t, "every neighbour has bothered", func() bool { return h.bothered() > 0 })
+		await.That(t, "every neighbour has bothered", func() bool { return h.bothered() > 0 })
 		h.mustHold(t)
 	})
 }

@@ -2,9 +2,9 @@ package node_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/testnode"
 )
 
@@ -23,7 +23,7 @@ func TestANodeServesWhatItWasGiven(t *testing.T) {
 func TestAClusterOfThreeElectsOneLeader(t *testing.T) {
 	t.Parallel()
 	c := testnode.MustStartCluster(t, testnode.NodeConfig(t.TempDir()), 3)
-	eventually(t, "all nodes know three members and the same leader", func() bool {
+	await.That(t, "all nodes know three members and the same leader", func() bool {
 		leaders := map[string]int{}
 		for _, n := range c.Nodes {
 			status, err := n.Client.Cluster(t.Context())
@@ -34,22 +34,4 @@ func TestAClusterOfThreeElectsOneLeader(t *testing.T) {
 		}
 		return len(leaders) == 1
 	})
-}
-
-// eventually waits until a condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	within(t, 90*time.Second, what, holds)
-}
-
-// within waits until a condition holds, but not for ever.
-func within(t testing.TB, limit time.Duration, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(limit)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", limit, what)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -156,11 +157,11 @@ func TestALeaderThatIsCutOffIsReplacedAndComesBack(t *testing.T) {
 	load := startTraffic(t, 4, stores...)
 
 	lan.part(t, cut, hosts)
-	eventually(t, "the others have a leader of their own", func() bool {
+	await.That(t, "the others have a leader of their own", func() bool {
 		leader := leaderOf(t.Context(), others)
 		return leader != nil && leader != old && d.epoch(t) > before
 	})
-	eventually(t, "the lost one knows that it leads no more", func() bool {
+	await.That(t, "the lost one knows that it leads no more", func() bool {
 		status, err := statusOf(t.Context(), old)
 		return err == nil && status.Leader == nil
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/client"
+	"github.com/buntime/keyval/internal/await"
 )
 
 // plainQueue is the queue of the plain clients.
@@ -209,7 +210,7 @@ func (l *ledger) wasAcked(id string, perhaps bool) {
 // enqueuing was answered is acked.
 func (p *plainClients) mustBeAcked(t *testing.T) {
 	t.Helper()
-	eventually(t, "nothing is left in the queue", func() bool {
+	await.That(t, "nothing is left in the queue", func() bool {
 		p.dequeue(t.Context())
 		stats, err := p.c.QueueStats(t.Context(), plainQueue)
 		return err == nil && stats.Total == 0

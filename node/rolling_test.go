@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/client"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -42,7 +43,7 @@ func rollOver(t *testing.T, from, to string) {
 		}
 		// As an operator or a controller would: the next one when this one is back.
 		d.awaitWhole(t)
-		eventually(t, "the balancer gives the node requests again", func() bool { return d.upAt(t, n) })
+		await.That(t, "the balancer gives the node requests again", func() bool { return d.upAt(t, n) })
 	}
 	load.stop()
 	load.mustNotFail(t)

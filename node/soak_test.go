@@ -10,6 +10,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/client"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -44,13 +45,13 @@ func TestSoakUnderRandomFaultsKeepsEveryPromise(t *testing.T) {
 	}
 	t.Logf("%d faults", faults)
 	// Nodes that have taken each other for dead look for each other every 15 s.
-	within(t, 2*time.Minute, "the cluster is whole", func() bool { return whole(t.Context(), s.nodes) })
+	await.That(t, "the cluster is whole", func() bool { return whole(t.Context(), s.nodes) })
 	chores.stop()
 	load.stop()
 	load.mustBeThere(t, typed{Client: all, strong: true})
 	messages.mustAllBeHandled(t)
 	seen.mustAgree(t, all)
-	eventually(t, "everything that expired is gone", func() bool {
+	await.That(t, "everything that expired is gone", func() bool {
 		return s.count(t, "SELECT count(*) FROM kv_entries WHERE expires_at IS NOT NULL") == 0
 	})
 	if twice := s.count(t, sweptTwiceSQL); twice != 0 {
@@ -187,7 +188,7 @@ func (m *messages) note(in map[string]bool, id string) {
 func (m *messages) mustAllBeHandled(t *testing.T) {
 	t.Helper()
 	m.stop()
-	eventually(t, "all messages have been handled", func() bool {
+	await.That(t, "all messages have been handled", func() bool {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for id := range m.enqueued {
@@ -263,7 +264,7 @@ func (w *watching) take(t *testing.T, event client.Event) {
 func (w *watching) mustAgree(t *testing.T, c *client.Client) {
 	t.Helper()
 	w.rest()
-	eventually(t, "the watcher has seen what is there", func() bool {
+	await.That(t, "the watcher has seen what is there", func() bool {
 		entries, err := c.List(t.Context(), api.ListRequest{Prefix: api.Key{"watched"}, Consistency: api.Strong})
 		if err != nil || len(entries) == 0 {
 			return false

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -45,7 +46,7 @@ func TestANodeWithAFullDiskSaysSoServesReadsAndRecoversByItself(t *testing.T) {
 	if err := disk.Free(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is ready again", func() bool { return ready(t.Context(), n.URL()) })
+	await.That(t, "it is ready again", func() bool { return ready(t.Context(), n.URL()) })
 	if _, err := c.Put(t.Context(), api.Key{"large"}, large); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
@@ -67,7 +68,7 @@ func TestANodeThatStartsOnAFullDiskWaitsForRoomAndHasLostNothing(t *testing.T) {
 	}
 	started := make(chan error, 1)
 	go func() { started <- n.Start(t.Context()) }()
-	eventually(t, "it says what it waits for", func() bool {
+	await.That(t, "it says what it waits for", func() bool {
 		status, _, body := answered(t, "GET", n.URL()+"/readyz")
 		return status == http.StatusServiceUnavailable && strings.Contains(body, "check storage failed: the disk of the database is full")
 	})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -137,7 +138,7 @@ func (d *deployment) url() string { return d.balancer.URL("KEYVAL_LISTEN") }
 // leader, whose epoch has come round, and all nodes are voters.
 func (d *deployment) awaitWhole(t *testing.T) {
 	t.Helper()
-	eventually(t, "the cluster is whole", func() bool { return whole(t.Context(), d.nodes) })
+	await.That(t, "the cluster is whole", func() bool { return whole(t.Context(), d.nodes) })
 }
 
 func whole(ctx context.Context, nodes []*nodetest.NodeProcess) bool {
@@ -164,7 +165,7 @@ func whole(ctx context.Context, nodes []*nodetest.NodeProcess) bool {
 // awaitVoters waits until all nodes may vote, so that any one of them can die.
 func (d *deployment) awaitVoters(t *testing.T) {
 	t.Helper()
-	eventually(t, "all nodes are voters", func() bool {
+	await.That(t, "all nodes are voters", func() bool {
 		status, err := statusOf(t.Context(), d.nodes[0])
 		return err == nil && voters(status) == len(d.nodes)
 	})
@@ -189,7 +190,7 @@ func statusOf(ctx context.Context, n *nodetest.NodeProcess) (status api.ClusterS
 // leader returns the node that leads and the others.
 func (d *deployment) leader(t *testing.T) (leader *nodetest.NodeProcess, others []*nodetest.NodeProcess) {
 	t.Helper()
-	eventually(t, "there is a leader", func() bool {
+	await.That(t, "there is a leader", func() bool {
 		leader = leaderOf(t.Context(), d.nodes)
 		return leader != nil
 	})

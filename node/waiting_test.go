@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node"
 	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/node/testnode"
@@ -88,7 +89,7 @@ func TestANodeThatStartsBeforeItsDatabaseWaitsForIt(t *testing.T) {
 		started <- n
 	}()
 
-	eventually(t, "it says that it lives", func() bool {
+	await.That(t, "it says that it lives", func() bool {
 		status, _, body := answered(t, "GET", url+"/healthz")
 		return status == 200 && body == "{\"status\":\"ok\"}\n"
 	})
@@ -135,7 +136,7 @@ func TestANodeThatWaitsForItsDatabaseCanBeStopped(t *testing.T) {
 	cfg.LibsqlURL, cfg.Logger = "http://"+nodetest.MustReserveAddr(t), log.logger()
 	ended := make(chan error, 1)
 	go func() { ended <- node.Run(ctx, cfg) }()
-	eventually(t, "it waits", func() bool { return strings.Contains(log.String(), "waiting for the database") })
+	await.That(t, "it waits", func() bool { return strings.Contains(log.String(), "waiting for the database") })
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("got %v, want a clean end", err)

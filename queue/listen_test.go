@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
@@ -134,7 +135,7 @@ func TestAClosedListenerGivesBackWhatNobodyHasFetched(t *testing.T) {
 	l := n.listen(queue.Listen{Concurrency: 3})
 	n.enqueue(message(`1`), message(`2`), message(`3`))
 	l.next()
-	eventually(t, "all are out", func() bool { return n.stats("default").Processing == 3 })
+	await.That(t, "all are out", func() bool { return n.stats("default").Processing == 3 })
 	must(t, l.Close(context.Background()))
 	n.wantCounts(queue.Counts{Pending: 2, Processing: 1})
 	for _, m := range n.dequeue(queue.Dequeue{Max: 10}) {
@@ -151,7 +152,7 @@ func TestListenersOfOneQueueTakeTurns(t *testing.T) {
 	got := map[*listener]int{}
 	for range 20 {
 		n.enqueue(message(`1`))
-		eventually(t, "one gets it", func() bool {
+		await.That(t, "one gets it", func() bool {
 			for _, l := range []*listener{a, b} {
 				if _, ok := l.Next(); ok {
 					got[l]++
@@ -194,7 +195,7 @@ func TestADequeueThatIsAbandonedLosesNoMessage(t *testing.T) {
 		}
 		wg.Wait()
 		n.ackAll(taken)
-		eventually(t, "what nobody got is ready again", func() bool { return n.stats("default").Processing == 0 })
+		await.That(t, "what nobody got is ready again", func() bool { return n.stats("default").Processing == 0 })
 		for {
 			rest := n.dequeue(queue.Dequeue{Max: 100, Lock: queue.MaxLock})
 			if len(rest) == 0 {
@@ -223,8 +224,8 @@ func TestAClosingQueueAnswersWhoWaitsAndKeepsNothing(t *testing.T) {
 	}()
 	l := n.listen(queue.Listen{Queue: "other"})
 	n.enqueue(queue.Enqueue{Value: []byte(`1`), Queue: "other"})
-	eventually(t, "it is out", func() bool { return n.stats("other").Processing == 1 })
-	eventually(t, "the dequeue waits", func() bool { return n.Waiting("default") == 1 })
+	await.That(t, "it is out", func() bool { return n.stats("other").Processing == 1 })
+	await.That(t, "the dequeue waits", func() bool { return n.Waiting("default") == 1 })
 	n.Close()
 	if messages := <-waiting; len(messages) != 0 {
 		t.Errorf("got %v", messages)
@@ -272,7 +273,7 @@ func TestAThousandIdleListenersCostOneQueryInAWhile(t *testing.T) {
 	}
 	// Idle once nothing is written any more.
 	reads, groups := statements()
-	eventually(t, "the listeners settle", func() bool {
+	await.That(t, "the listeners settle", func() bool {
 		before, groupsBefore := reads, groups
 		begun := time.Now()
 		time.Sleep(2 * interval)
@@ -310,7 +311,7 @@ func TestWhoComesBeforeTheGroupIsMadeIsServedByIt(t *testing.T) {
 		for range takers {
 			all.Go(func() { taken <- n.one("default") })
 		}
-		eventually(t, "all wait in line", func() bool { return n.Waiting("default") == takers })
+		await.That(t, "all wait in line", func() bool { return n.Waiting("default") == takers })
 		close(end)
 		all.Wait()
 		const stamp = 20 // digits that a receipt begins with

@@ -203,18 +203,6 @@ func timeout(t testing.TB) context.Context {
 	return ctx
 }
 
-// eventually polls a condition.
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("it did not happen within a minute: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
 // message is one with a value.
 func message(value string) queue.Enqueue { return queue.Enqueue{Value: []byte(value)} }
 

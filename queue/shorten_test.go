@@ -3,6 +3,7 @@ package queue_test
 import (
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/queue"
 )
 
@@ -28,7 +29,7 @@ func TestALockThatIsShortenedWakesWhoWaitsAtItsNewEnd(t *testing.T) {
 					id := n.enqueue(queue.Enqueue{Value: []byte(`1`), Queue: where})[0]
 					taken := n.dequeue(queue.Dequeue{Queue: where, Lock: queue.MaxLock})[0]
 					next := wait(waiting, where)
-					eventually(t, "it waits", func() bool { return waiting.Waiting(where) > 0 && waiting.Quiet(where) })
+					await.That(t, "it waits", func() bool { return waiting.Waiting(where) > 0 && waiting.Quiet(where) })
 					if _, err := n.Extend(timeout(t), id, taken.Receipt, 200); err != nil {
 						t.Fatal(err)
 					}

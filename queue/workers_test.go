@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/node/nodetest"
@@ -211,7 +212,7 @@ func answersAreLost(t *testing.T, messages int) {
 			t.Errorf("message %s was delivered %d times, want once: no lock has ended", id, book.taken[id])
 		}
 	}
-	eventually(t, "nothing is left", func() bool {
+	await.That(t, "nothing is left", func() bool {
 		stats, err := n.Stats(timeout(t))
 		return err == nil && stats.Total() == 0
 	})

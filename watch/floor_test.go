@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/watch"
@@ -80,7 +81,7 @@ func TestWhatARightReadWouldHaveShownIsNotNewsToAStream(t *testing.T) {
 		},
 	} {
 		n.hub.Park()
-		eventually(t, "the tailer parks", n.hub.Parked)
+		await.That(t, "the tailer parks", n.hub.Parked)
 		written := other.commit(t, set(a, `"old"`))
 		req := open(written)
 		req.Keys = []kv.Key{a, key(t, "q")}
@@ -149,7 +150,7 @@ func TestAPollThatCannotBeFreshFailsAsAReadDoes(t *testing.T) {
 		t.Errorf("session: got %v, want %v", err, sqldb.ErrUnavailable)
 	}
 	poll.Read.Consistency = kv.Eventual
-	eventually(t, "an eventual poll is answered by the replica", func() bool {
+	await.That(t, "an eventual poll is answered by the replica", func() bool {
 		got, err := n.hub.PollPrefix(within(t), poll)
 		return err == nil && len(got.Entries) == 0 && got.Position == since
 	})
@@ -172,7 +173,7 @@ func TestAPollInTheSteadyStateAsksTheDatabaseNothing(t *testing.T) {
 	if e := next(t, s); e.Versionstamp != last {
 		t.Fatalf("got %s, want %s", e.Versionstamp, last)
 	}
-	eventually(t, "the tailer is done", func() bool { return pollPrefix(t, hub, poll).Position == last })
+	await.That(t, "the tailer is done", func() bool { return pollPrefix(t, hub, poll).Position == last })
 	store.before = func() { t.Error("a poll reads the store") }
 	before := metric(t, registry, "keyval_watch_log_reads_total")
 	poll.Since, poll.Read.Min = last, last

@@ -144,17 +144,6 @@ func set(k kv.Key, value string) kv.Mutation {
 
 func remove(k kv.Key) kv.Mutation { return kv.Mutation{Type: kv.MutationDelete, Key: k} }
 
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within a minute", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-}
-
 // show is what an event says, for comparison: "a=1 b=null".
 func show(e *watch.Event) string {
 	text := ""

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/watch"
 )
@@ -119,7 +120,7 @@ func TestAnEntryThatExpiresBeforeItIsSweptIsToldByThePoll(t *testing.T) {
 		expiring := set(a, "1")
 		expiring.ExpireIn = 1
 		since := n.commit(t, expiring)
-		eventually(t, "the entry expires", func() bool {
+		await.That(t, "the entry expires", func() bool {
 			entries, _, err := n.store.Get(within(t), []kv.Key{a}, kv.ReadOptions{})
 			if err != nil {
 				t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/watch"
 )
@@ -133,7 +134,7 @@ func TestTheTailerAsksTheDatabaseOnlyForWatchers(t *testing.T) {
 		t.Errorf("without a watcher: %v reads, want none", got)
 	}
 	last := n.commit(t, set(key(t, "a"), "1"))
-	eventually(t, "the hub hears of the commit", func() bool { return hub.Position() == last })
+	await.That(t, "the hub hears of the commit", func() bool { return hub.Position() == last })
 	s, err := hub.Open(within(t), watch.Request{Keys: []kv.Key{key(t, "a")}})
 	if err != nil {
 		t.Fatal(err)
@@ -158,10 +159,10 @@ func TestAnIdleTailerAsksOnceASecondForAllItsWatchers(t *testing.T) {
 		t.Cleanup(s.Close)
 	}
 	reads := func() float64 { return metric(t, registry, "keyval_watch_log_reads_total") }
-	eventually(t, "the first reads are over", func() bool { return reads() >= 2 })
+	await.That(t, "the first reads are over", func() bool { return reads() >= 2 })
 	start := time.Now()
 	before := reads()
-	eventually(t, "two more reads", func() bool { return reads() >= before+2 })
+	await.That(t, "two more reads", func() bool { return reads() >= before+2 })
 	if took := time.Since(start); took < 900*time.Millisecond {
 		t.Errorf("two reads within %v, want one a second", took)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/node/nodetest"
@@ -32,7 +33,7 @@ func newFollowing(t *testing.T) *following {
 // further.
 func (f *following) standStill(t *testing.T, at kv.Versionstamp) {
 	t.Helper()
-	eventually(t, "the replica follows", func() bool {
+	await.That(t, "the replica follows", func() bool {
 		answer, err := f.replica.Query(within(t), "SELECT "+sqldb.PositionSQL+" FROM keyval_sequence s")
 		return err == nil && strings.Contains(answer, string(at))
 	})
@@ -53,7 +54,7 @@ func TestAStreamThatIsResumedAfterTheTailerHasParkedJumpsOverNothing(t *testing.
 	}
 	s.Close()
 	n.hub.Park()
-	eventually(t, "the tailer parks", n.hub.Parked)
+	await.That(t, "the tailer parks", n.hub.Parked)
 
 	// It starts again on the replica, which is behind what had passed.
 	s = n.open(t, watch.Request{Keys: []kv.Key{a}, Since: since})
@@ -107,7 +108,7 @@ func (f *following) leaveBehind(t *testing.T, n *node) (since, end kv.Versionsta
 		}
 		end = n.commit(t, mutations...)
 	}
-	eventually(t, "the tailer reads the primary", func() bool { return n.hub.Position() >= end })
+	await.That(t, "the tailer reads the primary", func() bool { return n.hub.Position() >= end })
 	return since, end
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/watch"
 )
@@ -139,7 +140,7 @@ func TestDeletionsAndExpiriesAreSeenLikeWrites(t *testing.T) {
 		n.commit(t, set(b, "2"), set(c, "3"))
 		s := n.open(t, watch.Request{Keys: []kv.Key{key(t, "p")}, Prefixes: true})
 		n.commit(t, expiring)
-		eventually(t, "the sweep finds the expired entry", func() bool {
+		await.That(t, "the sweep finds the expired entry", func() bool {
 			swept, err := n.store.Sweep(within(t), 0)
 			if err != nil {
 				t.Fatal(err)

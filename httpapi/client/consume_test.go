@@ -13,6 +13,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/client"
+	"github.com/buntime/keyval/internal/await"
 )
 
 // consume runs Consume until stop, which returns its error.
@@ -55,7 +56,7 @@ func TestAWorkerHandlesEveryMessageOnce(t *testing.T) {
 	for i := range messages {
 		enqueue(t, c, i)
 	}
-	eventually(t, "the queue is empty", func() bool { return left(t, c).Total == 0 })
+	await.That(t, "the queue is empty", func() bool { return left(t, c).Total == 0 })
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
@@ -83,7 +84,7 @@ func TestAWorkerHandlesAsManyAtOnceAsItIsTold(t *testing.T) {
 		return nil
 	}, client.Concurrency(3))
 	enqueue(t, c, 1, 2, 3, 4)
-	eventually(t, "the queue is empty", func() bool { return left(t, c).Total == 0 })
+	await.That(t, "the queue is empty", func() bool { return left(t, c).Total == 0 })
 	if got := most.Load(); got != 3 {
 		t.Errorf("%d handlers at once, want 3", got)
 	}
@@ -102,7 +103,7 @@ func TestAFailedMessageComesAgainAndThenIsDead(t *testing.T) {
 		return errors.New("no luck")
 	})
 	must(c.Enqueue(testContext(t), "q", 1, client.MaxAttempts(3), client.Backoff(time.Millisecond)))(t)
-	eventually(t, "it is dead", func() bool { return left(t, c).DLQ == 1 })
+	await.That(t, "it is dead", func() bool { return left(t, c).DLQ == 1 })
 	letter := must(c.DeadLetters(testContext(t), client.DeadLetterPage{}))(t)[0]
 	if letter.ErrorMessage != "no luck" || !slices.Equal(attempts, []int{1, 2, 3}) {
 		t.Errorf("dead of %q after attempts %v", letter.ErrorMessage, attempts)
@@ -119,7 +120,7 @@ func TestAPanicIsAFailure(t *testing.T) {
 		return client.Permanent(errors.New("enough"))
 	})
 	enqueue(t, c, 1)
-	eventually(t, "it is dead", func() bool { return left(t, c).DLQ == 1 })
+	await.That(t, "it is dead", func() bool { return left(t, c).DLQ == 1 })
 	if got := attempts.Load(); got != 2 {
 		t.Errorf("%d attempts, want 2", got)
 	}
@@ -133,7 +134,7 @@ func TestAPermanentFailureIsDeadAtOnce(t *testing.T) {
 		return fmt.Errorf("order 7: %w", client.Permanent(errors.New("bad address")))
 	})
 	enqueue(t, c, 1)
-	eventually(t, "it is dead", func() bool { return left(t, c).DLQ == 1 })
+	await.That(t, "it is dead", func() bool { return left(t, c).DLQ == 1 })
 	if got := attempts.Load(); got != 1 {
 		t.Errorf("%d attempts, want 1", got)
 	}
@@ -148,7 +149,7 @@ func TestRetryInReplacesTheBackoffStep(t *testing.T) {
 		return nil
 	})
 	must(c.Enqueue(testContext(t), "q", 1, client.Backoff(time.Hour)))(t)
-	eventually(t, "it was retried", func() bool { return left(t, c).Total == 0 })
+	await.That(t, "it was retried", func() bool { return left(t, c).Total == 0 })
 }
 
 func TestTheLockIsRenewedWhileTheHandlerRuns(t *testing.T) {
@@ -166,7 +167,7 @@ func TestTheLockIsRenewedWhileTheHandlerRuns(t *testing.T) {
 			}
 		}, client.Lock(lock), client.Concurrency(2))
 		enqueue(t, c, 1)
-		eventually(t, "it is done", func() bool { return left(t, c).Total == 0 })
+		await.That(t, "it is done", func() bool { return left(t, c).Total == 0 })
 		if err := stop(); err != nil || deliveries.Load() != 1 {
 			t.Errorf("%d deliveries, error %v; want 1", deliveries.Load(), err)
 		}
@@ -195,7 +196,7 @@ func TestALostLockEndsTheHandler(t *testing.T) {
 				if got := <-cause; !errors.Is(got, api.LockLost) {
 					t.Errorf("cause %v", got)
 				}
-				eventually(t, "another attempt succeeds", func() bool { return left(t, c).Total == 0 })
+				await.That(t, "another attempt succeeds", func() bool { return left(t, c).Total == 0 })
 			})
 		})
 	}
@@ -251,7 +252,7 @@ func TestAHandlerIsCutOffAfterTheGracePeriod(t *testing.T) {
 func TestAnIdleWorkerStopsAtOnce(t *testing.T) {
 	c, n := startClient(t)
 	stop := consume(t, c, func(context.Context, api.Message) error { return nil }, client.Wait(time.Minute))
-	eventually(t, "it polls", func() bool { return len(n.seen()) > 0 })
+	await.That(t, "it polls", func() bool { return len(n.seen()) > 0 })
 	start := time.Now()
 	if err := stop(); err != nil {
 		t.Error(err)
@@ -270,7 +271,7 @@ func TestAWorkerGoesOnAfterTrouble(t *testing.T) {
 	n.spoilPath("/queue/ack", cutBefore)
 	consume(t, c, func(context.Context, api.Message) error { return nil })
 	enqueue(t, c, 1)
-	eventually(t, "the queue is empty", func() bool { return left(t, c).Total == 0 })
+	await.That(t, "the queue is empty", func() bool { return left(t, c).Total == 0 })
 }
 
 func TestAWorkerThatIsNotAllowedEnds(t *testing.T) {

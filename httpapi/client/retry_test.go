@@ -13,6 +13,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/client"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -247,7 +248,7 @@ func TestTheContextEndsARequestAndItsRepetition(t *testing.T) {
 		n.spoil(silent)
 		ctx, cancel := context.WithCancel(testContext(t))
 		go func() {
-			eventually(t, "the request arrives", func() bool { return len(n.seen()) == 1 })
+			await.That(t, "the request arrives", func() bool { return len(n.seen()) == 1 })
 			cancel()
 		}()
 		if _, err := c.Count(ctx, api.CountRequest{}); !errors.Is(err, context.Canceled) {
@@ -273,7 +274,7 @@ func TestTheContextEndsARequestAndItsRepetition(t *testing.T) {
 		cause := errors.New("tired")
 		ctx, cancel := context.WithCancelCause(testContext(t))
 		go func() {
-			eventually(t, "the request arrives", func() bool { return len(n.seen()) == 1 })
+			await.That(t, "the request arrives", func() bool { return len(n.seen()) == 1 })
 			cancel(cause)
 		}()
 		if _, err := c.Count(ctx, api.CountRequest{}); !errors.Is(err, context.Canceled) {

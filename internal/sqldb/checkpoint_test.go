@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -45,7 +46,7 @@ func TestWhatIsWrittenGoesToTheFileBesidesTheCommits(t *testing.T) {
 	for range 6 { // fewer than a commit would copy by itself
 		l.write(t)
 	}
-	eventually(t, "the file has what was written", func() bool { return size(t, l.file) > 4_000_000 })
+	await.That(t, "the file has what was written", func() bool { return size(t, l.file) > 4_000_000 })
 }
 
 func TestTheLogStaysShortAlthoughWritersNeverPause(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -61,7 +62,7 @@ func TestCloseDuringLoadAnswersEverybodyTruly(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "work is under way", func() bool {
+	await.That(t, "work is under way", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return committed > 200
@@ -103,7 +104,7 @@ func TestWhatWasNotSentWhenCloseWaitsNoLongerIsNotInDoubt(t *testing.T) {
 	wantErr(t, answer{err: err}, errBlock)
 	release := hold(t, url)
 	waiting := start(timeout(t), db, add("n", nil))
-	eventually(t, "the number before is being closed", func() bool { return strings.Contains(logs.String(), "cannot be reached") })
+	await.That(t, "the number before is being closed", func() bool { return strings.Contains(logs.String(), "cannot be reached") })
 	sqldb.Hurry(db)
 	a := receive(t, waiting)
 	if wantErr(t, a, sqldb.ErrUnavailable); errors.Is(a.err, sqldb.ErrCommitUnknown) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
@@ -48,7 +49,7 @@ func (r *road) get(ctx context.Context, keys ...string) <-chan error {
 
 func (r *road) awaitWaiting(t *testing.T, n int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d reads wait", n), func() bool { return sqldb.Waiting(r.merged) == n })
+	await.That(t, fmt.Sprintf("%d reads wait", n), func() bool { return sqldb.Waiting(r.merged) == n })
 }
 
 func TestAReadThatNobodyWaitsForIsNotMade(t *testing.T) {
@@ -69,7 +70,7 @@ func TestAReadThatNobodyWaitsForIsNotMade(t *testing.T) {
 		}
 	}
 	last := r.get(timeout(t), "last")
-	eventually(t, "the last one waits", func() bool { return sqldb.WaitingKeys(r.merged) == 1 })
+	await.That(t, "the last one waits", func() bool { return sqldb.WaitingKeys(r.merged) == 1 })
 	close(r.gate)
 	for _, ended := range []<-chan error{first, last} {
 		if err := <-ended; err != nil {
@@ -111,7 +112,7 @@ func TestReadsThatWaitAreBoundedInKeys(t *testing.T) {
 			refused <- err
 		}()
 	}
-	eventually(t, "all wait or are refused", func() bool {
+	await.That(t, "all wait or are refused", func() bool {
 		taken = sqldb.Waiting(r.merged)
 		return taken+len(refused) == 100
 	})

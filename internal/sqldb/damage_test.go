@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -100,7 +101,7 @@ func TestACorruptServerIsNeitherReadNorWrittenForAWhileAndSaysSo(t *testing.T) {
 		"whether it is read": func() error { return db.Ping(timeout(t)) },
 	} {
 		// Again, in case that ten seconds have passed.
-		eventually(t, what+" is refused", func() bool {
+		await.That(t, what+" is refused", func() bool {
 			wantErr(t, answer{err: query("SELECT hex(b) FROM blobs")}, sqldb.ErrCorrupt)
 			return errors.Is(do(), sqldb.ErrCorrupt)
 		})

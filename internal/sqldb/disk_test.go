@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -179,8 +180,8 @@ func TestAnEmbeddedDatabaseTakesWritesAgainAlthoughNobodyWrites(t *testing.T) {
 	if err := s.Free(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it takes writes", func() bool { return s.db.Writable(t.Context()) == nil })
-	eventually(t, "the log says so", func() bool { return strings.Contains(s.logs.String(), "takes writes again") })
+	await.That(t, "it takes writes", func() bool { return s.db.Writable(t.Context()) == nil })
+	await.That(t, "the log says so", func() bool { return strings.Contains(s.logs.String(), "takes writes again") })
 }
 
 // mustBreak puts a fault into a statement of the committer.
@@ -223,7 +224,7 @@ func TestADiskThatIsFoundFullOnlyByCommitIsFullAllTheSame(t *testing.T) {
 	s.mustFill(t, 0)
 	fault.Set(mustFailToRead(t))
 	written := start(context.WithoutCancel(t.Context()), s.db, add("n", nil))
-	eventually(t, "it takes no writes", func() bool { return errors.Is(s.db.Writable(t.Context()), sqldb.ErrStorageFull) })
+	await.That(t, "it takes no writes", func() bool { return errors.Is(s.db.Writable(t.Context()), sqldb.ErrStorageFull) })
 	for range 3 {
 		_, err := s.db.Do(timeout(t), add("n", nil))
 		wantErr(t, answer{err: err}, sqldb.ErrStorageFull)
@@ -234,7 +235,7 @@ func TestADiskThatIsFoundFullOnlyByCommitIsFullAllTheSame(t *testing.T) {
 	}
 	wantErr(t, receive(t, written), nil) // its outcome is found out
 	s.counts++
-	eventually(t, "it takes writes", func() bool { return s.db.Writable(t.Context()) == nil })
+	await.That(t, "it takes writes", func() bool { return s.db.Writable(t.Context()) == nil })
 	s.count(t)
 	s.wantAnswered(t, s.db)
 	if logs := s.logs.String(); strings.Contains(logs, "cannot be reached") || strings.Count(logs, "disk of the database is full") != 1 {
@@ -251,9 +252,9 @@ func TestAnEmbeddedDatabaseWhoseDiskFailsIsNotReadyUntilItWorksAlthoughNobodyWri
 			fault := mustBreak(t, db, statement)
 			fault.Set(mustFailToRead(t))
 			written := start(timeout(t), db, add("n", nil))
-			eventually(t, "it is not ready", func() bool { return errors.Is(db.Writable(t.Context()), sqldb.ErrUnavailable) })
+			await.That(t, "it is not ready", func() bool { return errors.Is(db.Writable(t.Context()), sqldb.ErrUnavailable) })
 			fault.Set(nil)
-			eventually(t, "it is ready", func() bool { return db.Writable(t.Context()) == nil })
+			await.That(t, "it is ready", func() bool { return db.Writable(t.Context()) == nil })
 			want, n := sqldb.ErrUnavailable, int64(0)
 			if statement == "COMMIT" { // its outcome is found out
 				want, n = nil, 1

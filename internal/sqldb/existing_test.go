@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -91,7 +92,7 @@ func TestAServerThatWantsATokenIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	eventually(t, "it refuses the token", func() bool {
+	await.That(t, "it refuses the token", func() bool {
 		_, err := sqldb.Open(timeout(t), sqldb.Config{PrimaryURL: "http://" + addr, Token: "wrong"})
 		return sqldb.RefusesToken(err)
 	})

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -588,7 +589,7 @@ func TestKeysThatFillSeveralArgumentsAreReadAndGuarded(t *testing.T) {
 		cells.Put(tx, "sum", cell{n: 1 + last.n})
 		return nil
 	}
-	eventually(t, "it is done", func() bool {
+	await.That(t, "it is done", func() bool {
 		_, err := db.Do(timeout(t), op)
 		if err != nil && !errors.Is(err, sqldb.ErrUnavailable) { // then nothing was written
 			t.Fatal(err)

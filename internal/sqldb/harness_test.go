@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -214,7 +215,7 @@ var errBlock = errors.New("blocked long enough")
 // pending waits until n operations wait for a group.
 func waitPending(t *testing.T, db *sqldb.DB, n int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d operations wait", n), func() bool { return sqldb.Pending(db) == n })
+	await.That(t, fmt.Sprintf("%d operations wait", n), func() bool { return sqldb.Pending(db) == n })
 }
 
 func wait(t *testing.T, fault *nodetest.Fault) {
@@ -228,17 +229,6 @@ func timeout(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
 }
 
 // openRaw opens an embedded database without keyval.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
@@ -31,7 +32,7 @@ func TestAFileThatIsMovedOrReplacedIsNotWrittenUntilItIsBack(t *testing.T) {
 		if err := os.Rename(file+".away", file); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "it takes writes", func() bool { return db.Writable(t.Context()) == nil })
+		await.That(t, "it takes writes", func() bool { return db.Writable(t.Context()) == nil })
 		mustDo(t, db, add("n", nil))
 	}
 	wantValue(t, db, "n", 3)

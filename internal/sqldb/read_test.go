@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -72,12 +73,12 @@ func (w *withReplica) replicaServes(t *testing.T) bool {
 // awaitReplica waits until the replica has n and serves session reads.
 func (w *withReplica) awaitReplica(t *testing.T, n int64) {
 	t.Helper()
-	eventually(t, "the replica has it", func() bool {
+	await.That(t, "the replica has it", func() bool {
 		// Asked directly: through the node, the primary may answer.
 		rows, err := w.replica.Query(timeout(t), fmt.Sprintf("SELECT 'row' FROM cells WHERE name='n' AND n=%d", n))
 		return err == nil && strings.Contains(rows, `"row"`)
 	})
-	eventually(t, "the replica serves", func() bool { return w.replicaServes(t) })
+	await.That(t, "the replica serves", func() bool { return w.replicaServes(t) })
 }
 
 func TestAReplicaThatFailsIsLeftAloneAndThePrimaryServes(t *testing.T) {
@@ -103,7 +104,7 @@ func TestAReplicaThatFailsIsLeftAloneAndThePrimaryServes(t *testing.T) {
 			if err := fault.fail(w); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "reads try the replica", func() bool {
+			await.That(t, "reads try the replica", func() bool {
 				var slow sync.WaitGroup
 				for range 32 { // they fail together and count once
 					slow.Go(func() {
@@ -116,7 +117,7 @@ func TestAReplicaThatFailsIsLeftAloneAndThePrimaryServes(t *testing.T) {
 				return asked() > before
 			})
 			// For longer and longer, so that this is seen on any machine.
-			eventually(t, "a read leaves the replica alone", func() bool {
+			await.That(t, "a read leaves the replica alone", func() bool {
 				before := asked()
 				if n, err := read(timeout(t), w.db, session, "n"); n != 1 || err != nil {
 					t.Errorf("read %d, %v; want 1", n, err)
@@ -126,7 +127,7 @@ func TestAReplicaThatFailsIsLeftAloneAndThePrimaryServes(t *testing.T) {
 			if err := fault.heal(w); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the replica serves again", func() bool { return w.replicaServes(t) })
+			await.That(t, "the replica serves again", func() bool { return w.replicaServes(t) })
 		})
 	}
 }
@@ -205,7 +206,7 @@ func TestEventualReadsGoOnWithoutThePrimary(t *testing.T) {
 			t.Error("a session read was served from an old replica")
 		}
 		cancel()
-		eventually(t, "an eventual read is answered", func() bool {
+		await.That(t, "an eventual read is answered", func() bool {
 			before := w.toReplica.Stats().Requests
 			n, err := read(timeout(t), w.db, eventual, "n")
 			if err != nil {
@@ -254,7 +255,7 @@ func TestPointReadsThatComeTogetherAreOneStatement(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "all have come", func() bool {
+	await.That(t, "all have come", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		taken := 0

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -42,7 +43,7 @@ func resume(t *testing.T, server *nodetest.Sqld) {
 // awaitAnswers waits until a read of the primary is answered again; nobody writes.
 func awaitAnswers(t *testing.T, db *sqldb.DB) {
 	t.Helper()
-	eventually(t, "the primary is asked again", func() bool {
+	await.That(t, "the primary is asked again", func() bool {
 		_, err := db.Primary().Query(timeout(t), sqldb.Stmt{SQL: "SELECT 1"})
 		return err == nil
 	})
@@ -96,7 +97,7 @@ func TestAFrozenPrimaryIsUnavailableForReadsAloneAndComesBackByItself(t *testing
 	wantSilent(t, "a write", a.err)
 	resume(t, primary)
 	awaitAnswers(t, db)
-	eventually(t, "a write is taken", func() bool { return receive(t, start(timeout(t), db, put("n", 2))).err == nil })
+	await.That(t, "a write is taken", func() bool { return receive(t, start(timeout(t), db, put("n", 2))).err == nil })
 	wantValue(t, patient, "n", 2)
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -59,7 +60,7 @@ func TestABrowserReceivesEventsAndResumesAfterEachCut(t *testing.T) {
 	if want := "x:event xx:event xxx:event"; strings.Join(got, " ") != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	eventually(t, "the console has the page's line", func() bool {
+	await.That(t, "the console has the page's line", func() bool {
 		return strings.Contains(page.Console(), "log: page 1\n")
 	})
 }
@@ -71,7 +72,7 @@ func TestAConditionThatNeverHoldsEndsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the console has what the page did", func() bool {
+	await.That(t, "the console has what the page did", func() bool {
 		return strings.Contains(page.Console(), "why") && strings.Contains(page.Console(), "broken")
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

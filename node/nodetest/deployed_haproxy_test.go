@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -201,7 +202,7 @@ func TestANodeThatIsNotReadyGetsNoMoreRequestsAndLosesNone(t *testing.T) {
 			node.unready.Store(true)
 		}
 	}
-	eventually(t, "another node has taken over", func() bool {
+	await.That(t, "another node has taken over", func() bool {
 		status, body := ask(t, "POST", url+"/atomic")
 		if status != http.StatusOK {
 			t.Fatalf("status %d while a node drains", status)
@@ -295,7 +296,7 @@ func TestTheBalancerLogsThePathWithoutItsQuery(t *testing.T) {
 	})
 	ask(t, http.MethodGet, balancer.URL("KEYVAL_LISTEN")+"/queue/ack/a%2Fb?receipt=s3cret")
 	// It answers first and logs then.
-	eventually(t, "the request is logged", func() bool { return strings.Contains(balancer.Logs(), `"GET /queue/ack/a%2Fb HTTP/1.1"`) })
+	await.That(t, "the request is logged", func() bool { return strings.Contains(balancer.Logs(), `"GET /queue/ack/a%2Fb HTTP/1.1"`) })
 	if got := balancer.Logs(); strings.Contains(got, "s3cret") {
 		t.Errorf("the log is %s", got)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -228,7 +229,7 @@ func TestPausedAnswersBelongToRequestsThatWereDone(t *testing.T) {
 	b.proxy.PauseAnswers()
 	first, second := b.insert(t.Context(), "1"), b.insert(t.Context(), "2")
 	mustCount(t, b.direct, 2)
-	eventually(t, "both answers are held", func() bool { return b.proxy.Stats().HeldAnswers == 2 })
+	await.That(t, "both answers are held", func() bool { return b.proxy.Stats().HeldAnswers == 2 })
 	mustBePending(t, first)
 	mustBePending(t, second)
 	b.proxy.ResumeAnswers()

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -48,7 +49,7 @@ func TestAStoppedProcessTellsItsExitStatus(t *testing.T) {
 	for _, want := range []int{0, 3} {
 		p := shell(t, fmt.Sprintf("trap 'exit %d' TERM; echo ready; while :; do sleep 0.01; done", want))
 		mustStart(t, p)
-		eventually(t, "the trap is set", func() bool { return p.Logs() == "ready\n" })
+		await.That(t, "the trap is set", func() bool { return p.Logs() == "ready\n" })
 		err := p.Stop(t.Context())
 		var exit *exec.ExitError
 		if got := 0; errors.As(err, &exit) {
@@ -144,7 +145,7 @@ func TestAProcessDiesWithItsParent(t *testing.T) {
 	if child == 0 {
 		t.Fatal("the parent did not report its child")
 	}
-	eventually(t, "the child is gone", func() bool { return !alive(child) })
+	await.That(t, "the child is gone", func() bool { return !alive(child) })
 }
 
 // alive tells whether a process runs; one that only waits to be reaped does not.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	_ "github.com/tursodatabase/libsql-client-go/libsql"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -41,32 +43,15 @@ func count(ctx context.Context, db *sql.DB) (int, error) {
 	return n, err
 }
 
-// eventually polls a condition until it holds, at most for a minute.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within a minute", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-}
-
 // mustCount waits until table t has want rows.
 func mustCount(t *testing.T, db *sql.DB, want int) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for {
-		got, err := count(t.Context(), db)
-		if err == nil && got == want {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("after a minute: got %d rows, error %v; want %d", got, err, want)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
+	var got int
+	var err error
+	await.That(t, fmt.Sprintf("the table has %d rows", want), func() bool {
+		got, err = count(t.Context(), db)
+		return err == nil && got == want
+	}, func() string { return fmt.Sprintf("it has %d, error %v", got, err) })
 }
 
 func TestAReplicaShowsWhatThePrimaryCommitted(t *testing.T) {
@@ -133,16 +118,14 @@ func followsAgain(t *testing.T) bool {
 		t.Fatal(err)
 	}
 	mustExec(t, primary, "INSERT INTO t VALUES (1)")
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	follows, lost := false, false
+	await.That(t, "the replica follows or has taken its database for deleted", func() bool {
 		got, err := count(t.Context(), replica)
-		switch {
-		case err == nil && got == 1:
-			return true
-		case err != nil && strings.Contains(err.Error(), "doesn't exist"):
-			return false
-		}
-	}
-	return false
+		follows = err == nil && got == 1
+		lost = err != nil && strings.Contains(err.Error(), "doesn't exist")
+		return follows || lost
+	})
+	return follows
 }
 
 func TestAPausedServerAnswersOnlyAfterItIsResumed(t *testing.T) {
