@@ -3,9 +3,10 @@ package cluster_test
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/buntime/keyval/cluster"
 	"github.com/buntime/keyval/internal/faultnet"
@@ -32,20 +33,18 @@ func TestADoorbellReachesTheOthersAtOnce(t *testing.T) {
 func TestDoorbellsSurviveLossRepetitionAndReordering(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b, c := w.three()
+	metrics := map[string]*prometheus.Registry{"a": prometheus.NewRegistry(), "b": prometheus.NewRegistry(), "c": prometheus.NewRegistry()}
+	a, b, c := w.three(func(cfg *cluster.Config) { cfg.Registerer = metrics[cfg.NodeID] })
 	nodes := []*node{a, b, c}
 	w.net.SetPackets(faultnet.Packets{Drop: 0.3, Duplicate: 0.3, Delay: 30 * time.Millisecond})
 	const last = 300
-	var wg sync.WaitGroup
-	for i, n := range nodes {
-		wg.Go(func() {
-			for p := i; p <= last; p += len(nodes) {
-				n.Ring(cluster.Doorbell{Position: position(p), Queues: []string{fmt.Sprint("q", p%7)}})
-				time.Sleep(time.Millisecond) // so that more than one packet is sent
-			}
-		})
+	sent := func(n *node) float64 { return gauges(t, metrics[n.cfg.NodeID])["keyval_cluster_doorbells_total/sent"] }
+	for p := 0; p <= last; p++ {
+		n := nodes[p%len(nodes)]
+		before := sent(n)
+		n.Ring(cluster.Doorbell{Position: position(p), Queues: []string{fmt.Sprint("q", p%7)}})
+		w.until("it is sent and not merged with the next", func() bool { return sent(n) > before })
 	}
-	wg.Wait()
 	for _, n := range nodes {
 		if n.cfg.NodeID == []string{"a", "b", "c"}[last%3] {
 			continue // it rang the last one itself
@@ -83,22 +82,15 @@ func TestManyMembersPassDoorbellsOn(t *testing.T) {
 		nodes = append(nodes, w.mustStart(fmt.Sprint("n", i), wide))
 	}
 	w.waitVoters(5, nodes...)
-	// Gossip goes to four members at a time, so the fifth can only hear from another.
-	// Each picks at random: about one time in 300 nobody picks the last. On a slow
-	// machine a round may be too short.
-	heard := func(round int, queue string) bool {
-		return count(nodes[1:], func(n *node) bool { return n.rung.at(position(round), queue) }) == len(nodes)-1
-	}
-	for round := range 20 {
-		queue := fmt.Sprint("mail-", round)
-		nodes[0].Ring(cluster.Doorbell{Position: position(round), Queues: []string{queue}})
-		for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-			if heard(round, queue) {
-				return
-			}
-		}
-	}
-	t.Fatalf("in none of twenty rounds did all hear the doorbell\n%s", w.describe())
+	// The last can only hear from another. Each picks at random whom it tells, and at
+	// times nobody picks the last: it is rung until all have heard.
+	w.net.Lose("n0", "n5")
+	rings := 0
+	w.until("all have heard", func() bool {
+		rings++
+		nodes[0].Ring(cluster.Doorbell{Position: position(rings), Queues: []string{"mail"}})
+		return count(nodes[1:], func(n *node) bool { return n.rung.heard("mail") }) == len(nodes)-1
+	})
 }
 
 func TestANodeThatJoinsHearsTheNewestPosition(t *testing.T) {

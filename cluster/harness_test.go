@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -438,13 +439,15 @@ func (r *rung) add(d cluster.Doorbell) {
 
 func (r *rung) at(position string, queues ...string) bool {
 	r.mu.Lock()
+	at := r.position
+	r.mu.Unlock()
+	return at == position && r.heard(queues...)
+}
+
+func (r *rung) heard(queues ...string) bool {
+	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, q := range queues {
-		if !r.queues[q] {
-			return false
-		}
-	}
-	return r.position == position
+	return !slices.ContainsFunc(queues, func(q string) bool { return !r.queues[q] })
 }
 
 // lines is a log that tests can read.

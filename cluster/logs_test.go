@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/buntime/keyval/internal/await"
 )
 
 func TestARepeatedComplaintIsLoggedOnceAndCounted(t *testing.T) {
@@ -27,7 +29,7 @@ func TestARepeatedComplaintIsLoggedOnceAndCounted(t *testing.T) {
 		if got := strings.Count(out.String(), "\n"); got != 2 {
 			t.Errorf("%d lines, want one for each complaint: 2", got)
 		}
-		time.Sleep(time.Minute)
+		await.Pass(time.Minute)
 		limit.logTo(logger, slog.LevelWarn, "knock", "knock")
 		if !strings.Contains(out.String(), "suppressed=99") {
 			t.Errorf("log does not count what was held back:\n%s", out.String())

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/buntime/keyval/internal/await"
 )
 
 func testConfig() Config {
@@ -31,16 +33,16 @@ func TestAMemberThatIsSilentForTwoRoundsIsSuspected(t *testing.T) {
 		n := gossipNode(t, "other.1", meta{})
 		d.NotifyJoin(n)
 		status := func() bool { return d.suspected(d.others()[0], 3) }
-		time.Sleep(4 * time.Second)
+		await.Pass(4 * time.Second)
 		if status() {
 			t.Error("suspected after 4 s, want two rounds of 2 s and an answer's time")
 		}
 		d.NotifyPingComplete(n, 0, nil)
-		time.Sleep(4 * time.Second)
+		await.Pass(4 * time.Second)
 		if status() {
 			t.Error("suspected 4 s after its last answer")
 		}
-		time.Sleep(time.Second)
+		await.Pass(time.Second)
 		if !status() {
 			t.Error("not suspected 5 s after its last answer")
 		}
@@ -67,7 +69,7 @@ func TestWhoLeftIsForgottenAndTheDeadAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDirectory(testConfig())
 		d.NotifyLeave(gossipNode(t, "gone.1", meta{Leaving: true}))
-		time.Sleep(11 * time.Minute)
+		await.Pass(11 * time.Minute)
 		d.NotifyJoin(gossipNode(t, "other.1", meta{}))
 		if got := len(d.snapshot()); got != 1 {
 			t.Errorf("%d records after ten minutes, want 1", got)
@@ -98,13 +100,13 @@ func TestOnlyTheLatestDeadWithoutALivingStartAreCalled(t *testing.T) {
 			n := gossipNode(t, "dead."+strconv.Itoa(i), meta{})
 			n.Port = uint16(i)
 			d.NotifyLeave(n)
-			time.Sleep(time.Second)
+			await.Pass(time.Second)
 		}
 		got := d.deadAddrs()
 		if len(got) != maxDead || got[0] != "10.0.0.1:31" || got[maxDead-1] != "10.0.0.1:16" {
 			t.Errorf("dead = %v, want the latest %d", got, maxDead)
 		}
-		time.Sleep(73 * time.Hour)
+		await.Pass(73 * time.Hour)
 		d.NotifyJoin(gossipNode(t, "other.1", meta{}))
 		if got := d.deadAddrs(); len(got) != 0 {
 			t.Errorf("dead after three days = %v, want none", got)

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
@@ -126,6 +125,7 @@ func TestEveryAnsweredWriteSurvivesAKillOfThePrimary(t *testing.T) {
 	store := d.store(t)
 	var mu sync.Mutex
 	answered := map[kv.Key]kv.Versionstamp{}
+	var down sync.RWMutex // held while the primary is
 	stop := make(chan struct{})
 	var writers sync.WaitGroup
 	for w := range 16 {
@@ -147,8 +147,9 @@ func TestEveryAnsweredWriteSurvivesAKillOfThePrimary(t *testing.T) {
 					answered[key] = result.Versionstamp
 					mu.Unlock()
 				case errors.Is(err, sqldb.ErrUnavailable):
-					n-- // nothing was written: the check must hold the next time
-					time.Sleep(time.Millisecond)
+					n--          // nothing was written: the check must hold the next time
+					down.RLock() // waits until the primary is there again
+					down.RUnlock()
 				default:
 					t.Error(err)
 					return
@@ -164,10 +165,10 @@ func TestEveryAnsweredWriteSurvivesAKillOfThePrimary(t *testing.T) {
 	for range 3 {
 		before := count()
 		await.That(t, "writes are answered", func() bool { return count() > before+80 })
-		if err := primary.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		if err := primary.Start(timeout(t)); err != nil {
+		down.Lock()
+		err := errors.Join(primary.Kill(), primary.Start(timeout(t)))
+		down.Unlock()
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -104,7 +104,7 @@ func (h *history) write(ctx, stop context.Context, n *node, keys []kv.Key, rng *
 			return
 		}
 		h.add(result.Versionstamp, turn, changes)
-		time.Sleep(time.Duration(rng.IntN(1000)) * time.Microsecond)
+		pass(stop, time.Duration(rng.IntN(1000))*time.Microsecond)
 	}
 }
 

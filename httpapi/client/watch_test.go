@@ -161,16 +161,14 @@ func streaming(text string) fault {
 func TestAWatchWithoutInitialStateMissesNothing(t *testing.T) {
 	c, n := startClient(t)
 	ctx := testContext(t)
-	must(c.Put(ctx, api.Key{"k"}, 1))(t)
-	next := pull(t, c.Watcher(client.WatchOptions{SkipInitial: true}).Watch(ctx, api.Key{"k"}))
-	go func() {
-		// Cut before the first event: the position is that of the answer's header.
-		for !t.Failed() && n.openedStreams() == 0 {
-			time.Sleep(time.Millisecond)
-		}
-		n.cutStreams()
+	at := must(c.Put(ctx, api.Key{"k"}, 1))(t)
+	// Cut before the first event: the position is that of the answer's header.
+	n.spoilPath("/watch", func(w http.ResponseWriter, r *http.Request, serve http.Handler) bool {
+		w.Header().Set(api.HeaderVersionstamp, string(at))
 		_, _ = c.Put(ctx, api.Key{"k"}, 2)
-	}()
+		return streaming("retry: 1\n\n")(w, r, serve)
+	})
+	next := pull(t, c.Watcher(client.WatchOptions{SkipInitial: true}).Watch(ctx, api.Key{"k"}))
 	expect(t, next, "2")
 }
 

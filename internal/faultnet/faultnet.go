@@ -30,14 +30,15 @@ type Net struct {
 	groups  map[string]int    // by host; hosts in none are in group 0
 	walled  map[string]bool   // TCP addresses behind a firewall
 	packets Packets
-	changed chan struct{} // closed and replaced when groups change
+	lossy   map[[2]string]bool // from and to whom no packet arrives
+	changed chan struct{}      // closed and replaced when groups change
 }
 
 // New returns a network without faults.
 func New(seed uint64) *Net {
 	return &Net{
 		rand: rand.New(rand.NewPCG(seed, seed)), owners: map[string]string{},
-		groups: map[string]int{}, walled: map[string]bool{}, changed: make(chan struct{}),
+		groups: map[string]int{}, lossy: map[[2]string]bool{}, walled: map[string]bool{}, changed: make(chan struct{}),
 	}
 }
 
@@ -82,6 +83,13 @@ func (n *Net) SetPackets(p Packets) {
 	n.packets = p
 }
 
+// Lose loses all packets from one host to another. Their connections stay.
+func (n *Net) Lose(from, to string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lossy[[2]string{from, to}] = true
+}
+
 // blocked reports whether a and b are apart, and a channel that closes when that
 // may have changed.
 func (n *Net) blocked(a, b string) (bool, <-chan struct{}) {
@@ -109,10 +117,10 @@ func (n *Net) owner(network, addr string) string {
 }
 
 // fate is how often a packet arrives, and when.
-func (n *Net) fate() (delays []time.Duration) {
+func (n *Net) fate(from, to string) (delays []time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.rand.Float64() < n.packets.Drop {
+	if n.lossy[[2]string{from, to}] || n.rand.Float64() < n.packets.Drop {
 		return nil
 	}
 	copies := 1
@@ -187,7 +195,7 @@ func (c *packetConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	if apart, _ := n.blocked(c.host.name, to); apart {
 		return len(p), nil
 	}
-	for _, delay := range n.fate() {
+	for _, delay := range n.fate(c.host.name, to) {
 		if delay == 0 {
 			if _, err := c.PacketConn.WriteTo(p, addr); err != nil {
 				return 0, err

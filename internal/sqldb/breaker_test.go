@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/buntime/keyval/internal/await"
 )
 
 func TestReadsThatFailTogetherOpenTheBreakerOnce(t *testing.T) {
@@ -14,18 +16,18 @@ func TestReadsThatFailTogetherOpenTheBreakerOnce(t *testing.T) {
 			for range 64 {
 				b.fail()
 			}
-			time.Sleep(want - 1)
+			await.Pass(want - 1)
 			if !b.open(true) || !b.open(false) {
 				t.Errorf("it is closed before %v", want)
 			}
-			time.Sleep(1 * time.Nanosecond)
+			await.Pass(1 * time.Nanosecond)
 			if b.open(false) {
 				t.Errorf("it is open after %v", want)
 			}
 		}
 		b.succeed()
 		b.fail()
-		time.Sleep(breakerFirst)
+		await.Pass(breakerFirst)
 		if b.open(false) {
 			t.Error("after a success it does not begin anew")
 		}
@@ -40,7 +42,7 @@ func TestADatabaseThatIsBehindStillServesThoseWhoTakeItAsItIs(t *testing.T) {
 		if !b.open(false) || b.open(true) {
 			t.Errorf("open for fresh reads: %v, for others: %v; want only for fresh ones", b.open(false), b.open(true))
 		}
-		time.Sleep(behindTime)
+		await.Pass(behindTime)
 		if b.open(false) {
 			t.Error("it is still left alone")
 		}
@@ -59,11 +61,11 @@ func TestDamageIsKnownForAWhileAfterItWasMetLastAndForGoodWhereNobodyCanMendIt(t
 				t.Error("it is not news once")
 			}
 		}
-		time.Sleep(damageTime - 1)
+		await.Pass(damageTime - 1)
 		if !server.known() || !file.known() {
 			t.Errorf("it is forgotten before %v", damageTime)
 		}
-		time.Sleep(1 * time.Nanosecond)
+		await.Pass(1 * time.Nanosecond)
 		if server.known() || !file.known() {
 			t.Errorf("after %v it is known of a server: %v, of a file: %v; want only of the file", damageTime, server.known(), file.known())
 		}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/buntime/keyval/internal/await"
 )
 
 // Its caller may have written anew meanwhile.
@@ -26,7 +28,7 @@ func TestWhatACallerWasToldIsUnknownIsNotSentAgainOnceItIsKnownNotToHaveHappened
 			group := []*waiting{w}
 			left := make(chan error, 1)
 			go func() { left <- committer.leave(w) }()
-			time.Sleep(c.known)
+			await.Pass(c.known)
 			committer.retract(group)
 			synctest.Wait()
 			if got := <-left; !errors.Is(got, c.want) {

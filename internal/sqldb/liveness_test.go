@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/buntime/keyval/internal/await"
 )
 
 // hangs is a call that is never answered.
@@ -89,8 +91,7 @@ func TestASilentServerIsKnownWithinSixSecondsAndLeftAloneUntilItAnswers(t *testi
 			t.Errorf("the next call has ended with %v, want that nothing was sent", err)
 		}
 		awake.Store(true)
-		time.Sleep(silentAfter + lookPause)
-		synctest.Wait()
+		await.Pass(silentAfter + lookPause)
 		if err := l.call(t.Context(), takes(0)); err != nil {
 			t.Errorf("a call after it has answered: %v", err)
 		}

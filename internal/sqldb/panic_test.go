@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -185,11 +186,11 @@ func TestAReadThatPanicsFailsAlone(t *testing.T) {
 	first := get("first")
 	<-begun
 	neighbours := []<-chan answer{first, get("one")}
-	eventually(t, "one waits", func() bool { return sqldb.Waiting(merged) == 1 })
+	await.That(t, "one waits", func() bool { return sqldb.Waiting(merged) == 1 })
 	last := get("broken")
-	eventually(t, "two wait", func() bool { return sqldb.Waiting(merged) == 2 })
+	await.That(t, "two wait", func() bool { return sqldb.Waiting(merged) == 2 })
 	neighbours = append(neighbours, get("three"))
-	eventually(t, "three wait", func() bool { return sqldb.Waiting(merged) == 3 })
+	await.That(t, "three wait", func() bool { return sqldb.Waiting(merged) == 3 })
 	close(gate)
 	for i, a := range neighbours {
 		if err := receive(t, a).err; err != nil {
