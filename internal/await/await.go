@@ -42,6 +42,6 @@ func That(t testing.TB, what string, holds func() bool, details ...func() string
 // panics, before anything has passed.
 func Pass(d time.Duration) {
 	synctest.Wait()
-	time.Sleep(d)
+	time.Sleep(d) //nolint:forbidigo // the bubble's clock, which nobody waits for
 	synctest.Wait()
 }
