@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/buntime/keyval/httpapi/route"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/buntime/keyval/httpapi/route"
 )
 
 // ConnectionLimits is what LimitConnections needs.

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/buntime/keyval/httpapi"
+	"github.com/buntime/keyval/internal/await"
 )
 
 // mustServeLimited serves everything with limits of connections.
@@ -102,7 +103,7 @@ func TestConnectionsBeyondTheLimitsAreRefusedAtOnceAndSaid(t *testing.T) {
 	}
 	// Places are given back, those of streams with connections of their own too.
 	_, _ = first.Close(), stream.Close()
-	eventually(t, "both have left", func() bool { return metric(t, registry, "keyval_http_connections") == 1 })
+	await.That(t, "both have left", func() bool { return metric(t, registry, "keyval_http_connections") == 1 })
 	if _, answer := f.dialFrom("127.0.0.1", "GET /healthz"); answer.StatusCode != 200 {
 		t.Errorf("after that: got %s, want 200", answer.Status)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -75,16 +76,6 @@ func http2Client(t *testing.T) *http.Client {
 	transport := &http.Transport{Protocols: protocols, HTTP2: &http.HTTP2Config{StrictMaxConcurrentRequests: true}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
-}
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-	}
 }
 
 // waitingTargets are routes that wait, without what they wait for.
@@ -164,7 +155,7 @@ func TestWhoeverSendsABodyAndGoesAwayTakesNoMessage(t *testing.T) {
 		if err := conn.Close(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the node knows that the caller has gone", func() bool {
+		await.That(t, "the node knows that the caller has gone", func() bool {
 			return strings.Contains(f.do("GET", "/metrics/prometheus", "").body, `keyval_http_request_duration_seconds_count{method="GET",outcome="ok",route="/queue/dequeue"} 1`)
 		})
 		f.must("POST", "/queue/enqueue", `{"value":1}`)
@@ -224,7 +215,7 @@ func TestWhoeverNeverReadsAStreamOverHTTP2IsCutOff(t *testing.T) {
 	f := mustServeEverything(t, func(c *httpapi.Config) { c.Patience = time.Second }).mustListen(httpapi.ListenConfig{WriteGrace: time.Second})
 	f.mustPutLarges(20, 19<<20)
 	conn := f.mustSendHTTP2("/watch/prefix?prefix=large")
-	eventually(t, "the stream has ended", func() bool { return f.api.MemoryInFlight() == 0 && f.api.OpenStreams() == 0 })
+	await.That(t, "the stream has ended", func() bool { return f.api.MemoryInFlight() == 0 && f.api.OpenStreams() == 0 })
 	_ = conn.Close()
 }
 
@@ -317,7 +308,7 @@ func TestUnfinishedBodiesOnOneConnectionHaveABudget(t *testing.T) {
 		if stored == 0 || refused < bodies-budget/size {
 			t.Errorf("announced as %d: %d were stored and %d refused, want no more stored than there is room for", announced, stored, refused)
 		}
-		eventually(t, "all is given back", func() bool { return f.api.MemoryInFlight() == 0 })
+		await.That(t, "all is given back", func() bool { return f.api.MemoryInFlight() == 0 })
 	}
 }
 
@@ -328,7 +319,7 @@ func TestAnnouncingBodiesKeepsNobodyOut(t *testing.T) {
 	for range announcing {
 		f.mustSend("PUT /keys/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n1")
 	}
-	eventually(t, "all are being read", func() bool { return f.api.MemoryInFlight() >= announcing<<12 })
+	await.That(t, "all are being read", func() bool { return f.api.MemoryInFlight() >= announcing<<12 })
 	if got := f.do("PUT", "/keys/b", `"`+strings.Repeat("x", 1_000_000)+`"`); got.status != 200 {
 		t.Errorf("got %d %s, want 200", got.status, got.body)
 	}
@@ -376,10 +367,10 @@ func TestTheStateThatAStreamStartsWithIsInTheBudgetUntilItIsWritten(t *testing.T
 	free()
 	http1 := f.mustSend("GET /watch/prefix?prefix=large HTTP/1.1\r\nHost: x\r\n\r\n")
 	http2 := f.mustSendHTTP2("/watch/prefix?prefix=large")
-	eventually(t, "both are held", func() bool { return f.api.MemoryInFlight() >= 2*size })
+	await.That(t, "both are held", func() bool { return f.api.MemoryInFlight() >= 2*size })
 	_ = http1.Close()
 	_ = http2.Close()
-	eventually(t, "nothing is held", func() bool { return f.api.MemoryInFlight() == 0 })
+	await.That(t, "nothing is held", func() bool { return f.api.MemoryInFlight() == 0 })
 	lines := bufio.NewReader(f.mustSend("GET /watch/prefix?prefix=large HTTP/1.1\r\nHost: x\r\n\r\n"))
 	for line := ""; line != "event: change\n"; {
 		var err error
@@ -387,7 +378,7 @@ func TestTheStateThatAStreamStartsWithIsInTheBudgetUntilItIsWritten(t *testing.T
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "nothing is held for a stream that has been read", func() bool { return f.api.MemoryInFlight() == 0 && f.api.OpenStreams() == 1 })
+	await.That(t, "nothing is held for a stream that has been read", func() bool { return f.api.MemoryInFlight() == 0 && f.api.OpenStreams() == 1 })
 }
 
 func TestAStreamThatIsStuckInAWriteEndsWithTheDrain(t *testing.T) {
@@ -397,9 +388,9 @@ func TestAStreamThatIsStuckInAWriteEndsWithTheDrain(t *testing.T) {
 		f := mustServeEverything(t)
 		f.mustPutLarges(22, size)
 		conn := open(f)
-		eventually(t, "it is held", func() bool { return f.api.MemoryInFlight() >= size })
+		await.That(t, "it is held", func() bool { return f.api.MemoryInFlight() >= size })
 		f.api.EndWaits()
-		eventually(t, "the stream has ended", func() bool { return f.api.MemoryInFlight() == 0 && f.api.OpenStreams() == 0 })
+		await.That(t, "the stream has ended", func() bool { return f.api.MemoryInFlight() == 0 && f.api.OpenStreams() == 0 })
 		return f, conn
 	}
 	t.Run("and its connection, over HTTP/1", func(t *testing.T) {

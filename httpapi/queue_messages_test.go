@@ -157,7 +157,9 @@ func TestRequestsForMessagesAreAsTheDocumentSays(t *testing.T) {
 // A timedOutPurge is a queue whose purges run out of time.
 type timedOutPurge struct{ httpapi.Queue }
 
-func (timedOutPurge) PurgeDeadLetters(context.Context, string) (int, error) { return 3000, kv.ErrTimeout }
+func (timedOutPurge) PurgeDeadLetters(context.Context, string) (int, error) {
+	return 3000, kv.ErrTimeout
+}
 func (timedOutPurge) PurgeMessages(context.Context, string, queue.State) (int, error) {
 	return 3000, kv.ErrTimeout
 }

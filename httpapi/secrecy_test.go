@@ -10,29 +10,15 @@ import (
 
 	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/internal/sqldb"
-	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/node/nodetest"
-	"github.com/buntime/keyval/queue"
-	"github.com/buntime/keyval/watch"
 )
 
 func TestNoAnswerTellsWhereTheDatabaseIsOrWhatItsDriverSays(t *testing.T) {
 	t.Parallel()
 	primary := nodetest.MustStartPrimary(t)
 	db := mustOpen(t, sqldb.Config{PrimaryURL: primary.HTTPURL()})
-	q, err := queue.New(queue.Config{DB: db})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := kv.New(db, kv.Config{})
-	hub := watch.New(watch.Config{DB: db, Store: store})
-	t.Cleanup(func() {
-		hub.Close()
-		q.Close()
-	})
 	var log record
-	f := mustServeOn(t, db, func(c *httpapi.Config) {
-		c.Store, c.Queue, c.Watch = store, q, hub
+	f := mustServeEverythingOn(t, db, func(c *httpapi.Config) {
 		c.OperationTimeout = 2 * time.Second
 		c.Checks = []httpapi.Check{{Name: "database", Ready: db.Ping}}
 		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -8,11 +8,12 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
 	"github.com/buntime/keyval/httpapi/wire"
-	"github.com/go-chi/chi/v5"
 )
 
 // Server is the REST API as an http.Handler.

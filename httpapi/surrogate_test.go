@@ -5,11 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/client"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/node/nodetest"
@@ -80,10 +80,11 @@ func TestALoneSurrogateInAValueIsKeptOnEveryRoute(t *testing.T) {
 				}
 				target := strings.Replace(r.target, "?", "?consistency="+consistency+"&", 1)
 				got := f.must(r.method, target, r.body).body
-				// A poll answers with what the node has seen by now.
-				for deadline := time.Now().Add(time.Minute); strings.HasPrefix(target, "/watch") &&
-					strings.Count(got, alone) < values && time.Now().Before(deadline); {
-					got = f.must(r.method, target, r.body).body
+				if strings.HasPrefix(target, "/watch") { // a poll answers with what the node has seen by now
+					await.That(t, "the node has seen all", func() bool {
+						got = f.must(r.method, target, r.body).body
+						return strings.Count(got, alone) >= values
+					}, func() string { return got })
 				}
 				if strings.Count(got, alone) != values {
 					t.Errorf("%s %s: got %s, want %d times %s", r.method, target, got, values, alone)

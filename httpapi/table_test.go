@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/buntime/keyval/httpapi"
+	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 	"github.com/buntime/keyval/watch"
@@ -15,7 +16,11 @@ import (
 // mustServeEverything serves all routes on an embedded database.
 func mustServeEverything(t *testing.T, configure ...func(*httpapi.Config)) *fixture {
 	t.Helper()
-	db := mustOpen(t, embedded(t))
+	return mustServeEverythingOn(t, mustOpen(t, embedded(t)), configure...)
+}
+
+func mustServeEverythingOn(t *testing.T, db *sqldb.DB, configure ...func(*httpapi.Config)) *fixture {
+	t.Helper()
 	q, err := queue.New(queue.Config{DB: db})
 	if err != nil {
 		t.Fatal(err)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
@@ -52,16 +52,14 @@ func TestACommittedTransactionWaitsForRoomAndIsNeverRefused(t *testing.T) {
 	go func() {
 		done <- f.do("POST", "/transaction", `{"reads":[`+strings.Join(reads, ",")+`],"mutations":[{"type":"sum","key":["n"],"value":1}]}`)
 	}()
-	for deadline := time.Now().Add(time.Minute); !f.api.AnswersWait(); time.Sleep(time.Millisecond) {
+	await.That(t, "the answer waits for room", func() bool {
 		select {
 		case r := <-done:
 			t.Fatalf("got %d before there was room", r.status)
 		default:
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("the answer does not wait for room")
-		}
-	}
+		return f.api.AnswersWait()
+	})
 	free()
 	if r := <-done; r.status != 200 {
 		t.Errorf("got %d after the commit, want 200", r.status)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/internal/await"
 )
 
 func (f *watchFixture) pollKeys(query string) api.WatchPollResult {
@@ -90,12 +91,14 @@ func TestAPollThatWaitsAnswersAsSoonAsSomethingChanges(t *testing.T) {
 		f.must("DELETE", "/keys/b", "")
 		answer := make(chan string, 1)
 		go func() { answer <- f.do("GET", strings.Replace(query, "%s", known, 1), "").body }()
-		select {
-		case got := <-answer:
-			t.Errorf("%s: answered before anything has changed: %s", name, got)
-			continue
-		case <-time.After(50 * time.Millisecond):
-		}
+		await.That(t, name+": the poll waits", func() bool {
+			select {
+			case got := <-answer:
+				t.Fatalf("%s: answered before anything has changed: %s", name, got)
+			default:
+			}
+			return f.hub.Streams() > 0
+		})
 		start := time.Now()
 		f.must("POST", "/atomic", `{"mutations":[{"type":"set","key":["a"],"value":"changed"},{"type":"set","key":["b"],"value":"changed"}]}`)
 		if got := <-answer; strings.Count(got, `"changed"`) != 1 {
@@ -104,6 +107,7 @@ func TestAPollThatWaitsAnswersAsSoonAsSomethingChanges(t *testing.T) {
 		if took := time.Since(start); took > 30*time.Second { // much less than the wait
 			t.Errorf("%s: it took %v after the change", name, took)
 		}
+		await.That(t, name+": the poll has ended", func() bool { return f.hub.Streams() == 0 })
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/watch"
@@ -339,13 +340,7 @@ func TestAStreamEndsWhenItsReaderHasGone(t *testing.T) {
 	s := f.stream("/watch?keys=a")
 	s.next()
 	_ = s.answer.Body.Close()
-	deadline := time.Now().Add(time.Minute)
-	for f.hub.Streams() > 0 {
-		if time.Now().After(deadline) {
-			t.Fatal("the stream is still open after a minute")
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
+	await.That(t, "the stream is closed", func() bool { return f.hub.Streams() == 0 })
 }
 
 func TestAWatchThatLooksForAnotherRoutesParameterIsToldWhichRouteThatIs(t *testing.T) {

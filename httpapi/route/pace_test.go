@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/buntime/keyval/internal/await"
 )
 
 // A reading takes a piece in a while.
@@ -21,10 +23,10 @@ func (r *reading) SetWriteDeadline(t time.Time) error {
 func (r *reading) Write(p []byte) (int, error) {
 	done := time.Now().Add(r.each(len(p)))
 	if done.After(r.deadline) {
-		time.Sleep(time.Until(r.deadline))
+		await.Pass(time.Until(r.deadline))
 		return 0, os.ErrDeadlineExceeded
 	}
-	time.Sleep(time.Until(done))
+	await.Pass(time.Until(done))
 	return len(p), nil
 }
 

@@ -13,10 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // mustServeRoute serves one route on a real port, with a server that has no store.
