@@ -50,14 +50,9 @@ func TestFoundingWaitsForTheDatabase(t *testing.T) {
 func TestACrashedEphemeralClusterIsFoundedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b, c := w.three()
-	old := w.leader(a, b, c)
-	rest := w.others(old, a, b, c)
-	for _, n := range []*node{a, b, c} {
-		if n != rest[0] {
-			n.kill()
-		}
-	}
+	old, rest := w.led()
+	old.kill()
+	rest[1].kill()
 	w.db.lapse()
 	w.leader(rest[0])
 	if got, want := w.db.founding().Generation, uint64(2); got != want {

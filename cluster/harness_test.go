@@ -253,12 +253,29 @@ func (w *world) three(change ...func(*cluster.Config)) (a, b, c *node) {
 	return a, b, c
 }
 
+// led is three that have a leader.
+func (w *world) led(change ...func(*cluster.Config)) (leader *node, followers []*node) {
+	w.t.Helper()
+	a, b, c := w.three(change...)
+	leader = w.leader(a, b, c)
+	return leader, w.others(leader, a, b, c)
+}
+
+// orphan founds the cluster by a node that then dies, and that no other knows of.
+func (w *world) orphan(change ...func(*cluster.Config)) {
+	w.t.Helper()
+	founder := w.mustStart("a", change...)
+	w.leader(founder)
+	founder.kill()
+	w.seeds.forget()
+}
+
 func (w *world) waitVoters(voters int, nodes ...*node) {
 	w.t.Helper()
 	for _, n := range nodes {
 		w.until(fmt.Sprintf("%s sees %d voters and a leader", n.cfg.NodeID, voters), func() bool {
 			_, led := n.Leader()
-			return led && count(n.Members(), func(m cluster.Member) bool { return m.Role == cluster.Voter }) == voters
+			return led && n.count(cluster.Voter) == voters
 		})
 	}
 }
@@ -354,6 +371,11 @@ func (n *node) role(id string) cluster.Role {
 		}
 	}
 	return ""
+}
+
+// count is how many members have this role.
+func (n *node) count(role cluster.Role) int {
+	return count(n.Members(), func(m cluster.Member) bool { return m.Role == role })
 }
 
 func count[T any](all []T, match func(T) bool) (n int) {

@@ -26,9 +26,7 @@ func TestANodeAloneLeadsUnderAnEpoch(t *testing.T) {
 func TestAKilledLeaderIsReplacedUnderAHigherEpoch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b, c := w.three()
-	old := w.leader(a, b, c)
-	rest := w.others(old, a, b, c)
+	old, rest := w.led()
 	old.kill()
 	next := w.leader(rest...)
 	if got, was := next.jobs.lastEpoch(), old.jobs.lastEpoch(); got <= was {
@@ -74,18 +72,17 @@ func TestTheSecondOfTwoNodesLeadsAloneWhenTheFirstCloses(t *testing.T) {
 func TestALeaderCutOffFromTheMajorityStepsDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b, c := w.three()
-	old := w.leader(a, b, c)
-	rest := w.others(old, a, b, c)
+	old, rest := w.led()
+	all := append(rest, old)
 	w.net.Partition([]string{old.cfg.NodeID})
 	w.until("the old leader steps down", func() bool { return !old.IsLeader() })
 	old.jobs.waitCause(w, cluster.ErrLeadershipLost)
 	next := w.leader(rest...)
 	w.net.Heal()
 	w.until("all see one leader after the partition", func() bool {
-		leads := w.leader(a, b, c) // on a slow machine it may be another by now
+		leads := w.leader(all...) // on a slow machine it may be another by now
 		sees := func(n *node) bool { leader, ok := n.Leader(); return ok && leader.ID == leads.cfg.NodeID }
-		return count([]*node{a, b, c}, sees) == 3
+		return count(all, sees) == 3
 	})
 	if old.jobs.overlapped() || next.jobs.overlapped() {
 		t.Error("two jobs of one node ran at once")
@@ -114,9 +111,7 @@ func TestAFencedLeaderTakesANewEpoch(t *testing.T) {
 func TestTheJobWaitsForTheDatabase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b, c := w.three()
-	old := w.leader(a, b, c)
-	rest := w.others(old, a, b, c)
+	old, rest := w.led()
 	w.db.setDown(true)
 	old.kill()
 	w.until("a leader without an epoch", func() bool {

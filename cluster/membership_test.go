@@ -44,8 +44,7 @@ func TestAtMostFiveMembersVote(t *testing.T) {
 		nodes = append(nodes, w.mustStart(fmt.Sprintf("n%d", i)))
 	}
 	w.waitVoters(5, nodes...)
-	spare := count(nodes[0].Members(), func(m cluster.Member) bool { return m.Role == cluster.Nonvoter })
-	if spare != 2 {
+	if spare := nodes[0].count(cluster.Nonvoter); spare != 2 {
 		t.Errorf("non-voters = %d, want 2", spare)
 	}
 	var voter *node
@@ -64,28 +63,25 @@ func TestAtMostFiveMembersVote(t *testing.T) {
 func TestARestartedEphemeralVoterReplacesItself(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b, c := w.three()
-	leader := w.leader(a, b, c)
-	victim := w.others(leader, a, b, c)[0]
+	leader, followers := w.led()
+	victim := followers[0]
 	victim.kill()
 	again := w.mustStart(victim.cfg.NodeID)
-	rest := w.others(victim, a, b, c)
-	w.waitVoters(3, append(rest, again)...)
+	w.waitVoters(3, leader, followers[1], again)
 	w.until("each node is there once", func() bool { return len(leader.Members()) == 3 })
 }
 
 func TestARestartOnTheSamePortsDoesNotVoteForItsPredecessor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b, c := w.three()
-	leader := w.leader(a, b, c)
-	victim := w.others(leader, a, b, c)[0]
+	leader, followers := w.led()
+	victim := followers[0]
 	victim.kill()
 	again := w.mustStart(victim.cfg.NodeID, func(cfg *cluster.Config) {
 		cfg.GossipAddr, cfg.RaftAddr = victim.GossipAddr(), victim.RaftAddr()
 	})
 	w.until("a call for its predecessor is refused", func() bool { return again.logs.count("or to another node, was refused") > 0 })
-	w.waitVoters(3, append(w.others(victim, a, b, c), again)...)
+	w.waitVoters(3, leader, followers[1], again)
 }
 
 func TestNodesThatDeclaredEachOtherDeadMeetAgain(t *testing.T) {

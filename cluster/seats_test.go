@@ -53,10 +53,9 @@ func TestADeadVoterWithoutAReplacementKeepsItsSeat(t *testing.T) {
 func TestTheFounderMayDieAsSoonAsThreeNodesHaveMet(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b, c := w.three(slowly)
-	founder := w.leader(a, b, c)
+	founder, followers := w.led(slowly)
 	founder.kill()
-	w.leader(w.others(founder, a, b, c)...)
+	w.leader(followers...)
 }
 
 // slowly makes whoever has to wait for its vote wait too long for the test.
@@ -145,12 +144,10 @@ func TestNodesWhoseRaftPortIsClosedGetNoVote(t *testing.T) {
 func TestAVoterThatRaftReachesNoMoreGivesItsSeatToAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b, c := w.three()
-	leader := w.leader(a, b, c)
-	cut := w.others(leader, a, b, c)[0]
+	leader, followers := w.led()
+	cut := followers[0]
 	w.net.Firewall(cut.RaftAddr())
-	d := w.mustStart("d")
-	rest := append(w.others(cut, a, b, c), d)
+	rest := []*node{leader, followers[1], w.mustStart("d")}
 	for _, n := range rest {
 		w.until("the seat is another's", func() bool {
 			return n.role("d") == cluster.Voter && n.role(cut.cfg.NodeID) == cluster.Nonvoter
@@ -171,7 +168,7 @@ func (w *world) waitSeats(nodes ...*node) {
 					return false
 				}
 			}
-			return count(n.Members(), func(m cluster.Member) bool { return m.Role == cluster.Voter }) == len(nodes)
+			return n.count(cluster.Voter) == len(nodes)
 		})
 	}
 }

@@ -174,9 +174,6 @@ func (n *Node) URL() string {
 	return scheme + "://" + n.listener.Addr().String()
 }
 
-// ID is the node's name in the cluster.
-func (n *Node) ID() string { return n.id }
-
 // GossipAddr is what others join.
 func (n *Node) GossipAddr() string { return n.cluster.GossipAddr() }
 

@@ -38,41 +38,29 @@ func (q *Queue) reclaim(ctx context.Context, epoch int64) (int, error) {
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
-	r := reclaim{found: make([]ended, len(rows))}
-	refs, bytes, written := make([]sqldb.Ref, len(rows)), 0, 0
-	for i, row := range rows {
-		e := &r.found[i]
-		if e.fallback, err = scanFallback(row, 2); err != nil {
+	c := &reclaim{}
+	op := &sqldb.Op{Name: "queue_reclaim", Epoch: epoch, Relieves: true, Apply: c.apply}
+	for _, row := range rows {
+		e, err := scanEnded(row)
+		if err != nil {
 			return 0, err
 		}
-		if e.deadLetterID, err = newID(); err != nil {
-			return 0, err
-		}
-		e.id = row.Text(0)
-		refs[i] = messages.Ref(e.id)
-		bytes += smallBytes + e.fallback.size()
-		written += int(row.Integer(1))
+		c.found = append(c.found, e)
+		op.Reads = append(op.Reads, messages.Ref(e.id))
+		op.Bytes += smallBytes + e.fallback.size()
+		op.Again += int(row.Integer(1))
 	}
-	_, err = q.db.Do(ctx, &sqldb.Op{
-		Name:     "queue_reclaim",
-		Reads:    refs,
-		Bytes:    bytes,
-		Again:    written,
-		Epoch:    epoch,
-		Relieves: true,
-		Apply:    r.apply,
-	})
-	if err != nil {
+	if _, err := q.db.Do(ctx, op); err != nil {
 		return 0, err
 	}
-	for _, e := range r.expired {
+	for _, e := range c.expired {
 		q.metrics.expired(e.queue, e.dead)
 		q.finished(e.delivery)
 		if !e.dead {
 			q.arrived(e.queue, 0)
 		}
 	}
-	return len(r.expired), nil
+	return len(c.expired), nil
 }
 
 // A reclaim is one batch of messages whose locks have ended.
@@ -85,6 +73,15 @@ type reclaim struct {
 type ended struct {
 	id, deadLetterID string
 	fallback         *fallback // if it dies and has one
+}
+
+func scanEnded(row sqldb.Row) (e ended, err error) {
+	e.id = row.Text(0)
+	if e.fallback, err = scanFallback(row, 2); err != nil {
+		return e, err
+	}
+	e.deadLetterID, err = newID()
+	return e, err
 }
 
 // expiry is what became of one of them.

@@ -93,7 +93,7 @@ func (d *dispatcher) finishRound(r *round, messages []Message) (left []Message) 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	got := map[*taker][]Message{}
-	asked, found, bytes := map[*line]int{}, map[*line]int{}, 0
+	found, bytes := map[*line]int{}, 0
 	for _, m := range messages {
 		bytes += len(m.Value)
 		slot := receipt(m.Receipt).slot()
@@ -109,19 +109,8 @@ func (d *dispatcher) finishRound(r *round, messages []Message) (left []Message) 
 		}
 		got[t] = append(got[t], m)
 	}
-	for _, dm := range r.demands {
-		asked[dm.taker.line] += dm.n
-	}
-	for l, news := range r.news {
-		// A line that was given less than it asked for has no more, unless
-		// something has come since or the round stopped at its bytes.
-		if found[l] < asked[l] && l.news == news && bytes < takeBytes {
-			l.hot = false
-			if len(l.takers) > 0 {
-				l.scheduleLookLocked(time.Now().Add(coolTime))
-				poke(d.lookWake)
-			}
-		}
+	if bytes < takeBytes { // else it has stopped at them, and there may be more
+		d.coolLocked(r, found)
 	}
 	r.dissolveLocked()
 	for _, dm := range r.demands {
@@ -130,6 +119,25 @@ func (d *dispatcher) finishRound(r *round, messages []Message) (left []Message) 
 		}
 	}
 	return left
+}
+
+// coolLocked makes the lines cold in which less was found than they asked for: they have
+// no more, unless something has come since.
+func (d *dispatcher) coolLocked(r *round, found map[*line]int) {
+	asked := map[*line]int{}
+	for _, dm := range r.demands {
+		asked[dm.taker.line] += dm.n
+	}
+	for l, news := range r.news {
+		if found[l] >= asked[l] || l.news != news {
+			continue
+		}
+		l.hot = false
+		if len(l.takers) > 0 {
+			l.scheduleLookLocked(time.Now().Add(coolTime))
+			poke(d.lookWake)
+		}
+	}
 }
 
 // handLocked gives a taker what was taken for it.

@@ -2,7 +2,6 @@ package watch_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -406,13 +405,22 @@ func TestWatchersSeeEveryOperationOnceInOrderAndWhole(t *testing.T) {
 	})
 }
 
-func TestWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
-	t.Parallel()
-	compactedRun(t, 4)
+// troubledRun is a checked run that a trouble befalls so many times.
+func troubledRun(t *testing.T, d database, times int, trouble func(ctx context.Context, run *run) error) {
+	t.Helper()
+	checkedRun(t, d, func(ctx context.Context, run *run) error {
+		for range times {
+			if err := trouble(ctx, run); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
+func TestWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) { compactedRun(t, 4) }
+
 func TestSoakWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
-	t.Parallel()
 	nodetest.OnlyInSoak(t)
 	compactedRun(t, 40)
 }
@@ -420,65 +428,56 @@ func TestSoakWatchersMissNothingWhileTheLogIsCompacted(t *testing.T) {
 // compactedRun removes so many times what the watchers have seen, and they come back
 // behind it.
 func compactedRun(t *testing.T, times int) {
-	t.Helper()
+	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
-		checkedRun(t, d, func(ctx context.Context, run *run) error {
-			removed := int64(0)
-			for range times {
-				n, err := watch.Compact(ctx, run.nodes[1].db, 0, time.Hour, 1_000_000)
-				if err != nil {
-					return err
-				}
-				removed += n
-				// The next time, what is in the log now is an hour old, and all have
-				// seen it: they come back behind it.
-				aged, err := run.nodes[1].db.Do(ctx, execute("UPDATE keyval_changelog_marks SET time=time-3600000"))
-				if err != nil {
-					return err
-				}
-				for run.all.behind() < kv.Versionstamp(aged.Versionstamp()) && ctx.Err() == nil {
-					pass(ctx, 5*time.Millisecond)
-				}
+		removed := int64(0)
+		troubledRun(t, d, times, func(ctx context.Context, run *run) error {
+			n, err := watch.Compact(ctx, run.nodes[1].db, 0, time.Hour, 1_000_000)
+			if err != nil {
+				return err
 			}
-			if removed == 0 {
-				return errors.New("nothing was removed")
+			removed += n
+			// The next time, what is in the log now is an hour old, and all have
+			// seen it: they come back behind it.
+			aged, err := run.nodes[1].db.Do(ctx, execute("UPDATE keyval_changelog_marks SET time=time-3600000"))
+			if err != nil {
+				return err
+			}
+			for run.all.behind() < kv.Versionstamp(aged.Versionstamp()) && ctx.Err() == nil {
+				pass(ctx, 5*time.Millisecond)
 			}
 			return nil
 		})
+		if removed == 0 {
+			t.Error("nothing was removed")
+		}
 	})
 }
 
-func TestWatchersMissNothingWhileTheReplicaIsAway(t *testing.T) {
-	t.Parallel()
-	replicaAwayRun(t, 1)
-}
+func TestWatchersMissNothingWhileTheReplicaIsAway(t *testing.T) { replicaAwayRun(t, 1) }
 
 func TestSoakWatchersMissNothingWhileTheReplicaIsAway(t *testing.T) {
-	t.Parallel()
 	nodetest.OnlyInSoak(t)
 	replicaAwayRun(t, 10)
 }
 
 // replicaAwayRun kills and stops the replica so many times.
 func replicaAwayRun(t *testing.T, times int) {
-	t.Helper()
+	t.Parallel()
 	d, pair := sqld(t)
-	checkedRun(t, d, func(ctx context.Context, _ *run) error {
-		for range times {
-			pass(ctx, 500*time.Millisecond)
-			if err := pair.Replica.Kill(); err != nil {
-				return err
-			}
-			pass(ctx, 700*time.Millisecond)
-			if err := pair.Replica.Start(ctx); err != nil {
-				return err
-			}
-			pass(ctx, 500*time.Millisecond)
-			if err := pair.Replica.Pause(); err != nil {
-				return err
-			}
-			pass(ctx, time.Second)
-			if err := pair.Replica.Resume(); err != nil {
+	replica := pair.Replica
+	troubledRun(t, d, times, func(ctx context.Context, _ *run) error {
+		for _, step := range []struct {
+			after time.Duration
+			do    func() error
+		}{
+			{500 * time.Millisecond, replica.Kill},
+			{700 * time.Millisecond, func() error { return replica.Start(ctx) }},
+			{500 * time.Millisecond, replica.Pause},
+			{time.Second, replica.Resume},
+		} {
+			pass(ctx, step.after)
+			if err := step.do(); err != nil {
 				return err
 			}
 		}
@@ -486,13 +485,9 @@ func replicaAwayRun(t *testing.T, times int) {
 	})
 }
 
-func TestWatchersMissNothingWhileTheReplicaStandsStill(t *testing.T) {
-	t.Parallel()
-	replicaStandsStillRun(t, 2)
-}
+func TestWatchersMissNothingWhileTheReplicaStandsStill(t *testing.T) { replicaStandsStillRun(t, 2) }
 
 func TestSoakWatchersMissNothingWhileTheReplicaStandsStill(t *testing.T) {
-	t.Parallel()
 	nodetest.OnlyInSoak(t)
 	replicaStandsStillRun(t, 20)
 }
@@ -500,22 +495,17 @@ func TestSoakWatchersMissNothingWhileTheReplicaStandsStill(t *testing.T) {
 // replicaStandsStillRun has the replica stand still so many times, and the tailers park
 // meanwhile: everybody comes back to a replica that is behind what had passed.
 func replicaStandsStillRun(t *testing.T, times int) {
-	t.Helper()
+	t.Parallel()
 	f := newFollowing(t)
-	checkedRun(t, f.database, func(ctx context.Context, run *run) error {
-		for range times {
-			pass(ctx, 300*time.Millisecond)
-			f.feed.BlackHole()
-			for range 3 {
-				pass(ctx, 500*time.Millisecond)
-				run.park(ctx)
-			}
+	troubledRun(t, f.database, times, func(ctx context.Context, run *run) error {
+		pass(ctx, 300*time.Millisecond)
+		f.feed.BlackHole()
+		for range 3 {
 			pass(ctx, 500*time.Millisecond)
-			if err := f.feed.Heal(); err != nil {
-				return err
-			}
+			run.park(ctx)
 		}
-		return nil
+		pass(ctx, 500*time.Millisecond)
+		return f.feed.Heal()
 	})
 }
 

@@ -136,11 +136,7 @@ func TestAMinimumFromTheFutureIsRefusedWhereverAWatchStarts(t *testing.T) {
 
 func TestAPollThatCannotBeFreshFailsAsAReadDoes(t *testing.T) {
 	t.Parallel()
-	f := newFollowing(t)
-	n := f.node(t)
-	a := key(t, "a")
-	since := n.commit(t, set(a, "0"))
-	f.standStill(t, since)
+	f, n, a, since := newStandingStill(t)
 	n.commit(t, set(a, "1"))
 	if err := f.primary.Kill(); err != nil {
 		t.Fatal(err)

@@ -77,6 +77,23 @@ func (n *node) commit(t testing.TB, mutations ...kv.Mutation) kv.Versionstamp {
 	return result.Versionstamp
 }
 
+// commitMuch sets key a to 0, returns the position of that, and sets 900 keys below b again
+// and again: more than the window is filled with when the tailer starts, and than is read of
+// the log while a stream is opened. Then it sets a to 1.
+func (n *node) commitMuch(t testing.TB) (since kv.Versionstamp) {
+	t.Helper()
+	since = n.commit(t, set(key(t, "a"), "0"))
+	var mutations []kv.Mutation
+	for i := range 900 {
+		mutations = append(mutations, set(key(t, "b", i), "1"))
+	}
+	for range 6 {
+		n.commit(t, mutations...)
+	}
+	n.commit(t, set(key(t, "a"), "1"))
+	return since
+}
+
 // execute runs a statement in a transaction of keyval's.
 func execute(sql string) *sqldb.Op {
 	return &sqldb.Op{Name: "test", InSQL: &sqldb.InSQL{

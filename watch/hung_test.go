@@ -103,17 +103,7 @@ func TestAStreamThatIsBehindKeepsItsIdleTimeWhileTheDatabaseHangs(t *testing.T) 
 			t.Parallel()
 			h, d := newHanging(t)
 			n := d.node(t)
-			since := n.commit(t, set(key(t, "a"), "0"))
-			// More than the window is filled with when the tailer starts, and than is
-			// read of the log while a stream is opened.
-			var mutations []kv.Mutation
-			for i := range 900 {
-				mutations = append(mutations, set(key(t, "b", i), "1"))
-			}
-			for range 6 {
-				n.commit(t, mutations...)
-			}
-			n.commit(t, set(key(t, "a"), "1"))
+			since := n.commitMuch(t)
 			s := n.open(t, watch.Request{Keys: []kv.Key{key(t, "a")}, Since: since})
 			h.hang(text, always)
 			for hung := false; !hung; {

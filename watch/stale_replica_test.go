@@ -40,13 +40,20 @@ func (f *following) standStill(t *testing.T, at kv.Versionstamp) {
 	f.feed.BlackHole()
 }
 
+// newStandingStill is a following whose replica has a node's first commit, which sets key
+// a to 0, and will have no other.
+func newStandingStill(t *testing.T) (f *following, n *node, a kv.Key, at kv.Versionstamp) {
+	t.Helper()
+	f = newFollowing(t)
+	n, a = f.node(t), key(t, "a")
+	at = n.commit(t, set(a, "0"))
+	f.standStill(t, at)
+	return f, n, a, at
+}
+
 func TestAStreamThatIsResumedAfterTheTailerHasParkedJumpsOverNothing(t *testing.T) {
 	t.Parallel()
-	f := newFollowing(t)
-	n := f.node(t)
-	a := key(t, "a")
-	since := n.commit(t, set(a, "0"))
-	f.standStill(t, since)
+	_, n, a, since := newStandingStill(t)
 	s := n.open(t, watch.Request{Keys: []kv.Key{a}, Since: since})
 	written := n.commit(t, set(a, "1"))
 	if e := next(t, s); e.Versionstamp != written {

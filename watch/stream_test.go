@@ -192,16 +192,7 @@ func TestAStreamThatWasAwayForLongReadsTheLog(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.node(t)
-		since := n.commit(t, set(key(t, "a"), "0"))
-		// More than the window is filled with when the tailer starts.
-		var mutations []kv.Mutation
-		for i := range 900 {
-			mutations = append(mutations, set(key(t, "b", i), "1"))
-		}
-		for range 5 {
-			n.commit(t, mutations...)
-		}
-		n.commit(t, set(key(t, "a"), "1"))
+		since := n.commitMuch(t)
 		s := n.open(t, watch.Request{Keys: []kv.Key{key(t, "a")}, Since: since})
 		if got, want := show(next(t, s)), "a=1"; got != want {
 			t.Errorf("got %s, want %s", got, want)

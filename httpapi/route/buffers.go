@@ -100,7 +100,7 @@ func (c *Call) account(ctx context.Context) error {
 	return c.Claim(min(n, c.mostAnswer()))
 }
 
-// releaseBody gives back what the body has held, once the operation is done.
+// ReleaseBody gives back what the body has held, once the operation is done.
 func (c *Call) ReleaseBody() {
 	c.raw = nil
 	c.content.Release()

@@ -181,7 +181,7 @@ func (d *Decoder) Prose() (string, error) {
 	return token.String(), nil
 }
 
-// null reads a null if there is one.
+// Null reads a null if there is one.
 func (d *Decoder) Null() bool {
 	if d.json.PeekKind() != 'n' {
 		return false
