@@ -22,6 +22,9 @@ var (
 // one transaction with fsync. Our log holds a few small entries per change of
 // leader or member, so it needs durability, not speed.
 //
+//	logs    0000000000000003  {"Index":3,"Term":2,"Type":0,"Data":"eyJub2Rl…"}
+//	stable  CurrentTerm       0000000000000002
+//
 // It stands in for raft-boltdb, which cannot be built with the go-metrics that raft
 // 1.8 requires; see DESIGN.md.
 type boltStore struct{ db *bolt.DB }

@@ -9,7 +9,9 @@ import (
 )
 
 // marker is what a new leader writes first. Once it is applied, everything of
-// earlier leaders has been applied too.
+// earlier leaders has been applied too. The entry of raft's log:
+//
+//	{"node":"0ec5ef4c-b5c3-4605-a3a6-e3ceeef47acd","boot":"3f19b33f-9e72-4d47-ab60-4317c8537314"}
 type marker struct {
 	Node string `json:"node"`
 	Boot string `json:"boot"`

@@ -13,6 +13,11 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
+// On disk, raft.db is boltStore's file, and "snapshots" has raft's own. Its bucket of
+// stable values holds, beside raft's, the founding that the logs belong to:
+//
+//	KeyvalFounding  {"ID":"e162…","Generation":1,"NodeID":"0ec5…","BootID":"3f19…","Ephemeral":false,"Established":false,"Age":0}
+
 var keyFounding = []byte("KeyvalFounding")
 
 // store is raft's state and the founding that it belongs to: in memory, or in the

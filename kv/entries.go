@@ -9,7 +9,19 @@ import (
 )
 
 // entryRow is a row of kv_entries: as it was read, or as an operation of a
-// group that has not committed yet has left it.
+// group that has not committed yet has left it. The row of ["users",42]:
+//
+//	key           02 "users" 00 21 c045000000000000  as Deno KV encodes it
+//	value         {"name":"Ada"}                     as a blob
+//	versionstamp  00000000000000030000
+//	expires_at    1795711364287                      NULL: never
+//	encoding      0                                  JSON
+//
+// Whoever writes an entry writes a row of the change log, keyval_changelog, too:
+//
+//	versionstamp  00000000000000030000
+//	key           02 "users" 00 21 c045000000000000
+//	op            s                                  set; d: deleted, x: expired
 type entryRow struct {
 	value []byte
 	// versionstamp is "" while the writing operation, number op, has not

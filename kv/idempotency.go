@@ -9,7 +9,15 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
-// keptAnswer is a row of keyval_idempotency.
+// keptAnswer is a row of keyval_idempotency:
+//
+//	id            1d5fbbbf0a831ec2…e63d8              digest of caller and key
+//	request       3de75aa0bf2511b1…9cd                digest of what must be the same
+//	answer        {"ok":true,"versionstamp":"0000…"}  or its beginning
+//	deleted       0                                   entries, of a bulk delete
+//	versionstamp  00000000000000030000                of the operation
+//	created_at    1795707764287
+//	parts         0                                   more of the answer: kept_answer.go
 type keptAnswer struct {
 	request string
 	answer  []byte // nil while a bulk delete is under way; as read, without parts

@@ -10,6 +10,12 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
+// A row of keyval_idempotency_parts has what is too long for an answer's own row:
+//
+//	id    1d5fbbbf0a831ec2…e63d8  of keyval_idempotency
+//	n     0
+//	data  …                       up to 3 MiB
+
 // MaxKeptAnswerBytes bounds an answer that is kept for an idempotency key. It is
 // written in its operation's transaction, which holds the database's write lock
 // and must not do so for long: sqld ends it after 5 s.

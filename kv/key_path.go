@@ -2,7 +2,6 @@ package kv
 
 import (
 	"encoding/base64"
-	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -34,20 +33,6 @@ func ParsePrefixPath(rawPath string) (Key, error) {
 		return "", err
 	}
 	return b.prefix()
-}
-
-// ParseKeyList parses keys in URL form separated by commas. A comma inside a part
-// is percent-encoded. Every element needs at least one part.
-func ParseKeyList(raw string) ([]Key, error) {
-	keys := make([]Key, 0, 1+strings.Count(raw, ","))
-	for element := range strings.SplitSeq(raw, ",") {
-		k, err := ParseKeyPath(element)
-		if err != nil {
-			return nil, fmt.Errorf("element %d: %w", len(keys)+1, err)
-		}
-		keys = append(keys, k)
-	}
-	return keys, nil
 }
 
 func (b *keyBuilder) path(rawPath string) error {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -95,19 +94,6 @@ func TestAPrefixInAURLMayBeEmpty(t *testing.T) {
 	for _, path := range []string{"", "/"} {
 		if k, err := ParsePrefixPath(path); err != nil || k != "" {
 			t.Errorf("ParsePrefixPath(%q) = %s, %v, want the empty prefix", path, k, err)
-		}
-	}
-}
-
-func TestAListOfKeysIsSplitAtCommas(t *testing.T) {
-	got, err := ParseKeyList("a/1,b%2Cc,~s:")
-	want := []Key{mustKey(t, "a", 1), mustKey(t, "b,c"), mustKey(t, "")}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("ParseKeyList = %v, %v, want %v", got, err, want)
-	}
-	for _, raw := range []string{"", "a,", ",a", "a,,b", "a,%"} {
-		if got, err := ParseKeyList(raw); !errors.Is(err, ErrInvalidKey) {
-			t.Errorf("ParseKeyList(%q) = %v, %v, want ErrInvalidKey", raw, got, err)
 		}
 	}
 }

@@ -11,6 +11,19 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
+// The one row of keyval_founding, and that of keyval_leader:
+//
+//	cluster_id   e162f292-09f7-4894-9553-bb77de7eda9d
+//	generation   1
+//	node_id      0ec5ef4c-b5c3-4605-a3a6-e3ceeef47acd  who founded it
+//	boot_id      3f19b33f-9e72-4d47-ab60-4317c8537314
+//	ephemeral    0
+//	established  1                                     a leader has renewed it
+//	renewed_at   1795707765277                         0: stale
+//
+//	epoch        1                                     every leader's statement has it
+//	leader       0ec5ef4c-b5c3-4605-a3a6-e3ceeef47acd
+
 // registry keeps the cluster's founding and the leader's epoch in the database.
 // Each call is one operation of the committer, so that it commits exactly once
 // even when its answer is lost.

@@ -11,6 +11,10 @@ import (
 	"github.com/buntime/keyval/cluster"
 )
 
+// The file node-id of the data directory has the id that a node made for itself:
+//
+//	0ec5ef4c-b5c3-4605-a3a6-e3ceeef47acd
+
 // identity is the node's id: the one that was set, the one that the data
 // directory keeps, or a new one.
 func identity(cfg Config) (string, error) {

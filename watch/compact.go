@@ -7,6 +7,15 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
+// What is known of the change log, whose rows are kv's. keyval_changelog_marks says how
+// old it was where, keyval_changelog_size, of one row, how long it is:
+//
+//	versionstamp  00000000000000050000  a mark: what stands up to here is as old
+//	time          1795707770291
+//
+//	rows          3
+//	counted       00000000000000050000  rows up to here are counted
+
 // compactRows is about how many rows of the change log one transaction
 // removes: whole operations, of which the largest have so many.
 const compactRows = 1000

@@ -19,10 +19,14 @@ func (n *node) watch(w http.ResponseWriter, r *http.Request) {
 	if raw == "" {
 		raw, below = query.Get("prefixes"), true
 	}
-	keys, err := kv.ParseKeyList(raw)
-	if err != nil {
-		fail(w, refuse(api.InvalidKey, err.Error()))
-		return
+	var keys []kv.Key
+	for path := range strings.SplitSeq(raw, ",") {
+		k, err := kv.ParseKeyPath(path)
+		if err != nil {
+			fail(w, refuse(api.InvalidKey, err.Error()))
+			return
+		}
+		keys = append(keys, k)
 	}
 	s := &stream{n: n, w: w, keys: keys, below: below, limit: 100}
 	if limit, err := strconv.Atoi(query.Get("limit")); err == nil {

@@ -6,6 +6,16 @@ import (
 	"strings"
 )
 
+// The one row of keyval_sequence, which every transaction moves on, is where the
+// database is. A position is made of it:
+//
+//	incarnation  0                                     which life of the database
+//	txn          8
+//	last_op      0                                     of that transaction
+//	time         1795707765277                         Unix milliseconds; never goes back
+//	compacted    00000000000000000000                  the change log is complete after it
+//	database_id  03ba7c40-ef26-4d87-aa4e-b3675fe8525b  nodes compare it
+
 // A Position is a versionstamp used as "seen up to here": 20 lower-case hex
 // digits, 4 of incarnation, 12 of transaction and 4 of operation. Positions
 // of one database compare as strings; "" is before all of them.

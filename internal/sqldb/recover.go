@@ -10,6 +10,14 @@ import (
 	"github.com/google/uuid"
 )
 
+// Each node has a row of keyval_nodes, by boot:
+//
+//	boot_id      f4368447-819e-4678-a011-5bbf4a0a8104
+//	last_group   8              a group commits only as the next one
+//	incarnation  0
+//	txn          8              0: the group was closed, it never happened
+//	time         1795707765277
+
 const registerSQL = `INSERT INTO keyval_nodes(boot_id,last_group,incarnation,txn,time)
 SELECT ?1,0,s.incarnation,0,` + NowSQL + ` FROM keyval_sequence s`
 

@@ -5,6 +5,11 @@ import (
 	"time"
 )
 
+// A row of keyval_times says what time it was at a transaction:
+//
+//	versionstamp  00000000000000030000
+//	time          1795707764287
+
 // timeStep is how often a node that writes notes the time, in keyval_times.
 const timeStep = time.Second
 
