@@ -33,7 +33,7 @@ func ParseOperand(value []byte) (Integer, error) {
 }
 
 // Sum returns the value of a key after operand was added to it. A key that does
-// not exist takes the operand, as a number if it is within the range of one.
+// not exist, which has nothing stored, takes the operand, as a number if it is within the range of one.
 //
 // The stored value's form is kept, whatever the operand's: a client that sends
 // every operand as a bigint gets its plain numbers back. Only a number whose
@@ -42,15 +42,15 @@ func ParseOperand(value []byte) (Integer, error) {
 //
 // It fails with ErrTypeMismatch if stored is no integer, and with ErrOutOfRange
 // if stored or the result is outside the range of its form.
-func Sum(stored []byte, exists bool, operand Integer) (result []byte, err error) {
-	return combine(stored, exists, operand, func(a, b *big.Int) *big.Int {
+func Sum(stored []byte, operand Integer) (result []byte, err error) {
+	return combine(stored, operand, func(a, b *big.Int) *big.Int {
 		return new(big.Int).Add(a, b)
 	})
 }
 
 // Min is Sum with the smaller of the two in place of their sum.
-func Min(stored []byte, exists bool, operand Integer) (result []byte, err error) {
-	return combine(stored, exists, operand, func(a, b *big.Int) *big.Int {
+func Min(stored []byte, operand Integer) (result []byte, err error) {
+	return combine(stored, operand, func(a, b *big.Int) *big.Int {
 		if a.Cmp(b) <= 0 {
 			return a
 		}
@@ -59,8 +59,8 @@ func Min(stored []byte, exists bool, operand Integer) (result []byte, err error)
 }
 
 // Max is Sum with the larger of the two in place of their sum.
-func Max(stored []byte, exists bool, operand Integer) (result []byte, err error) {
-	return combine(stored, exists, operand, func(a, b *big.Int) *big.Int {
+func Max(stored []byte, operand Integer) (result []byte, err error) {
+	return combine(stored, operand, func(a, b *big.Int) *big.Int {
 		if a.Cmp(b) >= 0 {
 			return a
 		}
@@ -68,9 +68,9 @@ func Max(stored []byte, exists bool, operand Integer) (result []byte, err error)
 	})
 }
 
-func combine(stored []byte, exists bool, operand Integer, op func(a, b *big.Int) *big.Int) ([]byte, error) {
+func combine(stored []byte, operand Integer, op func(a, b *big.Int) *big.Int) ([]byte, error) {
 	result := Integer{n: operand.n}
-	if exists {
+	if len(stored) > 0 {
 		current, err := parseInteger(stored, errNoStoredInteger)
 		if err != nil {
 			return nil, err

@@ -10,7 +10,7 @@ func TestSumMinAndMax(t *testing.T) {
 	const maxSafe, minSafe = `9007199254740991`, `-9007199254740991`
 	widest := `{"__type":"bigint","value":"` + integerOfBytes(255) + `"}`
 	for _, tc := range []struct {
-		op              func([]byte, bool, Integer) ([]byte, error)
+		op              func([]byte, Integer) ([]byte, error)
 		name            string
 		stored, operand string // stored "" is a missing key
 		want            string
@@ -87,7 +87,7 @@ func TestSumMinAndMax(t *testing.T) {
 			t.Errorf("ParseOperand(%s): %v", tc.operand, err)
 			continue
 		}
-		got, err := tc.op([]byte(tc.stored), tc.stored != "", operand)
+		got, err := tc.op([]byte(tc.stored), operand)
 		if !errors.Is(err, tc.err) || string(got) != tc.want {
 			t.Errorf("%s of %.60s and %.60s = %.60s, %v, want %.60s, %v", tc.name, tc.stored, tc.operand, got, err, tc.want, tc.err)
 		}
@@ -133,7 +133,7 @@ func FuzzSum(f *testing.F) {
 		if err != nil {
 			return
 		}
-		sum, err := Sum(a, true, operand)
+		sum, err := Sum(a, operand)
 		if err != nil {
 			if !errors.Is(err, ErrTypeMismatch) && !errors.Is(err, ErrOutOfRange) {
 				t.Fatalf("err = %v", err)
@@ -141,7 +141,7 @@ func FuzzSum(f *testing.F) {
 			return
 		}
 		// Adding nothing changes no sum, and it is a value.
-		again, err := Sum(sum, true, mustOperand(t, `0`))
+		again, err := Sum(sum, mustOperand(t, `0`))
 		if err != nil || string(again) != string(sum) {
 			t.Fatalf("%s + 0 = %s, %v", sum, again, err)
 		}
@@ -153,7 +153,7 @@ func BenchmarkSum(b *testing.B) {
 	stored := []byte(`41`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Sum(stored, true, operand); err != nil {
+		if _, err := Sum(stored, operand); err != nil {
 			b.Fatal(err)
 		}
 	}

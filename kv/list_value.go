@@ -4,26 +4,26 @@ import "fmt"
 
 // Append returns the stored array with the elements of another array after its
 // own. Both are values from ParseValue and are not decoded. A key that does not
-// exist takes elements as its value.
+// exist, which has nothing stored, takes elements as its value.
 //
 // It fails with ErrInvalidValue if elements is no array, with ErrTypeMismatch if
 // stored is none, and with ErrTooLarge if the result has more than maxBytes.
-func Append(stored []byte, exists bool, elements []byte, maxBytes int) ([]byte, error) {
-	if err := checkLists(stored, exists, elements); err != nil {
+func Append(stored, elements []byte, maxBytes int) ([]byte, error) {
+	if err := checkLists(stored, elements); err != nil {
 		return nil, err
 	}
-	if !exists {
+	if len(stored) == 0 {
 		stored = emptyList
 	}
 	return joinLists(stored, elements, maxBytes)
 }
 
 // Prepend is Append with the new elements, in their order, before the stored ones.
-func Prepend(stored []byte, exists bool, elements []byte, maxBytes int) ([]byte, error) {
-	if err := checkLists(stored, exists, elements); err != nil {
+func Prepend(stored, elements []byte, maxBytes int) ([]byte, error) {
+	if err := checkLists(stored, elements); err != nil {
 		return nil, err
 	}
-	if !exists {
+	if len(stored) == 0 {
 		stored = emptyList
 	}
 	return joinLists(elements, stored, maxBytes)
@@ -43,11 +43,11 @@ var emptyList = []byte("[]")
 
 func isList(value []byte) bool { return len(value) >= 2 && value[0] == '[' }
 
-func checkLists(stored []byte, exists bool, elements []byte) error {
+func checkLists(stored, elements []byte) error {
 	if err := CheckElements(elements); err != nil {
 		return err
 	}
-	if exists && !isList(stored) {
+	if len(stored) > 0 && !isList(stored) {
 		return fmt.Errorf("%w: append and prepend need a stored array", ErrTypeMismatch)
 	}
 	return nil

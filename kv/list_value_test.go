@@ -18,11 +18,11 @@ func TestAppendAndPrepend(t *testing.T) {
 		{`[[]]`, `["]"]`, `[[],"]"]`, `["]",[]]`},
 	} {
 		stored := []byte(tc.stored)
-		got, err := Append(stored, tc.stored != "", []byte(tc.elements), 100)
+		got, err := Append(stored, []byte(tc.elements), 100)
 		if err != nil || string(got) != tc.appended {
 			t.Errorf("Append(%s, %s) = %s, %v, want %s", tc.stored, tc.elements, got, err, tc.appended)
 		}
-		got, err = Prepend(stored, tc.stored != "", []byte(tc.elements), 100)
+		got, err = Prepend(stored, []byte(tc.elements), 100)
 		if err != nil || string(got) != tc.prepend {
 			t.Errorf("Prepend(%s, %s) = %s, %v, want %s", tc.stored, tc.elements, got, err, tc.prepend)
 		}
@@ -50,8 +50,8 @@ func TestWhatCannotBeAppended(t *testing.T) {
 		{`[]`, `[3,4]`, 5, nil},
 		{``, `[3,4]`, 4, ErrTooLarge},
 	} {
-		for name, op := range map[string]func([]byte, bool, []byte, int) ([]byte, error){"Append": Append, "Prepend": Prepend} {
-			if got, err := op([]byte(tc.stored), tc.stored != "", []byte(tc.elements), tc.maxBytes); !errors.Is(err, tc.want) {
+		for name, op := range map[string]func([]byte, []byte, int) ([]byte, error){"Append": Append, "Prepend": Prepend} {
+			if got, err := op([]byte(tc.stored), []byte(tc.elements), tc.maxBytes); !errors.Is(err, tc.want) {
 				t.Errorf("%s(%s, %s, %d) = %s, %v, want %v", name, tc.stored, tc.elements, tc.maxBytes, got, err, tc.want)
 			}
 		}

@@ -69,7 +69,7 @@ func drawMutation(t *rapid.T) kv.Mutation {
 
 // apply carries a mutation out on the model; false if it cannot apply.
 func (m model) apply(mut kv.Mutation, stamp kv.Versionstamp) bool {
-	old, exists := m.entries[mut.Key]
+	old := m.entries[mut.Key]
 	var value []byte
 	var err error
 	switch mut.Type {
@@ -79,15 +79,15 @@ func (m model) apply(mut kv.Mutation, stamp kv.Versionstamp) bool {
 		delete(m.entries, mut.Key)
 		return true
 	case kv.MutationSum:
-		value, err = kv.Sum([]byte(old.value), exists, mut.Operand)
+		value, err = kv.Sum([]byte(old.value), mut.Operand)
 	case kv.MutationMin:
-		value, err = kv.Min([]byte(old.value), exists, mut.Operand)
+		value, err = kv.Min([]byte(old.value), mut.Operand)
 	case kv.MutationMax:
-		value, err = kv.Max([]byte(old.value), exists, mut.Operand)
+		value, err = kv.Max([]byte(old.value), mut.Operand)
 	case kv.MutationAppend:
-		value, err = kv.Append([]byte(old.value), exists, mut.Value, 1<<20)
+		value, err = kv.Append([]byte(old.value), mut.Value, 1<<20)
 	case kv.MutationPrepend:
-		value, err = kv.Prepend([]byte(old.value), exists, mut.Value, 1<<20)
+		value, err = kv.Prepend([]byte(old.value), mut.Value, 1<<20)
 	}
 	if err != nil {
 		return false

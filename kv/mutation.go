@@ -66,7 +66,7 @@ type mutationKind struct {
 	looksAt look
 	// apply is the value that it makes of the stored one; nil for set and delete,
 	// which go by no value.
-	apply func(m *Mutation, stored []byte, exists bool, maxBytes int) ([]byte, error)
+	apply func(m *Mutation, stored []byte, maxBytes int) ([]byte, error)
 	// applyTimed is apply for a stored value in which times are not known before its
 	// group has committed, and what of them is left. Nil: it waits for that, and is
 	// refused in the operation that stores them.
@@ -125,10 +125,10 @@ func (t MutationType) kind() *mutationKind {
 
 func (m *Mutation) kind() *mutationKind { return m.Type.kind() }
 
-// Apply is the value that a mutation makes of a stored one, without group or
-// database. Its type is one of FormInteger or FormArray.
-func (m *Mutation) Apply(stored []byte, exists bool, maxBytes int) ([]byte, error) {
-	return m.kind().apply(m, stored, exists, maxBytes)
+// Apply is the value that a mutation makes of a stored one, empty for none, without
+// group or database. Its type is one of FormInteger or FormArray.
+func (m *Mutation) Apply(stored []byte, maxBytes int) ([]byte, error) {
+	return m.kind().apply(m, stored, maxBytes)
 }
 
 // compute is Apply to a row, nil for none, that an operation of the group may have
@@ -137,10 +137,10 @@ func (m *Mutation) compute(row *entryRow, op, maxBytes int) ([]byte, *Times, err
 	kind := m.kind()
 	switch {
 	case row == nil:
-		value, err := m.Apply(nil, false, maxBytes)
+		value, err := m.Apply(nil, maxBytes)
 		return value, nil, err
 	case row.times == nil:
-		value, err := m.Apply(row.value, true, maxBytes)
+		value, err := m.Apply(row.value, maxBytes)
 		return value, nil, err
 	case kind.applyTimed != nil:
 		return kind.applyTimed(m, row.value, row.times, maxBytes)
@@ -150,18 +150,18 @@ func (m *Mutation) compute(row *entryRow, op, maxBytes int) ([]byte, *Times, err
 	return nil, nil, sqldb.ErrNextGroup
 }
 
-func integers(f func(stored []byte, exists bool, operand Integer) ([]byte, error)) func(*Mutation, []byte, bool, int) ([]byte, error) {
-	return func(m *Mutation, stored []byte, exists bool, _ int) ([]byte, error) {
+func integers(f func(stored []byte, operand Integer) ([]byte, error)) func(*Mutation, []byte, int) ([]byte, error) {
+	return func(m *Mutation, stored []byte, _ int) ([]byte, error) {
 		if m.Operand.n == nil {
 			return nil, errNoOperand()
 		}
-		return f(stored, exists, m.Operand)
+		return f(stored, m.Operand)
 	}
 }
 
-func arrays(f func(stored []byte, exists bool, elements []byte, maxBytes int) ([]byte, error)) func(*Mutation, []byte, bool, int) ([]byte, error) {
-	return func(m *Mutation, stored []byte, exists bool, maxBytes int) ([]byte, error) {
-		return f(stored, exists, m.Value, maxBytes)
+func arrays(f func(stored, elements []byte, maxBytes int) ([]byte, error)) func(*Mutation, []byte, int) ([]byte, error) {
+	return func(m *Mutation, stored []byte, maxBytes int) ([]byte, error) {
+		return f(stored, m.Value, maxBytes)
 	}
 }
 
@@ -173,11 +173,11 @@ func timedInteger(m *Mutation, stored []byte, times *Times, _ int) ([]byte, *Tim
 }
 
 func timedAppend(m *Mutation, stored []byte, times *Times, maxBytes int) ([]byte, *Times, error) {
-	joined, err := Append(stored, true, m.Value, maxBytes)
+	joined, err := Append(stored, m.Value, maxBytes)
 	return joined, times, err
 }
 
 func timedPrepend(m *Mutation, stored []byte, times *Times, maxBytes int) ([]byte, *Times, error) {
-	joined, err := Prepend(stored, true, m.Value, maxBytes)
+	joined, err := Prepend(stored, m.Value, maxBytes)
 	return joined, times.shifted(len(joined) - len(stored)), err
 }

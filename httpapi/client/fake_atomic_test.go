@@ -97,7 +97,7 @@ func mutated(m api.Mutation, old json.RawMessage) (json.RawMessage, error) {
 			return nil, refuse(api.InvalidValue, err.Error())
 		}
 	}
-	value, err := mutation.Apply(old, old != nil, 1<<20)
+	value, err := mutation.Apply(old, 1<<20)
 	if err != nil {
 		return nil, refuse(api.TypeMismatch, err.Error())
 	}
