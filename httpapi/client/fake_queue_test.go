@@ -104,7 +104,7 @@ func (n *node) take(query url.Values) []api.Message {
 	taken := []api.Message{}
 	for _, m := range slices.Clone(n.messages) {
 		if !m.lockedUntil.IsZero() && now.After(m.lockedUntil) {
-			n.failMessage(m, api.NackRequest{Error: "lock expired"})
+			n.failMessage(m, api.NackRequest{Error: "lock expired", Delay: new(int64)})
 		}
 		if m.Queue == queue && m.lockedUntil.IsZero() && now.After(m.readyAt) && len(taken) < most {
 			m.Attempts++
