@@ -71,6 +71,7 @@ type modelled struct {
 	// due is when it became ready, if that is known: a lock's end, say. What has
 	// come by the clock comes after all these.
 	due     int
+	place   int // due when it was delivered; a release gives it back
 	receipt string
 }
 
@@ -149,7 +150,7 @@ func (m *model) dequeue(t *rapid.T) {
 		if s.receipt != "" {
 			m.old = append(m.old, queue.Message{ID: s.id, Receipt: s.receipt})
 		}
-		s.state, s.receipt, s.rank = processing, g.Receipt, m.next()
+		s.state, s.receipt, s.rank, s.place = processing, g.Receipt, m.next(), s.due
 	}
 }
 
@@ -186,6 +187,7 @@ func (m *model) release(t *rapid.T) {
 	s := m.pick(t, processing, expired)
 	must(m.nodes[0].t, m.node(t).Release(timeout(m.nodes[0].t), []queue.Message{{ID: s.id, Receipt: s.receipt}}))
 	s.attempts--
+	s.due = s.place
 	m.over(s, pending)
 }
 
