@@ -101,16 +101,11 @@ func appendIDs(dst []byte, part *queue.Part) []byte {
 	if part == nil {
 		return dst
 	}
-	dst = append(dst, `,"ids":[`...)
-	for i, e := range part.Enqueued() {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+	return route.AppendArray(append(dst, `,"ids":`...), part.Enqueued(), func(dst []byte, e *queue.Enqueued) []byte {
 		dst = append(dst, '"')
 		dst = append(dst, e.ID...)
-		dst = append(dst, '"')
-	}
-	return append(dst, ']')
+		return append(dst, '"')
+	})
 }
 
 // decodeAtomic decodes the body of POST /atomic, and the part that enqueues, nil

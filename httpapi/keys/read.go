@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/buntime/keyval/httpapi/api"
@@ -36,115 +37,78 @@ func (k *room) keyReadRoutes() []route.Route {
 		Errors: append([]api.Code{api.InvalidKey, api.NotFound, api.PreconditionFailed}, wire.ReadErrors...),
 		Serve:  k.getKey,
 	}
+	batch := route.Route{
+		Method: http.MethodPost, Pattern: "/keys/batch", Op: "batch", Tag: tagKeys, Scope: route.Read,
+		Summary: "Read up to 1,000 entries by key",
+		Doc:     "All from one snapshot, in the order of the request; a missing key has `null`s.",
+		Query:   []route.Param{wire.ConsistencyParam.Param()},
+		Header:  []route.Param{wire.MinVersionstamp},
+		Body:    &route.Body{Schema: route.Object(batchMembers, "keys"), MaxBytes: maxKeysBody},
+		Answers: []route.Answer{{Status: 200, Doc: "The entries in request order.", Schema: route.Array(route.Ref("EntryOrMissing")), Headers: []route.Param{wire.VersionstampAnswer}}},
+		Errors:  listErrors,
+		Serve:   k.batch,
+	}
+	return append([]route.Route{get, batch}, k.listRoutes()...)
+}
+
+var listErrors = append([]api.Code{api.InvalidKey, api.InvalidFilter, api.TooLarge}, wire.ReadErrors...)
+
+// listRoutes are those that select entries, each twice: asked for in the query and in
+// a body.
+func (k *room) listRoutes() []route.Route {
 	listParams := []route.Param{
 		prefixParam.Param(), startParam.Param(), endParam.Param(), wire.LimitParam.Param(), reverse.Param(),
 	}
-	listErrors := append([]api.Code{api.InvalidKey, api.InvalidFilter, api.TooLarge}, wire.ReadErrors...)
-	pageErrors := append([]api.Code{api.InvalidCursor}, listErrors...)
-	entries := []route.Answer{{Status: 200, Doc: "The entries in key order.", Schema: route.Array(route.Ref("Entry")), Headers: []route.Param{wire.VersionstampAnswer}}}
-	page := []route.Answer{{Status: 200, Doc: "A page of entries in key order.", Schema: route.Ref("Page"), Headers: []route.Param{wire.VersionstampAnswer}}}
-	count := []route.Answer{{Status: 200, Doc: "How many there are.", Schema: route.Ref("Count"), Headers: []route.Param{wire.VersionstampAnswer}}}
-	return []route.Route{
-		get,
-		{
-			Method: http.MethodPost, Pattern: "/keys/batch", Op: "batch", Tag: tagKeys, Scope: route.Read,
-			Summary: "Read up to 1,000 entries by key",
-			Doc:     "All from one snapshot, in the order of the request; a missing key has `null`s.",
-			Query:   []route.Param{wire.ConsistencyParam.Param()},
-			Header:  []route.Param{wire.MinVersionstamp},
-			Body:    &route.Body{Schema: route.Object(batchMembers, "keys"), MaxBytes: maxKeysBody},
-			Answers: []route.Answer{{Status: 200, Doc: "The entries in request order.", Schema: route.Array(route.Ref("EntryOrMissing")), Headers: []route.Param{wire.VersionstampAnswer}}},
-			Errors:  listErrors,
-			Serve:   k.batch,
-		},
-		{
-			Method: http.MethodGet, Pattern: "/keys", Op: "list", Tag: tagKeys, Scope: route.Read,
-			Summary: "List entries",
-			Query:   append(listParams[:len(listParams):len(listParams)], wire.ConsistencyParam.Param()),
-			Header:  []route.Param{wire.MinVersionstamp},
-			Answers: entries, Errors: listErrors,
-			Serve: func(ctx context.Context, c *route.Call) error {
-				req, err := listQuery(c.Query)
-				if err != nil {
-					return err
-				}
-				return k.list(ctx, c, req)
-			},
-		},
-		{
-			Method: http.MethodPost, Pattern: "/keys/list", Op: "list", Alias: "body", Tag: tagKeys, Scope: route.Read,
-			Summary: "List entries, asked for in a body",
-			Query:   []route.Param{wire.ConsistencyParam.Param()},
-			Header:  []route.Param{wire.MinVersionstamp},
-			Body:    &route.Body{Schema: route.Object(listMembers), MaxBytes: maxListBody},
-			Answers: entries, Errors: listErrors,
-			Serve: func(ctx context.Context, c *route.Call) error {
-				req, err := listBody(c, listMembers)
-				if err != nil {
-					return err
-				}
-				return k.list(ctx, c, req)
-			},
-		},
-		{
-			Method: http.MethodGet, Pattern: "/keys/paginate", Op: "paginate", Tag: tagKeys, Scope: route.Read,
-			Summary: "List entries page by page",
-			Query:   append(listParams[:len(listParams):len(listParams)], wire.CursorParam.Param(), wire.ConsistencyParam.Param()),
-			Header:  []route.Param{wire.MinVersionstamp},
-			Answers: page, Errors: pageErrors,
-			Serve: func(ctx context.Context, c *route.Call) error {
-				req, err := listQuery(c.Query)
-				if err != nil {
-					return err
-				}
-				return k.paginate(ctx, c, req)
-			},
-		},
-		{
-			Method: http.MethodPost, Pattern: "/keys/paginate", Op: "paginate", Alias: "body", Tag: tagKeys, Scope: route.Read,
-			Summary: "List entries page by page, asked for in a body",
-			Query:   []route.Param{wire.ConsistencyParam.Param()},
-			Header:  []route.Param{wire.MinVersionstamp},
-			Body:    &route.Body{Schema: route.Object(paginateMembers), MaxBytes: maxListBody},
-			Answers: page, Errors: pageErrors,
-			Serve: func(ctx context.Context, c *route.Call) error {
-				req, err := listBody(c, paginateMembers)
-				if err != nil {
-					return err
-				}
-				return k.paginate(ctx, c, req)
-			},
-		},
-		{
-			Method: http.MethodGet, Pattern: "/keys/count", Op: "count", Tag: tagKeys, Scope: route.Read,
-			Summary: "Count entries",
-			Query:   []route.Param{prefixParam.Param(), wire.ConsistencyParam.Param()},
-			Header:  []route.Param{wire.MinVersionstamp},
-			Answers: count, Errors: listErrors,
-			Serve: func(ctx context.Context, c *route.Call) error {
-				req, err := listQuery(c.Query)
-				if err != nil {
-					return err
-				}
-				return k.count(ctx, c, req)
-			},
-		},
-		{
-			Method: http.MethodPost, Pattern: "/keys/count", Op: "count", Alias: "body", Tag: tagKeys, Scope: route.Read,
-			Summary: "Count entries, asked for in a body",
-			Query:   []route.Param{wire.ConsistencyParam.Param()},
-			Header:  []route.Param{wire.MinVersionstamp},
-			Body:    &route.Body{Schema: route.Object(countMembers), MaxBytes: maxListBody},
-			Answers: count, Errors: listErrors,
-			Serve: func(ctx context.Context, c *route.Call) error {
-				req, err := listBody(c, countMembers)
-				if err != nil {
-					return err
-				}
-				return k.count(ctx, c, req)
-			},
-		},
+	list, page, count := listing("list", "List entries"), listing("paginate", "List entries page by page"), listing("count", "Count entries")
+	list.Answers = inOneSnapshot("The entries in key order.", route.Array(route.Ref("Entry")))
+	page.Answers = inOneSnapshot("A page of entries in key order.", route.Ref("Page"))
+	page.Errors = append([]api.Code{api.InvalidCursor}, listErrors...)
+	count.Answers = inOneSnapshot("How many there are.", route.Ref("Count"))
+	return slices.Concat(
+		bothWays(list, "/keys", "/keys/list", listParams, listMembers, k.list),
+		bothWays(page, "/keys/paginate", "/keys/paginate", append(listParams, wire.CursorParam.Param()), paginateMembers, k.paginate),
+		bothWays(count, "/keys/count", "/keys/count", []route.Param{prefixParam.Param()}, countMembers, k.count),
+	)
+}
+
+func listing(op, summary string) route.Route {
+	return route.Route{
+		Op: op, Tag: tagKeys, Scope: route.Read, Summary: summary,
+		Header: []route.Param{wire.MinVersionstamp}, Errors: listErrors,
 	}
+}
+
+func inOneSnapshot(doc string, schema *route.Schema) []route.Answer {
+	return []route.Answer{{Status: 200, Doc: doc, Schema: schema, Headers: []route.Param{wire.VersionstampAnswer}}}
+}
+
+// bothWays completes a route that is asked for in the query, and the same for a body.
+func bothWays(
+	row route.Route, get, post string, params []route.Param, body route.Members,
+	serve func(context.Context, *route.Call, listRequest) error,
+) []route.Route {
+	query, inBody := row, row
+	query.Method, query.Pattern = http.MethodGet, get
+	query.Query = append(slices.Clip(params), wire.ConsistencyParam.Param())
+	query.Serve = func(ctx context.Context, c *route.Call) error {
+		req, err := listQuery(c.Query)
+		if err != nil {
+			return err
+		}
+		return serve(ctx, c, req)
+	}
+	inBody.Method, inBody.Pattern, inBody.Alias = http.MethodPost, post, "body"
+	inBody.Summary += ", asked for in a body"
+	inBody.Query = []route.Param{wire.ConsistencyParam.Param()}
+	inBody.Body = &route.Body{Schema: route.Object(body), MaxBytes: maxListBody}
+	inBody.Serve = func(ctx context.Context, c *route.Call) error {
+		req, err := listBody(c, body)
+		if err != nil {
+			return err
+		}
+		return serve(ctx, c, req)
+	}
+	return []route.Route{query, inBody}
 }
 
 // The members of the bodies.

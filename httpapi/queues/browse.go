@@ -80,14 +80,9 @@ func (q *room) browseMessages(ctx context.Context, c *route.Call) error {
 		return err
 	}
 	c.SetHeader("Cache-Control", "no-store")
-	c.Out = append(c.Out, `{"messages":[`...)
-	for i := range messages {
-		if i > 0 {
-			c.Out = append(c.Out, ',')
-		}
-		c.Out = appendBrowsed(c.Out, &messages[i])
-	}
-	c.Out = append(c.Out, `],"cursor":`...)
+	c.Out = append(c.Out, `{"messages":`...)
+	c.Out = route.AppendArray(c.Out, messages, appendBrowsed)
+	c.Out = append(c.Out, `,"cursor":`...)
 	if cursor == "" {
 		c.Out = append(c.Out, `null}`...)
 		return nil

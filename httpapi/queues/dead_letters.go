@@ -100,14 +100,7 @@ func (q *room) deadLetters(ctx context.Context, c *route.Call) error {
 		c.SetHeader(headerCursor, cursor)
 	}
 	c.SetHeader("Cache-Control", "no-store")
-	c.Out = append(c.Out, '[')
-	for i := range letters {
-		if i > 0 {
-			c.Out = append(c.Out, ',')
-		}
-		c.Out = appendDeadLetter(c.Out, &letters[i])
-	}
-	c.Out = append(c.Out, ']')
+	c.Out = route.AppendArray(c.Out, letters, appendDeadLetter)
 	return nil
 }
 

@@ -287,14 +287,8 @@ func (q *room) release(ctx context.Context, messages []queue.Message) {
 }
 
 func appendMessages(dst []byte, messages []queue.Message) []byte {
-	dst = append(dst, `{"messages":[`...)
-	for i := range messages {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendMessage(dst, &messages[i])
-	}
-	return append(dst, "]}"...)
+	dst = route.AppendArray(append(dst, `{"messages":`...), messages, appendMessage)
+	return append(dst, '}')
 }
 
 // appendMessage renders a delivery. The value is copied as the JSON that it is.

@@ -3,7 +3,6 @@ package route
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -177,13 +176,4 @@ func (c *Call) DeletedOnly(deleted int64, what string, err error) error {
 		Code: code, Hidden: err, Deleted: deleted,
 		Text: fmt.Sprintf("after %d %s had been deleted, %s; repeat the request to go on", deleted, what, c.Frame.Told(err).Reason),
 	}
-}
-
-// AppendJSON is for small values that cannot fail to encode.
-func AppendJSON(dst []byte, v any) []byte {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // a bug: caught, logged and answered with 500 by the frame
-	}
-	return append(dst, text...)
 }

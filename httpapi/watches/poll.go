@@ -56,16 +56,13 @@ func (w *room) pollKeys(ctx context.Context, c *route.Call) error {
 	if err := beginPoll(c, changed.Position, changed.Entries); err != nil {
 		return err
 	}
-	c.Out = append(c.Out, `,"versionstamps":[`...)
-	for i, v := range changed.Versionstamps {
-		if i > 0 {
-			c.Out = append(c.Out, ',')
-		}
-		c.Out = append(c.Out, '"')
-		c.Out = append(c.Out, v...)
-		c.Out = append(c.Out, '"')
-	}
-	c.Out = append(c.Out, "]}"...)
+	c.Out = append(c.Out, `,"versionstamps":`...)
+	c.Out = route.AppendArray(c.Out, changed.Versionstamps, func(dst []byte, v *kv.Versionstamp) []byte {
+		dst = append(dst, '"')
+		dst = append(dst, *v...)
+		return append(dst, '"')
+	})
+	c.Out = append(c.Out, '}')
 	return nil
 }
 

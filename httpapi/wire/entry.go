@@ -3,6 +3,7 @@ package wire
 import (
 	"strconv"
 
+	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -27,30 +28,18 @@ func AppendEntry(dst []byte, e *kv.Entry) []byte {
 
 // AppendEntries renders an array of entries.
 func AppendEntries(dst []byte, entries []kv.Entry) []byte {
-	dst = append(dst, '[')
-	for i := range entries {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = AppendEntry(dst, &entries[i])
-	}
-	return append(dst, ']')
+	return route.AppendArray(dst, entries, AppendEntry)
 }
 
 // AppendConflicts renders keys with the versionstamps that they have.
 func AppendConflicts(dst []byte, conflicts []kv.Check) []byte {
-	dst = append(dst, '[')
-	for i, c := range conflicts {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
+	return route.AppendArray(dst, conflicts, func(dst []byte, c *kv.Check) []byte {
 		dst = append(dst, `{"key":`...)
 		dst = c.Key.AppendJSON(dst)
 		dst = append(dst, `,"versionstamp":`...)
 		dst = appendVersionstamp(dst, c.Versionstamp)
-		dst = append(dst, '}')
-	}
-	return append(dst, ']')
+		return append(dst, '}')
+	})
 }
 
 func appendVersionstamp(dst []byte, v kv.Versionstamp) []byte {
