@@ -216,6 +216,8 @@ func TestADuplicateThatCouldNotJoinAtFirstIsRefusedWhenItDoes(t *testing.T) {
 		cfg.Join = []string{b.GossipAddr()}
 		cfg.Network = w.net.Host("copy")
 		cfg.Timings.JoinWait = time.Millisecond
+		// It is a newcomer for some time, however long that takes here.
+		cfg.Timings.JoinEvery = 10 * time.Second
 	})
 	defer copied.kill()
 	w.nodes["a"] = a
