@@ -112,11 +112,8 @@ func scanBrowsed(row sqldb.Row, out bool) Browsed {
 		EnqueuedAt: row.Integer(4),
 		ReadyAt:    row.Integer(5),
 	}
-	switch until := row.Integer(6); {
-	case out:
-		m.LockedUntil = until
-	case until != 0: // that lock has ended, and made the message ready
-		m.ReadyAt = until
+	if out {
+		m.ReadyAt, m.LockedUntil = row.Integer(9), row.Integer(6)
 	}
 	return m
 }
@@ -143,9 +140,9 @@ func (at spot) walk(s State) State {
 
 // spotOf is the spot behind a message. Every statement ends in the same columns.
 func (at spot) spotOf(row sqldb.Row) spot {
-	due := row.Integer(6)
-	if due == 0 {
-		due = row.Integer(5)
+	due := row.Integer(5)
+	if at.out {
+		due = row.Integer(6)
 	}
 	return spot{at.out, row.Integer(3), due, row.Integer(7)}
 }
@@ -219,20 +216,20 @@ WHERE l.priority<=?2 ORDER BY l.priority DESC,r.key LIMIT ?5)`
 
 // walkSQL are the walks by state; "" is what waits, ready or not.
 var walkSQL = map[State]string{
-	"":         waitingSQL(`(q.locked_until IS NULL OR ` + dueSQL + `)`),
+	"":         waitingSQL(waitsSQL),
 	Ready:      waitingSQL(dueSQL),
-	Delayed:    waitingSQL(laterSQL + ` AND q.locked_until IS NULL`),
+	Delayed:    waitingSQL(laterSQL + ` AND ` + waitsSQL),
 	Processing: processingSQL,
 }
 
 // The statements by walk. A page stops itself before its answer grows too large; its
 // rows tell how many there would be without that.
 var browseSQL, purgeableSQL = followedBy(`
-SELECT q.id,q.value,q.attempts,q.priority,q.created_at,q.ready_at,q.locked_until,q.rowid,p.n FROM (
+SELECT q.id,q.value,q.attempts,q.priority,q.created_at,` + dueAtSQL + `,q.locked_until,q.rowid,p.n,q.ready_at FROM (
 SELECT f.place,f.id,count(*) OVER () AS n,sum(q.size) OVER (ORDER BY f.place)-q.size AS before
 FROM found f CROSS JOIN kv_queue q WHERE q.rowid=f.id) p CROSS JOIN kv_queue q
 WHERE q.rowid=p.id AND p.before<?7 ORDER BY p.place`), followedBy(`
-SELECT q.id,NULL,NULL,q.priority,NULL,q.ready_at,q.locked_until,q.rowid,q.size
+SELECT q.id,NULL,NULL,q.priority,NULL,` + dueAtSQL + `,q.locked_until,q.rowid,q.size
 FROM found f CROSS JOIN kv_queue q WHERE q.rowid=f.id ORDER BY f.place`)
 
 // followedBy are the walks with what is to be selected of their messages.

@@ -76,7 +76,7 @@ type nack struct {
 	fallback     *fallback
 
 	dead  bool
-	pause int64 // ms until it is ready again
+	dueIn int64 // ms
 }
 
 // nack tries once, and is errNeedsFallback if it must be tried with the fallback.
@@ -87,7 +87,7 @@ func (q *Queue) nack(ctx context.Context, n *nack) error {
 	s.again = n.fallback.again()
 	err := q.settle(ctx, "queue_nack", s, func(tx *sqldb.Tx, r *record) error {
 		failed := r.nacked(n.failure, n.deadLetterID)
-		n.dead, n.pause = failed.dead(), failed.pause()
+		n.dead, n.dueIn = failed.dead(), failed.dueIn()
 		if err := failed.stage(tx, n.id, n.fallback); err != nil || !n.dead {
 			return err
 		}
@@ -100,7 +100,7 @@ func (q *Queue) nack(ctx context.Context, n *nack) error {
 	if n.dead {
 		q.metrics.count(q.metrics.deadLettered, s.name, 1)
 	} else {
-		q.arrived(s.name, n.pause)
+		q.arrived(s.name, n.dueIn)
 	}
 	return nil
 }

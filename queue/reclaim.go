@@ -57,7 +57,7 @@ func (q *Queue) reclaim(ctx context.Context, epoch int64) (int, error) {
 		q.metrics.expired(e.queue, e.dead)
 		q.finished(e.delivery)
 		if !e.dead {
-			q.arrived(e.queue, 0)
+			q.arrived(e.queue, e.dueIn)
 		}
 	}
 	return len(c.expired), nil
@@ -87,7 +87,8 @@ func scanEnded(row sqldb.Row) (e ended, err error) {
 // expiry is what became of one of them.
 type expiry struct {
 	delivery
-	dead bool
+	dead  bool
+	dueIn int64 // ms
 }
 
 // apply fails the attempts of those that nobody has touched meanwhile.
@@ -106,7 +107,7 @@ func (c *reclaim) apply(tx *sqldb.Tx) error {
 		if err != nil {
 			return err
 		}
-		c.expired = append(c.expired, expiry{delivery{r.queue, e.id, r.receipt}, failed.dead()})
+		c.expired = append(c.expired, expiry{delivery{r.queue, e.id, r.receipt}, failed.dead(), failed.dueIn()})
 	}
 	return nil
 }

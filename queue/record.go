@@ -84,6 +84,9 @@ const (
 	dueThenSQL = dueAtSQL + `<=(SELECT time+0 FROM keyval_sequence)` // at the transaction's time
 	laterSQL   = dueAtSQL + `>(SELECT ` + sqldb.NowSQL + ` FROM keyval_sequence s)`
 
+	// waitsSQL holds for one that waits to be delivered, ready or not, if it is retriable.
+	waitsSQL = `(locked_until IS NULL OR locked_until<=(SELECT ` + sqldb.NowSQL + ` FROM keyval_sequence s))`
+
 	// lockedSQL holds while a lock holds, lockEndedSQL from its end on.
 	lockedSQL     = `locked_until>` + sqldb.NowSQL
 	lockedThenSQL = `locked_until>s.time` // at the transaction's time
@@ -179,13 +182,14 @@ func (r *record) dead() bool {
 	return dead
 }
 
-// pause is for how many milliseconds the message is not ready after it has moved.
-func (r *record) pause() int64 {
+// dueIn is how many milliseconds after the commit a message that has moved may be
+// delivered: at the end of its pause, or of its lock.
+func (r *record) dueIn() int64 {
 	m, ok := r.becomes.(*moved)
 	if !ok {
 		return 0
 	}
-	return m.pause
+	return m.pause + m.lock // it has one of them at most
 }
 
 // stage stages a message whose attempt has failed. If it is dead its fallback is staged

@@ -39,10 +39,11 @@ func (q *Queue) Extend(ctx context.Context, id, receipt string, lock int64) (loc
 	}
 	s := settling(id, receipt)
 	s.goesOn = true
-	shortened := false
+	shortened, dueIn := false, int64(0)
 	err = q.settle(ctx, "queue_extend", s, func(tx *sqldb.Tx, r *record) error {
-		shortened = lock < r.lockLeft
-		messages.Put(tx, id, r.extended(lock))
+		extended := r.extended(lock)
+		shortened, dueIn = lock < r.lockLeft, extended.dueIn()
+		messages.Put(tx, id, extended)
 		return nil
 	})
 	if err != nil {
@@ -50,7 +51,7 @@ func (q *Queue) Extend(ctx context.Context, id, receipt string, lock int64) (loc
 	}
 	q.dispatcher.extended(id, lock)
 	if shortened { // who waits for the lock's end waits for a later one
-		q.arrived(s.name, lock)
+		q.arrived(s.name, dueIn)
 	}
 	return s.commit.Time + lock, nil
 }
