@@ -233,7 +233,8 @@ func (c *Cluster) joinOnce(ctx context.Context) {
 		})
 	}
 	wg.Wait()
-	if err := foreign.Load(); err != nil && len(c.dir.others()) == 0 {
+	// Who has met others is with them, also while they do not answer.
+	if err := foreign.Load(); err != nil && len(c.dir.others())+len(c.dir.deadAddrs()) == 0 {
 		_, who, _ := strings.Cut((*err).Error(), ErrOtherDatabase.Error()+": ")
 		c.fail(fmt.Errorf("%w: %s", ErrOtherDatabase, who))
 	}

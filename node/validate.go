@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/cluster"
+	"github.com/buntime/keyval/internal/sqldb"
 )
 
 // Validate returns a *SettingError for the first setting that cannot be used,
@@ -180,27 +181,16 @@ func checkHTTPAdvertise(addr string) error {
 }
 
 // checkDatabaseURL returns the scheme. A URL may hold a token, so it is never
-// part of the message.
+// shown.
 func checkDatabaseURL(setting, raw string) (scheme string, err error) {
-	const forms = "use http://HOST:PORT (also https, ws, wss, libsql) or file:PATH"
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "", badSetting(setting, "is no URL; %s", forms)
+	if err := sqldb.CheckURL(raw); err != nil {
+		return "", badSetting(setting, "%v", err)
 	}
-	switch u.Scheme {
-	case "file":
-		if u.Opaque == "" && u.Path == "" {
-			return "", badSetting(setting, "file: names no file; use file:PATH")
-		}
-	case "http", "https", "ws", "wss", "libsql":
-		if u.Hostname() == "" {
-			return "", badSetting(setting, "names no host; %s", forms)
-		}
+	u, _ := url.Parse(raw) // as CheckURL has done
+	if u.Scheme != "file" {
 		if _, err := cluster.ParseHost(u.Hostname()); err != nil {
-			return "", badSetting(setting, "its host is neither a name nor an IP address; %s", forms)
+			return "", badSetting(setting, "its host is neither a name nor an IP address")
 		}
-	default:
-		return "", badSetting(setting, "has no scheme that is known; %s", forms)
 	}
 	return u.Scheme, nil
 }

@@ -29,7 +29,7 @@ var badSettings = map[string][][]string{
 	"drain-timeout":               {{"0"}, {"-1"}},
 	"auth-file":                   {{"tokens.json"}},
 	"insecure":                    {{"perhaps"}},
-	"libsql-url":                  {{""}, {"keyval.db"}, {"file:"}, {"http://:8080"}, {"postgres://a"}, {"http://300.1.1.1"}},
+	"libsql-url":                  {{""}, {"keyval.db"}, {"file:"}, {"file::memory:"}, {"http://:8080"}, {"postgres://a"}, {"http://300.1.1.1"}},
 	"libsql-replica-url":          {{"http://a"}, {"b", "--libsql-url=http://a"}},
 	"operation-timeout":           {{"0"}, {"soon"}},
 	"max-pending-writes":          {{"0"}},

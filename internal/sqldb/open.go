@@ -238,19 +238,15 @@ func (e *engine) close() error {
 
 // openPrimary opens an engine for transactions and one for reads.
 func openPrimary(cfg Config) (writer, reader *engine, err error) {
-	scheme, err := urlScheme(cfg.PrimaryURL)
-	if err != nil {
+	if err := CheckURL(cfg.PrimaryURL); err != nil {
 		return nil, nil, err
 	}
-	if scheme != "file" {
+	if urlScheme(cfg.PrimaryURL) != "file" {
 		if writer, err = openURL(httpURL(cfg.PrimaryURL), cfg.Token); err != nil {
 			return nil, nil, err
 		}
 		reader, err = openReader(cfg.PrimaryURL, cfg.Token)
 		return writer, reader, err
-	}
-	if strings.Contains(cfg.PrimaryURL, ":memory:") {
-		return nil, nil, fmt.Errorf("%w: an in-memory database would lose every answered write; name a file, like file:keyval.db", ErrBadURL)
 	}
 	if err := requireFile(cfg.PrimaryURL); err != nil {
 		return nil, nil, err
@@ -273,11 +269,10 @@ func openPrimary(cfg Config) (writer, reader *engine, err error) {
 // openReader opens an engine for reads: over WebSockets, which take eight
 // times as many statements a second as HTTP does.
 func openReader(address, token string) (*engine, error) {
-	scheme, err := urlScheme(address)
-	if err != nil {
+	if err := CheckURL(address); err != nil {
 		return nil, err
 	}
-	if scheme == "file" {
+	if urlScheme(address) == "file" {
 		return openURL(withPragmas(makingNone(address), "query_only(1)", "busy_timeout(10000)"), "")
 	}
 	e, err := openURL(wsURL(address), token)
@@ -336,15 +331,6 @@ func (c boundedConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-func urlScheme(address string) (string, error) {
-	scheme, _, ok := strings.Cut(address, ":")
-	switch scheme = strings.ToLower(scheme); {
-	case ok && (scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss" || scheme == "libsql" || scheme == "file"):
-		return scheme, nil
-	}
-	return "", fmt.Errorf("%w: it begins with http://, https://, libsql:// or file: and a path", ErrBadURL)
 }
 
 // httpURL is the address for transactions, which need HTTP.
