@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"maps"
+	"strings"
 
 	"github.com/buntime/keyval/httpapi/keys"
 	"github.com/buntime/keyval/httpapi/operate"
@@ -39,6 +40,20 @@ func (s *Server) rooms() []route.Room {
 		}),
 		route.Room{Routes: s.documentRoutes()},
 	)
+}
+
+// RootNames are the first segments of all routes under "/", which a base path would
+// hide that begins with one.
+func RootNames() []string {
+	s := &Server{cfg: Config{Queue: struct{ Queue }{}, Watch: struct{ Watch }{}}}
+	var names []string
+	for _, room := range s.rooms() {
+		for _, r := range room.Routes {
+			name, _, _ := strings.Cut(strings.TrimPrefix(r.Pattern, "/"), "/")
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // messages let an atomic operation enqueue.

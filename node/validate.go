@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/cluster"
+	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
@@ -195,12 +196,8 @@ func checkDatabaseURL(setting, raw string) (scheme string, err error) {
 	return u.Scheme, nil
 }
 
-// rootRoutes are the first segments of the routes under /, which a base path
-// would hide.
-var rootRoutes = []string{
-	"atomic", "cluster", "docs", "healthz", "indexes", "keys", "metrics",
-	"openapi.json", "queue", "readyz", "search", "transaction", "watch",
-}
+// rootsToCome are the first segments of routes that docs/api.md promises.
+var rootsToCome = []string{"indexes", "search"}
 
 var basePathForm = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
@@ -208,7 +205,7 @@ func checkBasePath(path string) error {
 	if !basePathForm.MatchString(path) {
 		return badSetting("base-path", "%q is no path; begin it with / and end it without, such as /_/plugin-keyval", path)
 	}
-	if first := strings.Split(path, "/")[1]; slices.Contains(rootRoutes, first) {
+	if first := strings.Split(path, "/")[1]; slices.Contains(append(httpapi.RootNames(), rootsToCome...), first) {
 		return badSetting("base-path", "%q would hide the route /%s", path, first)
 	}
 	return nil
