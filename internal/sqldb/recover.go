@@ -125,15 +125,25 @@ func notDone(cause error) error {
 	return undone(cause)
 }
 
+// longestInsistence bounds one try of insist.
+const longestInsistence = 2 * time.Minute
+
 // insist runs statements that close a number until they have been answered.
 // Meanwhile writes are refused at once, and callers that run out of time leave. It
 // gives up when nothing can be written and the group's own error has told enough.
+//
+// A batch that is given up still waits for the lock inside sqld, which does not get on
+// any more when some 40 do. So each has twice the time of the last one; a server that
+// is dead or silent is known sooner, by other means.
 func (c *committer) insist(stmts []Stmt, cause error) ([][]Row, error) {
 	defer c.refuseUnsent(nil)
-	pause := 10 * time.Millisecond
+	pause, limit := 10*time.Millisecond, roundTripTime
 	for try := 0; ; try++ {
-		ctx, cancel := context.WithTimeout(c.life, roundTripTime)
+		ctx, cancel := context.WithTimeout(c.life, limit)
 		results, err := c.session.run(ctx, stmts...)
+		if ctx.Err() != nil {
+			limit = min(2*limit, longestInsistence)
+		}
 		cancel()
 		switch {
 		case err == nil:
