@@ -184,10 +184,10 @@ func checkHTTPAdvertise(addr string) error {
 // checkDatabaseURL returns the scheme. A URL may hold a token, so it is never
 // shown.
 func checkDatabaseURL(setting, raw string) (scheme string, err error) {
-	if err := sqldb.CheckURL(raw); err != nil {
-		return "", badSetting(setting, "%v", err)
+	if problem := sqldb.URLProblem(raw); problem != "" {
+		return "", badSetting(setting, "%s", problem)
 	}
-	u, _ := url.Parse(raw) // as CheckURL has done
+	u, _ := url.Parse(raw) // URLProblem has parsed it
 	if u.Scheme != "file" {
 		if _, err := cluster.ParseHost(u.Hostname()); err != nil {
 			return "", badSetting(setting, "its host is neither a name nor an IP address")

@@ -238,7 +238,7 @@ func (e *engine) close() error {
 
 // openPrimary opens an engine for transactions and one for reads.
 func openPrimary(cfg Config) (writer, reader *engine, err error) {
-	if err := CheckURL(cfg.PrimaryURL); err != nil {
+	if err := checkURL(cfg.PrimaryURL); err != nil {
 		return nil, nil, err
 	}
 	if urlScheme(cfg.PrimaryURL) != "file" {
@@ -269,7 +269,7 @@ func openPrimary(cfg Config) (writer, reader *engine, err error) {
 // openReader opens an engine for reads: over WebSockets, which take eight
 // times as many statements a second as HTTP does.
 func openReader(address, token string) (*engine, error) {
-	if err := CheckURL(address); err != nil {
+	if err := checkURL(address); err != nil {
 		return nil, err
 	}
 	if urlScheme(address) == "file" {

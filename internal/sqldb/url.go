@@ -9,27 +9,31 @@ import (
 // urlForms are those of Config's URLs.
 const urlForms = "use http://HOST:PORT (also https, ws, wss, libsql) or file:PATH"
 
-// CheckURL says what is wrong with a URL of Config's, by its form alone: Open goes by it,
-// and so does whoever reads settings. The error wraps ErrBadURL. It says nothing of the
-// URL, which may hold a token.
-func CheckURL(address string) error {
-	wrong := ""
+// URLProblem says what is wrong with the form of a URL of Config's, to be read after
+// "it"; "" if nothing is. Open goes by it, and so does whoever reads settings. It says
+// nothing of the URL itself, which may hold a token.
+func URLProblem(address string) string {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
-		wrong = "it is no URL; " + urlForms
+		return "is no URL; " + urlForms
 	case urlScheme(address) == "":
-		wrong = "it has no scheme that is known; " + urlForms
+		return "has no scheme that is known; " + urlForms
 	case u.Scheme != "file" && u.Hostname() == "":
-		wrong = "it names no host; " + urlForms
+		return "names no host; " + urlForms
 	case u.Scheme == "file" && u.Opaque == "" && u.Path == "":
-		wrong = "it names no file; use file:PATH"
+		return "names no file; use file:PATH"
 	case u.Scheme == "file" && strings.Contains(address, ":memory:"):
-		wrong = "an in-memory database would lose every answered write; name a file, like file:keyval.db"
-	default:
-		return nil
+		return "is of an in-memory database, which would lose every answered write; name a file, like file:keyval.db"
 	}
-	return fmt.Errorf("%w: %s", ErrBadURL, wrong)
+	return ""
+}
+
+func checkURL(address string) error {
+	if problem := URLProblem(address); problem != "" {
+		return fmt.Errorf("%w: it %s", ErrBadURL, problem)
+	}
+	return nil
 }
 
 // urlScheme is the scheme of a URL, "" if it is none that is known.
