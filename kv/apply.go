@@ -185,13 +185,18 @@ func (a *atomicOp) mutate(tx *sqldb.Tx, m *Mutation) error {
 		}
 		return nil
 	}
-	if m.kind().apply == nil {
+	kind := m.kind()
+	if kind.apply == nil {
 		return fmt.Errorf("%w: there is no mutation type %d", ErrInvalidArgument, m.Type)
 	}
 	changed := entryRow{op: tx.Op(), expireIn: m.ExpireIn}
+	row := entries.Get(tx, string(m.Key))
 	var err error
-	if changed.value, changed.times, err = m.compute(entries.Get(tx, string(m.Key)), tx.Op(), a.store.cfg.MaxValueBytes); err != nil {
+	if changed.value, changed.times, err = kind.compute(m, row, tx.Op(), a.store.cfg.MaxValueBytes); err != nil {
 		return err
+	}
+	if row != nil {
+		changed.timedBy = row.timedBy
 	}
 	entries.Put(tx, string(m.Key), changed)
 	return nil

@@ -32,6 +32,8 @@ type entryRow struct {
 	expireIn     int64 // as staged, in milliseconds from the commit; 0: never
 	// times is where the transaction's time belongs in value; nil for nowhere.
 	times *Times
+	// timedBy is the operation that has set those times.
+	timedBy int
 	// suffixed marks a row whose key is prefix, which may have no parts, and
 	// the versionstamp that the commit appends.
 	suffixed bool
@@ -148,7 +150,7 @@ func StageSet(tx *sqldb.Tx, key Key, value []byte) {
 
 // stageSet stages what a Set mutation writes.
 func stageSet(tx *sqldb.Tx, m *Mutation) {
-	row := entryRow{value: m.Value, op: tx.Op(), expireIn: m.ExpireIn, times: m.Times}
+	row := entryRow{value: m.Value, op: tx.Op(), expireIn: m.ExpireIn, times: m.Times, timedBy: tx.Op()}
 	name := string(m.Key)
 	if m.Suffix {
 		// No key begins a part with ff, so this names nothing else.

@@ -131,21 +131,20 @@ func (m *Mutation) Apply(stored []byte, maxBytes int) ([]byte, error) {
 	return m.kind().apply(m, stored, maxBytes)
 }
 
-// compute is Apply to a row, nil for none, that an operation of the group may have
+// compute is apply to a row, nil for none, that operations of the group may have
 // written, even operation op itself.
-func (m *Mutation) compute(row *entryRow, op, maxBytes int) ([]byte, *Times, error) {
-	kind := m.kind()
+func (k *mutationKind) compute(m *Mutation, row *entryRow, op, maxBytes int) ([]byte, *Times, error) {
 	switch {
 	case row == nil:
-		value, err := m.Apply(nil, maxBytes)
+		value, err := k.apply(m, nil, maxBytes)
 		return value, nil, err
 	case row.times == nil:
-		value, err := m.Apply(row.value, maxBytes)
+		value, err := k.apply(m, row.value, maxBytes)
 		return value, nil, err
-	case kind.applyTimed != nil:
-		return kind.applyTimed(m, row.value, row.times, maxBytes)
-	case row.op == op:
-		return nil, nil, fmt.Errorf("%w: a %s needs the time that the operation itself sets", ErrInvalidArgument, kind.Name)
+	case k.applyTimed != nil:
+		return k.applyTimed(m, row.value, row.times, maxBytes)
+	case row.timedBy == op:
+		return nil, nil, fmt.Errorf("%w: a %s needs the time that the operation itself sets", ErrInvalidArgument, k.Name)
 	}
 	return nil, nil, sqldb.ErrNextGroup
 }
