@@ -18,13 +18,11 @@ const (
 	maxAtomicBody = 4 << 20
 )
 
-// The members of the bodies.
-var (
-	checkMembers = route.Members{
-		"key":          route.Ref("Key"),
-		"versionstamp": route.Ref("VersionstampOrNull").Nullable(),
-	}
-)
+// checkMembers are those of a check.
+var checkMembers = route.Members{
+	"key":          route.Ref("Key"),
+	"versionstamp": route.Ref("VersionstampOrNull").Nullable(),
+}
 
 // members are those of POST /atomic.
 func (m Messages) members() route.Members {

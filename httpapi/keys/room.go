@@ -1,6 +1,8 @@
 package keys
 
 import (
+	"slices"
+
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
@@ -40,11 +42,10 @@ func newRoom(deps Deps) *room {
 // Room is the room.
 func Room(deps Deps) route.Room {
 	k := newRoom(deps)
-	var routes []route.Route
-	for _, group := range [][]route.Route{k.keyReadRoutes(), k.keyWriteRoutes(), k.atomicRoutes()} {
-		routes = append(routes, group...)
+	return route.Room{
+		Routes:  slices.Concat(k.keyReadRoutes(), k.keyWriteRoutes(), k.atomicRoutes()),
+		Schemas: atomicSchemas,
 	}
-	return route.Room{Routes: routes, Schemas: atomicSchemas}
 }
 
 var (

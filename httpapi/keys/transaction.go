@@ -11,16 +11,15 @@ import (
 
 const maxReads = 1000
 
-var (
-	readMembers = route.Members{
-		"key":     route.Ref("Key"),
-		"prefix":  route.Ref("Prefix"),
-		"start":   route.Ref("Prefix"),
-		"end":     route.Ref("Prefix"),
-		"limit":   wire.LimitParam.Param().Schema,
-		"reverse": route.Boolean("From the last key to the first."),
-	}
-)
+// readMembers are those of a read.
+var readMembers = route.Members{
+	"key":     route.Ref("Key"),
+	"prefix":  route.Ref("Prefix"),
+	"start":   route.Ref("Prefix"),
+	"end":     route.Ref("Prefix"),
+	"limit":   wire.LimitParam.Param().Schema,
+	"reverse": route.Boolean("From the last key to the first."),
+}
 
 // transactionMembers are those of POST /transaction.
 func transactionMembers(atomic route.Members) route.Members {

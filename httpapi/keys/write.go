@@ -110,18 +110,12 @@ func (k *room) putKey(ctx context.Context, c *route.Call) error {
 	result, err := k.commit(ctx, c, kv.AtomicRequest{
 		Checks:    checks,
 		Mutations: []kv.Mutation{{Type: kv.MutationSet, Key: key, Value: value, ExpireIn: expireIn}},
-	}, appendWritten)
+	}, func(dst []byte, result kv.AtomicResult) []byte { return appendCommitted(dst, result.Versionstamp, nil) })
 	if err != nil {
 		return err
 	}
 	c.SetHeader("Etag", wire.ETag(result.Versionstamp))
 	return nil
-}
-
-func appendWritten(dst []byte, result kv.AtomicResult) []byte {
-	dst = append(dst, `{"ok":true,"versionstamp":"`...)
-	dst = append(dst, result.Versionstamp...)
-	return append(dst, `"}`...)
 }
 
 // commit is Commit for an operation of one key whose checks are preconditions.

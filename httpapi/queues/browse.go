@@ -30,8 +30,7 @@ var (
 	purgedSchema = route.Object(route.Members{"ok": route.Always(true), "deletedCount": route.Integer("")}, "ok", "deletedCount")
 )
 
-// messageRoutes look at messages without taking them and purge them; none without
-// queues.
+// messageRoutes look at messages without taking them and purge them.
 func (q *room) messageRoutes() []route.Route {
 	const path = "/queue/messages"
 	return []route.Route{

@@ -34,8 +34,7 @@ var (
 	}, "id", "originalId", "value", "errorMessage", "attempts", "originalCreatedAt", "failedAt", "queue")
 )
 
-// deadLetterRoutes are those of messages whose last attempt failed; none without
-// queues.
+// deadLetterRoutes are those of messages whose last attempt failed.
 func (q *room) deadLetterRoutes() []route.Route {
 	readErrors := []api.Code{api.Unavailable, api.Timeout}
 	path := []route.Param{deadIDInPath}

@@ -104,7 +104,7 @@ var (
 	okSchema = route.Object(route.Members{"ok": route.Always(true)}, "ok")
 )
 
-// queueRoutes are those of messages; none without queues.
+// queueRoutes are those that enqueue, deliver and settle messages.
 func (q *room) queueRoutes() []route.Route {
 	settleErrors := append([]api.Code{api.InvalidJSON, api.LockLost, api.TooLarge}, wire.WriteErrors...)
 	takeErrors := wire.WriteErrors

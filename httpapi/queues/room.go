@@ -2,6 +2,7 @@ package queues
 
 import (
 	"log/slog"
+	"slices"
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
@@ -27,12 +28,8 @@ type room struct{ Deps }
 // Room is the room.
 func Room(deps Deps) route.Room {
 	q := &room{deps}
-	var routes []route.Route
-	for _, group := range [][]route.Route{q.queueRoutes(), q.messageRoutes(), q.deadLetterRoutes()} {
-		routes = append(routes, group...)
-	}
 	return route.Room{
-		Routes: routes,
+		Routes: slices.Concat(q.queueRoutes(), q.messageRoutes(), q.deadLetterRoutes()),
 		Errors: []route.ErrorRow{
 			{Is: queue.ErrLockLost, Code: api.LockLost},
 			{Is: queue.ErrClosed, Code: api.Unavailable},

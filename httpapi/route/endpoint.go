@@ -119,7 +119,7 @@ func (c *Call) panicked(ctx context.Context, p any) api.Code {
 }
 
 // send writes the answer at once. Who has gone needs none; the error matters only
-// to a route that must know (see call.unsent).
+// to a route that must know (see Call.Unsent).
 func (c *Call) send() error {
 	if c.Unsent != nil && c.Request.Context().Err() != nil {
 		return context.Cause(c.Request.Context())
