@@ -17,7 +17,8 @@ const module = "github.com/buntime/keyval/"
 // arrows are what each room may import of ours, apart from package api, which has the
 // words of the contract and nothing that they do.
 var arrows = map[string][]string{
-	"httpapi/route":     {"internal/strictjson"},
+	"httpapi/access":    {},
+	"httpapi/route":     {"httpapi/access", "internal/strictjson"},
 	"httpapi/route/sse": {"httpapi/route"},
 	"httpapi/wire":      {"httpapi/route", "kv"},
 	"httpapi/keys":      {"httpapi/route", "httpapi/wire", "kv", "queue"},
