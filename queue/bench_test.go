@@ -51,7 +51,7 @@ func (n *node) cycle(ctx context.Context) error {
 			return err
 		}
 		if len(messages) == 1 {
-			return n.Ack(ctx, messages[0].ID, messages[0].Receipt)
+			return n.Ack(ctx, nil, messages[0].ID, messages[0].Receipt)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func BenchmarkDeathOfLargeMessage(b *testing.B) {
 			n.enqueue(dying)
 			m := n.one("default")
 			b.StartTimer()
-			must(b, n.Nack(b.Context(), m.ID, m.Receipt, queue.Failure{}))
+			must(b, n.Nack(b.Context(), nil, m.ID, m.Receipt, queue.Failure{}))
 		}
 	})
 }
@@ -137,7 +137,7 @@ func BenchmarkDelivery(b *testing.B) {
 			n.enqueue(message(`1`))
 			m := l.next()
 			took = append(took, time.Since(start))
-			must(b, n.Ack(b.Context(), m.ID, m.Receipt))
+			must(b, n.Ack(b.Context(), nil, m.ID, m.Receipt))
 		}
 		reportPercentiles(b, took)
 	})
@@ -156,7 +156,7 @@ func BenchmarkLateness(b *testing.B) {
 			n.enqueue(queue.Enqueue{Value: []byte(`1`), Delay: delay.Milliseconds()})
 			m := l.next()
 			took = append(took, time.Since(start)-delay)
-			must(b, n.Ack(b.Context(), m.ID, m.Receipt))
+			must(b, n.Ack(b.Context(), nil, m.ID, m.Receipt))
 		}
 		reportPercentiles(b, took)
 	})

@@ -244,5 +244,5 @@ func followedBy(selection string) map[State]string {
 const (
 	purgeTimeSQL = `SELECT ` + sqldb.NowSQL + ` FROM keyval_sequence s`
 
-	isReadySQL = `SELECT ` + dueSQL + ` FROM kv_queue q WHERE q.id=?`
+	isReadySQL = `SELECT ` + dueSQL + `,q.queue FROM kv_queue q WHERE q.id=?`
 )

@@ -84,7 +84,7 @@ func TestABrowseShowsTheMessagesOfAQueueInOrderAndTakesNone(t *testing.T) {
 		if c := all[4]; c.ID != processed.ID || c.Attempts != 1 || c.ReadyAt != c.EnqueuedAt || c.LockedUntil <= c.EnqueuedAt {
 			t.Errorf("the one that is processed is %+v", c)
 		}
-		must(t, n.Ack(timeout(t), processed.ID, processed.Receipt))
+		must(t, n.Ack(timeout(t), nil, processed.ID, processed.Receipt))
 	})
 }
 

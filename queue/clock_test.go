@@ -73,7 +73,7 @@ func TestOnlyTheDatabasesClockCounts(t *testing.T) {
 				t.Fatalf("enqueued at %d: the database's clock is not %v off", m.EnqueuedAt, offset)
 			}
 			n.none("default") // it is locked
-			if _, err := n.Extend(timeout(t), m.ID, m.Receipt, 400); err != nil {
+			if _, err := n.Extend(timeout(t), nil, m.ID, m.Receipt, 400); err != nil {
 				t.Fatal(err)
 			}
 			again := n.one("default")
@@ -81,12 +81,12 @@ func TestOnlyTheDatabasesClockCounts(t *testing.T) {
 				t.Errorf("attempt %d after the lock, want 2", again.Attempts)
 			}
 			start := time.Now()
-			must(t, n.Nack(timeout(t), again.ID, again.Receipt, queue.Failure{}))
+			must(t, n.Nack(timeout(t), nil, again.ID, again.Receipt, queue.Failure{}))
 			last := n.one("default")
 			if took := time.Since(start); took < 300*time.Millisecond {
 				t.Errorf("came back after %v, want 300 ms at least", took)
 			}
-			until, err := n.Extend(timeout(t), last.ID, last.Receipt, 600_000)
+			until, err := n.Extend(timeout(t), nil, last.ID, last.Receipt, 600_000)
 			must(t, err)
 			if left := time.Until(time.UnixMilli(until)) - offset; left > 10*time.Minute || left < 8*time.Minute {
 				t.Errorf("the lock ends in %v by the database's clock, want ten minutes", left)
@@ -94,7 +94,7 @@ func TestOnlyTheDatabasesClockCounts(t *testing.T) {
 			if swept := n.sweep(); swept != 0 {
 				t.Errorf("a sweep took %d locks away", swept)
 			}
-			must(t, n.Ack(timeout(t), last.ID, last.Receipt))
+			must(t, n.Ack(timeout(t), nil, last.ID, last.Receipt))
 
 			delayed := time.Now()
 			n.enqueue(queue.Enqueue{Value: []byte(`2`), Delay: 300})

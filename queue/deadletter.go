@@ -79,10 +79,11 @@ func writeDeadLetters(changes []sqldb.Change[deadLetterRow]) []sqldb.Stmt {
 
 var errNoDeadLetter = fmt.Errorf("%w: no dead letter has this id", kv.ErrNotFound)
 
-// findDeadLetter is the dead letter as the operations before this one have left it.
-func findDeadLetter(tx *sqldb.Tx, id string) *deadLetterRow {
+// findDeadLetter is the dead letter as the operations before this one have left it; nil
+// if there is none any more, or none in these queues.
+func findDeadLetter(tx *sqldb.Tx, queues Names, id string) *deadLetterRow {
 	g := deadLetters.Get(tx, id)
-	if g == nil || g.newID != "" {
+	if g == nil || g.newID != "" || !queues.Holds(g.queue) {
 		return nil
 	}
 	return g
@@ -91,7 +92,7 @@ func findDeadLetter(tx *sqldb.Tx, id string) *deadLetterRow {
 // Requeue makes a dead letter a message again, with no attempts and its options
 // as they were, and returns the message's id. Dead letter and message change in
 // one transaction. An unknown id is kv.ErrNotFound.
-func (q *Queue) Requeue(ctx context.Context, id string) (newMessageID string, err error) {
+func (q *Queue) Requeue(ctx context.Context, queues Names, id string) (newMessageID string, err error) {
 	if !isID(id) {
 		return "", errNoDeadLetter
 	}
@@ -105,7 +106,7 @@ func (q *Queue) Requeue(ctx context.Context, id string) (newMessageID string, er
 		Reads: []sqldb.Ref{deadLetters.Ref(id)},
 		Bytes: smallBytes,
 		Apply: func(tx *sqldb.Tx) error {
-			g := findDeadLetter(tx, id)
+			g := findDeadLetter(tx, queues, id)
 			if g == nil {
 				return errNoDeadLetter
 			}
@@ -123,16 +124,16 @@ func (q *Queue) Requeue(ctx context.Context, id string) (newMessageID string, er
 }
 
 // DeleteDeadLetter removes a dead letter. One that is not there is fine.
-func (q *Queue) DeleteDeadLetter(ctx context.Context, id string) error {
+func (q *Queue) DeleteDeadLetter(ctx context.Context, queues Names, id string) error {
 	if !isID(id) {
 		return nil
 	}
-	_, err := q.deleteDeadLetters(ctx, []string{id})
+	_, err := q.deleteDeadLetters(ctx, queues, []string{id})
 	return err
 }
 
 // deleteDeadLetters removes those that are there and counts them.
-func (q *Queue) deleteDeadLetters(ctx context.Context, ids []string) (int, error) {
+func (q *Queue) deleteDeadLetters(ctx context.Context, queues Names, ids []string) (int, error) {
 	refs := make([]sqldb.Ref, len(ids))
 	for i, id := range ids {
 		refs[i] = deadLetters.Ref(id)
@@ -145,7 +146,7 @@ func (q *Queue) deleteDeadLetters(ctx context.Context, ids []string) (int, error
 		Apply: func(tx *sqldb.Tx) error {
 			deleted = 0
 			for _, id := range ids {
-				if findDeadLetter(tx, id) != nil {
+				if findDeadLetter(tx, queues, id) != nil {
 					deadLetters.Delete(tx, id)
 					deleted++
 				}

@@ -43,7 +43,7 @@ const deadLetterListBytes = 64 << 20
 const (
 	deadLetterColumnsSQL = `d.id,d.original_id,d.value,d.error_message,d.attempts,d.original_created_at,d.failed_at,d.queue`
 
-	deadLetterGetSQL = `SELECT ` + deadLetterColumnsSQL + ` FROM kv_dlq d WHERE d.id=?`
+	deadLetterGetSQL = `SELECT ` + deadLetterColumnsSQL + ` FROM kv_dlq d WHERE d.id=?1 AND (?2 IS NULL OR d.queue IN (SELECT value FROM json_each(?2)))`
 
 	// The page stops itself before its answer grows too large.
 	deadLetterPageSQL = `SELECT ` + deadLetterColumnsSQL + ` FROM (
@@ -59,11 +59,11 @@ var (
 )
 
 // DeadLetter returns one dead letter. An unknown id is kv.ErrNotFound.
-func (q *Queue) DeadLetter(ctx context.Context, id string) (DeadLetter, error) {
+func (q *Queue) DeadLetter(ctx context.Context, queues Names, id string) (DeadLetter, error) {
 	if !isID(id) {
 		return DeadLetter{}, errNoDeadLetter
 	}
-	rows, err := q.db.Primary().QueryLarge(ctx, sqldb.Stmt{SQL: deadLetterGetSQL, Args: []any{id}})
+	rows, err := q.db.Primary().QueryLarge(ctx, sqldb.Stmt{SQL: deadLetterGetSQL, Args: []any{id, queues.cell()}})
 	if err != nil {
 		return DeadLetter{}, failure(err)
 	}

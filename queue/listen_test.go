@@ -74,7 +74,7 @@ func TestMessagesOfOtherNodesAreFoundByTheDoorbellAndByLooking(t *testing.T) {
 		first := other.enqueue(queue.Enqueue{Value: []byte(`1`), Queue: "rung"}, queue.Enqueue{Value: []byte(`2`), Queue: "rung"})[0]
 		m := l.next()
 		// Acked through another node: the doorbell makes room here.
-		must(t, other.Ack(timeout(t), m.ID, m.Receipt))
+		must(t, other.Ack(timeout(t), nil, m.ID, m.Receipt))
 		if second := l.next(); m.ID != first || string(second.Value) != `2` {
 			t.Errorf("got %s, then %s", m.Value, second.Value)
 		}
@@ -86,7 +86,7 @@ func TestMessagesOfOtherNodesAreFoundByTheDoorbellAndByLooking(t *testing.T) {
 
 		quiet := looking.listen(queue.Listen{Queue: "quiet"})
 		listening.enqueue(queue.Enqueue{Value: []byte(`3`), Queue: "quiet"}, queue.Enqueue{Value: []byte(`4`), Queue: "quiet"})
-		must(t, listening.Ack(timeout(t), quiet.next().ID, ""))
+		must(t, listening.Ack(timeout(t), nil, quiet.next().ID, ""))
 		if m := quiet.next(); string(m.Value) != `4` {
 			t.Errorf("got %s, want 4", m.Value)
 		}
@@ -100,12 +100,12 @@ func TestAListenerHasNoMoreOutThanItsConcurrency(t *testing.T) {
 	first, second := l.next(), l.next()
 	n.wantCounts(queue.Counts{Pending: 3, Processing: 2})
 	l.nothing()
-	must(t, n.Ack(timeout(t), second.ID, second.Receipt))
+	must(t, n.Ack(timeout(t), nil, second.ID, second.Receipt))
 	if m := l.next(); string(m.Value) != `3` {
 		t.Errorf("got %s after an ack, want 3", m.Value)
 	}
 	delay := int64(3_600_000)
-	must(t, n.Nack(timeout(t), first.ID, "", queue.Failure{Delay: &delay}))
+	must(t, n.Nack(timeout(t), nil, first.ID, "", queue.Failure{Delay: &delay}))
 	fourth := l.next()
 	must(t, n.Release(timeout(t), []queue.Message{fourth}))
 	if m := l.next(); m.ID != fourth.ID || m.Attempts != 1 {
@@ -123,7 +123,7 @@ func TestAnEndedLockMakesRoomForAListener(t *testing.T) {
 	first := l.next()
 	// Renewed once, so that it is the database that tells when it has ended. On a
 	// slow machine it has ended already.
-	if _, err := n.Extend(timeout(t), first.ID, first.Receipt, 700); err != nil && !errors.Is(err, queue.ErrLockLost) {
+	if _, err := n.Extend(timeout(t), nil, first.ID, first.Receipt, 700); err != nil && !errors.Is(err, queue.ErrLockLost) {
 		t.Fatal(err)
 	}
 	if m := l.next(); string(m.Value) != `2` {

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/queue"
 )
@@ -49,6 +51,7 @@ func runModel(t *testing.T, runs int) {
 			"stale":    m.stale,
 			"purge":    m.purge,
 			"drop":     m.drop,
+			"foreign":  m.foreign,
 			"":         m.check,
 		})
 	})
@@ -89,6 +92,11 @@ type model struct {
 }
 
 func (m *model) node(t *rapid.T) *node { return m.nodes[rapid.IntRange(0, 1).Draw(t, "node")] }
+
+// queues are bounds within which the model's messages are.
+func (m *model) queues(t *rapid.T) queue.Names {
+	return rapid.SampledFrom([]queue.Names{nil, {m.queue}, {"another", m.queue}}).Draw(t, "queues")
+}
 
 func (m *model) next() int { m.rank++; return m.rank }
 
@@ -162,7 +170,7 @@ func (m *model) over(s *modelled, next state) {
 
 func (m *model) ack(t *rapid.T) {
 	s := m.pick(t, processing)
-	must(m.nodes[0].t, m.node(t).Ack(timeout(m.nodes[0].t), s.id, rapid.SampledFrom([]string{"", s.receipt}).Draw(t, "receipt")))
+	must(m.nodes[0].t, m.node(t).Ack(timeout(m.nodes[0].t), m.queues(t), s.id, rapid.SampledFrom([]string{"", s.receipt}).Draw(t, "receipt")))
 	m.over(s, "")
 	delete(m.states, s.id)
 }
@@ -178,7 +186,7 @@ func (m *model) nack(t *rapid.T) {
 	if s.attempts == s.max {
 		next = dead
 	}
-	must(m.nodes[0].t, m.node(t).Nack(timeout(m.nodes[0].t), s.id, s.receipt, f))
+	must(m.nodes[0].t, m.node(t).Nack(timeout(m.nodes[0].t), m.queues(t), s.id, s.receipt, f))
 	s.due = byTheClock
 	m.over(s, next)
 }
@@ -225,7 +233,7 @@ func (m *model) requeue(t *rapid.T) {
 		if l.OriginalID != s.id {
 			continue
 		}
-		id, err := m.node(t).Requeue(timeout(m.nodes[0].t), l.ID)
+		id, err := m.node(t).Requeue(timeout(m.nodes[0].t), m.queues(t), l.ID)
 		must(m.nodes[0].t, err)
 		delete(m.states, s.id)
 		s.id, s.attempts, s.state, s.rank, s.due = id, 0, pending, m.next(), byTheClock
@@ -246,12 +254,48 @@ func (m *model) stale(t *rapid.T) {
 	}
 	s := rapid.SampledFrom(old).Draw(t, "delivery")
 	n, ctx := m.node(t), timeout(m.nodes[0].t)
-	_, extended := n.Extend(ctx, s.ID, s.Receipt, 1000)
-	for _, err := range []error{n.Ack(ctx, s.ID, s.Receipt), n.Nack(ctx, s.ID, s.Receipt, queue.Failure{}), extended} {
+	queues := m.queues(t)
+	_, extended := n.Extend(ctx, queues, s.ID, s.Receipt, 1000)
+	for _, err := range []error{n.Ack(ctx, queues, s.ID, s.Receipt), n.Nack(ctx, queues, s.ID, s.Receipt, queue.Failure{}), extended} {
 		if !errors.Is(err, queue.ErrLockLost) {
 			t.Fatalf("with an old receipt: %v, want ErrLockLost", err)
 		}
 	}
+}
+
+// foreign is someone who may reach other queues only and tries everything. Nothing comes
+// of it: the check that follows finds all as it was.
+func (m *model) foreign(t *rapid.T) {
+	s := m.pick(t, delayed, pending, processing, expired, dead)
+	id := s.id
+	for _, l := range m.nodes[0].deadLetters(queue.DeadLetterList{Queue: m.queue, Limit: 1000}) {
+		if s.state == dead && l.OriginalID == s.id {
+			id = l.ID
+		}
+	}
+	stamp, _, _ := strings.Cut(s.receipt, ".")
+	receipt := rapid.SampledFrom([]string{"", s.receipt, stamp + ".another"}).Draw(t, "receipt")
+	n, ctx, queues := m.node(t), timeout(m.nodes[0].t), rapid.SampledFrom([]queue.Names{{}, {"another"}}).Draw(t, "bounds")
+	settled := []error{n.Ack(ctx, queues, id, receipt), n.Nack(ctx, queues, id, receipt, queue.Failure{DeadLetter: true})}
+	if receipt != "" {
+		_, extended := n.Extend(ctx, queues, id, receipt, 1000)
+		settled = append(settled, extended)
+	}
+	for _, err := range settled {
+		if receipt == "" && err != nil || receipt != "" && !errors.Is(err, queue.ErrLockLost) {
+			t.Fatalf("with receipt %q: %v", receipt, err)
+		}
+	}
+	purged, err := n.PurgeMessage(ctx, queues, id, rapid.SampledFrom(browseStates).Draw(t, "state"))
+	if purged || err != nil {
+		t.Fatalf("purged %v, %v; want false", purged, err)
+	}
+	_, read := n.DeadLetter(ctx, queues, id)
+	_, requeued := n.Requeue(ctx, queues, id)
+	if !errors.Is(read, kv.ErrNotFound) || !errors.Is(requeued, kv.ErrNotFound) {
+		t.Fatalf("a dead letter was read (%v) or requeued (%v)", read, requeued)
+	}
+	must(m.nodes[0].t, n.DeleteDeadLetter(ctx, queues, id))
 }
 
 // browseStates are what a Browse and a purge go by.
@@ -295,7 +339,7 @@ func (m *model) drop(t *rapid.T) {
 	s := m.pick(t, delayed, pending, processing, expired)
 	state := rapid.SampledFrom(browseStates).Draw(t, "state")
 	want := s.browsed() == state || state == "" && s.browsed() != queue.Processing
-	got, err := m.node(t).PurgeMessage(timeout(m.nodes[0].t), s.id, state)
+	got, err := m.node(t).PurgeMessage(timeout(m.nodes[0].t), m.queues(t), s.id, state)
 	if err != nil || got != want {
 		t.Fatalf("purged %v, %v; want %v", got, err, want)
 	}

@@ -48,7 +48,7 @@ func clip(text string) string {
 // next step of its backoff schedule, or is dead if this was its last attempt.
 // With a receipt that does not hold the message: ErrLockLost. Without one, a
 // message that is gone or not locked is left as it is.
-func (q *Queue) Nack(ctx context.Context, id, receipt string, f Failure) error {
+func (q *Queue) Nack(ctx context.Context, queues Names, id, receipt string, f Failure) error {
 	if f.Delay != nil && (*f.Delay < 0 || *f.Delay > MaxDelay) {
 		return invalid("delay is %d ms, want 0 to %d (30 days)", *f.Delay, int64(MaxDelay))
 	}
@@ -56,7 +56,7 @@ func (q *Queue) Nack(ctx context.Context, id, receipt string, f Failure) error {
 	if err != nil {
 		return err
 	}
-	n := nack{id: id, receipt: receipt, failure: f, deadLetterID: deadLetterID}
+	n := nack{queues: queues, id: id, receipt: receipt, failure: f, deadLetterID: deadLetterID}
 	err = q.nack(ctx, &n)
 	if errors.Is(err, errNeedsFallback) {
 		if n.fallback, err = q.fallback(ctx, id); err != nil {
@@ -70,6 +70,7 @@ func (q *Queue) Nack(ctx context.Context, id, receipt string, f Failure) error {
 // A nack is one failed attempt. Its fallback is read only once it is known that the
 // message dies and has one.
 type nack struct {
+	queues       Names
 	id, receipt  string
 	failure      Failure
 	deadLetterID string // if it dies
@@ -81,7 +82,7 @@ type nack struct {
 
 // nack tries once, and is errNeedsFallback if it must be tried with the fallback.
 func (q *Queue) nack(ctx context.Context, n *nack) error {
-	s := settling(n.id, n.receipt)
+	s := settling(n.queues, n.id, n.receipt)
 	s.onlyLocked = true
 	s.bytes += n.fallback.size()
 	s.again = n.fallback.again()

@@ -128,7 +128,7 @@ func (n *node) ackAll(messages []queue.Message) {
 	var all sync.WaitGroup
 	for _, m := range messages {
 		all.Go(func() {
-			if err := n.Ack(timeout(n.t), m.ID, m.Receipt); err != nil {
+			if err := n.Ack(timeout(n.t), nil, m.ID, m.Receipt); err != nil {
 				n.t.Errorf("ack: %v", err)
 			}
 		})

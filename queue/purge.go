@@ -40,7 +40,7 @@ func (q *Queue) PurgeMessages(ctx context.Context, name string, state State) (de
 			return deleted, failure(err)
 		}
 		batch := untilLarge(rows, 8)
-		n, err := q.purge(ctx, idsOf(batch), state)
+		n, err := q.purge(ctx, nil, idsOf(batch), state)
 		deleted += n
 		if err != nil || len(batch) == len(rows) && len(rows) < purgeBatch {
 			return deleted, err
@@ -72,24 +72,24 @@ func idsOf(rows []sqldb.Row) []string {
 
 // PurgeMessage removes one message, if it is in the state, and tells whether it has.
 // One that is being processed goes only with Processing; "" is one that waits.
-func (q *Queue) PurgeMessage(ctx context.Context, id string, state State) (deleted bool, err error) {
+func (q *Queue) PurgeMessage(ctx context.Context, queues Names, id string, state State) (deleted bool, err error) {
 	if err := state.validate(); err != nil || !isID(id) {
 		return false, err
 	}
 	if state == Ready || state == Delayed {
 		rows, err := q.db.Primary().Query(ctx, sqldb.Stmt{SQL: isReadySQL, Args: []any{id}})
-		if err != nil || len(rows) == 0 || (rows[0].Integer(0) == 1) != (state == Ready) {
+		if err != nil || len(rows) == 0 || !queues.Holds(rows[0].Text(1)) || (rows[0].Integer(0) == 1) != (state == Ready) {
 			return false, failure(err)
 		}
 	}
-	n, err := q.purge(ctx, []string{id}, state)
+	n, err := q.purge(ctx, queues, []string{id}, state)
 	return n > 0, err
 }
 
 // purge removes those of the messages that are being processed, or those that are
 // not, and counts them. That some have become ready since they were looked up makes
 // no difference; that they were taken does.
-func (q *Queue) purge(ctx context.Context, ids []string, state State) (int, error) {
+func (q *Queue) purge(ctx context.Context, queues Names, ids []string, state State) (int, error) {
 	refs := make([]sqldb.Ref, len(ids))
 	for i, id := range ids {
 		refs[i] = messages.Ref(id)
@@ -103,7 +103,7 @@ func (q *Queue) purge(ctx context.Context, ids []string, state State) (int, erro
 		Apply: func(tx *sqldb.Tx) error {
 			gone = gone[:0]
 			for _, id := range ids {
-				r := find(tx, id)
+				r := find(tx, queues, id)
 				if r == nil || r.out() != (state == Processing) {
 					continue
 				}
@@ -164,7 +164,7 @@ func (q *Queue) PurgeDeadLetters(ctx context.Context, name string) (deleted int,
 			return deleted, failure(err)
 		}
 		batch := untilLarge(rows, 2)
-		n, err := q.deleteDeadLetters(ctx, idsOf(batch))
+		n, err := q.deleteDeadLetters(ctx, nil, idsOf(batch))
 		deleted += n
 		if err != nil || len(batch) == len(rows) && len(rows) < purgeBatch {
 			return deleted, err

@@ -32,7 +32,7 @@ func TestAPurgeRemovesWhatItNamesAndNothingElse(t *testing.T) {
 		n.mustPurge("", queue.Delayed, 2)
 		n.wantCounts(queue.Counts{Processing: 1})
 		n.mustPurge("default", "", 0)
-		if _, err := n.Extend(timeout(t), processed.ID, processed.Receipt, 60_000); err != nil {
+		if _, err := n.Extend(timeout(t), nil, processed.ID, processed.Receipt, 60_000); err != nil {
 			t.Errorf("what is being processed was not named: %v", err)
 		}
 		n.mustPurge("default", queue.Processing, 1)
@@ -57,15 +57,15 @@ func TestTheReceiptOfAPurgedMessageHoldsNothing(t *testing.T) {
 		n.enqueue(queue.Enqueue{Value: []byte(`1`), MaxAttempts: 1, KeysIfUndelivered: []kv.Key{key}, DedupeID: "once"})
 		m := n.one("default")
 		n.mustPurge("default", queue.Processing, 1)
-		_, extended := n.Extend(timeout(t), m.ID, m.Receipt, 1000)
+		_, extended := n.Extend(timeout(t), nil, m.ID, m.Receipt, 1000)
 		for what, err := range map[string]error{
-			"ack": n.Ack(timeout(t), m.ID, m.Receipt), "nack": n.Nack(timeout(t), m.ID, m.Receipt, queue.Failure{}), "extend": extended,
+			"ack": n.Ack(timeout(t), nil, m.ID, m.Receipt), "nack": n.Nack(timeout(t), nil, m.ID, m.Receipt, queue.Failure{}), "extend": extended,
 		} {
 			if !errors.Is(err, queue.ErrLockLost) {
 				t.Errorf("%s: %v, want ErrLockLost", what, err)
 			}
 		}
-		must(t, n.Ack(timeout(t), m.ID, ""))
+		must(t, n.Ack(timeout(t), nil, m.ID, ""))
 		if e := n.get(key); e.Exists() {
 			t.Errorf("the fallback key was written: %v", e)
 		}
@@ -95,12 +95,12 @@ func TestOneMessageIsPurgedOnlyInItsState(t *testing.T) {
 			{ids[0], queue.Processing, true}, {ids[1], queue.Ready, true}, {ids[2], "", true},
 			{ids[0], queue.Processing, false}, {ids[1], "", false}, {ids[2], queue.Delayed, false},
 		} {
-			if got, err := n.PurgeMessage(timeout(t), c.id, c.state); err != nil || got != c.want {
+			if got, err := n.PurgeMessage(timeout(t), nil, c.id, c.state); err != nil || got != c.want {
 				t.Errorf("%s as %q: %v, %v; want %v", c.id, c.state, got, err, c.want)
 			}
 		}
 		n.wantCounts(queue.Counts{})
-		if _, err := n.PurgeMessage(timeout(t), ids[0], "dead"); !errors.Is(err, kv.ErrInvalidArgument) {
+		if _, err := n.PurgeMessage(timeout(t), nil, ids[0], "dead"); !errors.Is(err, kv.ErrInvalidArgument) {
 			t.Errorf("an unknown state: %v", err)
 		}
 	})
@@ -120,7 +120,7 @@ func TestAPurgeOfManyGoesOnToTheEnd(t *testing.T) {
 		taken := n.dequeue(queue.Dequeue{Max: 100})
 		n.mustPurge("default", "", 1200)
 		n.wantCounts(queue.Counts{Processing: 100})
-		must(t, n.Ack(timeout(t), taken[99].ID, taken[99].Receipt))
+		must(t, n.Ack(timeout(t), nil, taken[99].ID, taken[99].Receipt))
 		n.mustPurge("default", queue.Processing, 99)
 		n.wantCounts(queue.Counts{})
 	})
@@ -234,11 +234,11 @@ func TestMessagesWithLargeValuesDieComeBackAndArePurgedAFewAtATime(t *testing.T)
 	for range count {
 		n.enqueue(queue.Enqueue{Value: []byte(`"` + strings.Repeat("x", 900_000) + `"`), MaxAttempts: 1})
 		m := n.one("default")
-		must(t, n.Nack(timeout(t), m.ID, m.Receipt, queue.Failure{}))
+		must(t, n.Nack(timeout(t), nil, m.ID, m.Receipt, queue.Failure{}))
 	}
 	n.wantCounts(queue.Counts{Dead: count})
 	for range count {
-		_, err := n.Requeue(timeout(t), n.deadLetters(queue.DeadLetterList{Limit: 1})[0].ID)
+		_, err := n.Requeue(timeout(t), nil, n.deadLetters(queue.DeadLetterList{Limit: 1})[0].ID)
 		must(t, err)
 	}
 	n.wantCounts(queue.Counts{Pending: count})

@@ -20,7 +20,7 @@ func TestAMessageIsDeliveredOnceAndGoneAfterItsAck(t *testing.T) {
 		if got, want := n.stats("default"), (queue.Counts{Processing: 1}); got != want {
 			t.Errorf("counts are %+v, want %+v", got, want)
 		}
-		must(t, n.Ack(timeout(t), m.ID, m.Receipt))
+		must(t, n.Ack(timeout(t), nil, m.ID, m.Receipt))
 		n.none("default")
 		if got, want := n.stats("default"), (queue.Counts{}); got != want {
 			t.Errorf("counts are %+v, want %+v", got, want)
@@ -57,23 +57,23 @@ func TestAStaleReceiptChangesNothing(t *testing.T) {
 		taken := n.dequeue(queue.Dequeue{Max: 2})
 		first, second := taken[0], taken[1]
 		for name, receipt := range map[string]string{"another message's": second.Receipt, "unknown": "x"} {
-			if err := n.Ack(timeout(t), first.ID, receipt); !errors.Is(err, queue.ErrLockLost) {
+			if err := n.Ack(timeout(t), nil, first.ID, receipt); !errors.Is(err, queue.ErrLockLost) {
 				t.Errorf("ack with %s receipt: %v, want ErrLockLost", name, err)
 			}
-			if err := n.Nack(timeout(t), first.ID, receipt, queue.Failure{}); !errors.Is(err, queue.ErrLockLost) {
+			if err := n.Nack(timeout(t), nil, first.ID, receipt, queue.Failure{}); !errors.Is(err, queue.ErrLockLost) {
 				t.Errorf("nack with %s receipt: %v, want ErrLockLost", name, err)
 			}
-			if _, err := n.Extend(timeout(t), first.ID, receipt, 1000); !errors.Is(err, queue.ErrLockLost) {
+			if _, err := n.Extend(timeout(t), nil, first.ID, receipt, 1000); !errors.Is(err, queue.ErrLockLost) {
 				t.Errorf("extend with %s receipt: %v, want ErrLockLost", name, err)
 			}
 		}
 		if got, want := n.stats("default"), (queue.Counts{Processing: 2}); got != want {
 			t.Errorf("counts are %+v, want %+v", got, want)
 		}
-		must(t, n.Ack(timeout(t), first.ID, first.Receipt))
-		if err := n.Ack(timeout(t), first.ID, first.Receipt); !errors.Is(err, queue.ErrLockLost) {
+		must(t, n.Ack(timeout(t), nil, first.ID, first.Receipt))
+		if err := n.Ack(timeout(t), nil, first.ID, first.Receipt); !errors.Is(err, queue.ErrLockLost) {
 			t.Errorf("second ack: %v, want ErrLockLost", err)
 		}
-		must(t, n.Ack(timeout(t), first.ID, ""))
+		must(t, n.Ack(timeout(t), nil, first.ID, ""))
 	})
 }

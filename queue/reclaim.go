@@ -95,7 +95,7 @@ type expiry struct {
 func (c *reclaim) apply(tx *sqldb.Tx) error {
 	c.expired = c.expired[:0]
 	for _, e := range c.found {
-		r := find(tx, e.id)
+		r := find(tx, nil, e.id)
 		if r == nil || !r.lockEnded() {
 			continue
 		}

@@ -206,10 +206,11 @@ func (r record) stage(tx *sqldb.Tx, id string, f *fallback) error {
 }
 
 // find is the message as the operations before this one have left it; nil if
-// there is none any more.
-func find(tx *sqldb.Tx, id string) *record {
+// there is none any more, or none in these queues. That holds also for one that is only
+// believed to be held (expectHeld): the guard compares its receipt, which names the queue.
+func find(tx *sqldb.Tx, queues Names, id string) *record {
 	r := messages.Get(tx, id)
-	if r == nil || r.dead() {
+	if r == nil || r.dead() || !queues.Holds(r.queue) {
 		return nil
 	}
 	return r

@@ -34,7 +34,7 @@ func (q *Queue) Release(ctx context.Context, taken []Message) error {
 		Apply: func(tx *sqldb.Tx) error {
 			released = released[:0]
 			for _, m := range taken {
-				if r := find(tx, m.ID); r != nil && r.receipt == receipt(m.Receipt) {
+				if r := find(tx, nil, m.ID); r != nil && r.receipt == receipt(m.Receipt) {
 					messages.Put(tx, m.ID, r.released())
 					released = append(released, delivery{r.queue, m.ID, r.receipt})
 				}

@@ -15,8 +15,8 @@ const smallBytes = 256
 // Ack ends a message: its work is done. With a receipt only if that delivery
 // still holds the lock, else ErrLockLost; without one also a message that is
 // not locked, and one that is gone is fine.
-func (q *Queue) Ack(ctx context.Context, id, receipt string) error {
-	s := settling(id, receipt)
+func (q *Queue) Ack(ctx context.Context, queues Names, id, receipt string) error {
+	s := settling(queues, id, receipt)
 	s.expect = expectHeld(id, s.receipt)
 	err := q.settle(ctx, "queue_ack", s, func(tx *sqldb.Tx, r *record) error {
 		messages.Delete(tx, id)
@@ -30,14 +30,14 @@ func (q *Queue) Ack(ctx context.Context, id, receipt string) error {
 
 // Extend renews the lock of a delivery to lock milliseconds from the commit and
 // returns when it will end, in Unix milliseconds of the database's clock.
-func (q *Queue) Extend(ctx context.Context, id, receipt string, lock int64) (lockedUntil int64, err error) {
+func (q *Queue) Extend(ctx context.Context, queues Names, id, receipt string, lock int64) (lockedUntil int64, err error) {
 	if err := ValidateLock(lock); err != nil {
 		return 0, err
 	}
 	if receipt == "" {
 		return 0, invalid("extending a lock needs the receipt of its delivery")
 	}
-	s := settling(id, receipt)
+	s := settling(queues, id, receipt)
 	s.goesOn = true
 	shortened, dueIn := false, int64(0)
 	err = q.settle(ctx, "queue_extend", s, func(tx *sqldb.Tx, r *record) error {
@@ -66,6 +66,7 @@ func ValidateLock(lock int64) error {
 
 // A settlement is one operation on one message that has been delivered.
 type settlement struct {
+	queues  Names // of which the message may be
 	id      string
 	receipt receipt // "" settles whatever delivery there is
 	// expect spares reading the message; nil if it must be read.
@@ -83,8 +84,8 @@ type settlement struct {
 }
 
 // settling is a settlement as a caller asks for it.
-func settling(id, by string) *settlement {
-	return &settlement{id: id, receipt: receipt(by), bytes: smallBytes}
+func settling(queues Names, id, by string) *settlement {
+	return &settlement{queues: queues, id: id, receipt: receipt(by), bytes: smallBytes}
 }
 
 // settle runs change on the message if the settlement's receipt holds it, or if
@@ -102,7 +103,7 @@ func (q *Queue) settle(ctx context.Context, op string, s *settlement, change fun
 		Relieves: true,
 		Apply: func(tx *sqldb.Tx) error {
 			s.name, s.held = "", ""
-			r := find(tx, s.id)
+			r := find(tx, s.queues, s.id)
 			if s.receipt != "" && (r == nil || !r.heldBy(s.receipt)) {
 				return ErrLockLost
 			}

@@ -33,9 +33,9 @@ func TestANackRetriesAfterTheNextStepAndThenTheMessageIsDead(t *testing.T) {
 		key := mustKey(t, "failed", 7.0)
 		id := n.enqueue(queue.Enqueue{Value: []byte(`{"n":7}`), Backoff: []int64{0, 3_600_000}, KeysIfUndelivered: []kv.Key{key, mustKey(t, "also")}, Priority: 3})[0]
 
-		must(t, n.Nack(timeout(t), id, n.one("default").Receipt, queue.Failure{Error: "first"}))
+		must(t, n.Nack(timeout(t), nil, id, n.one("default").Receipt, queue.Failure{Error: "first"}))
 		m := n.one("default")
-		must(t, n.Nack(timeout(t), id, m.Receipt, queue.Failure{Error: "second"}))
+		must(t, n.Nack(timeout(t), nil, id, m.Receipt, queue.Failure{Error: "second"}))
 		n.none("default")
 		n.wantCounts(queue.Counts{Pending: 1, Delayed: 1})
 
@@ -44,7 +44,7 @@ func TestANackRetriesAfterTheNextStepAndThenTheMessageIsDead(t *testing.T) {
 		if last.Attempts != 3 || n.get(key).Exists() {
 			t.Errorf("attempt %d, want 3 and no fallback key yet", last.Attempts)
 		}
-		must(t, n.Nack(timeout(t), id, last.Receipt, queue.Failure{Error: "third"}))
+		must(t, n.Nack(timeout(t), nil, id, last.Receipt, queue.Failure{Error: "third"}))
 		n.wantCounts(queue.Counts{Dead: 1})
 		letter := n.deadLetters(queue.DeadLetterList{})[0]
 		if letter.OriginalID != id || letter.ErrorMessage != "third" || letter.Attempts != 3 || string(letter.Value) != `{"n":7}` ||
@@ -70,9 +70,9 @@ func TestANackMayChooseItsDelayOrEndTheRetries(t *testing.T) {
 		key := mustKey(t, "failed")
 		n.enqueue(queue.Enqueue{Value: []byte(`1`), KeysIfUndelivered: []kv.Key{key}})
 		now := int64(0)
-		must(t, n.Nack(timeout(t), n.one("default").ID, "", queue.Failure{Delay: &now}))
+		must(t, n.Nack(timeout(t), nil, n.one("default").ID, "", queue.Failure{Delay: &now}))
 		m := n.one("default")
-		must(t, n.Nack(timeout(t), m.ID, m.Receipt, queue.Failure{DeadLetter: true, Error: strings.Repeat("é", 2000)}))
+		must(t, n.Nack(timeout(t), nil, m.ID, m.Receipt, queue.Failure{DeadLetter: true, Error: strings.Repeat("é", 2000)}))
 		n.wantCounts(queue.Counts{Dead: 1})
 		if got := string(n.get(key).Value); got != `1` {
 			t.Errorf("the fallback key has %q, want 1", got)
@@ -82,9 +82,9 @@ func TestANackMayChooseItsDelayOrEndTheRetries(t *testing.T) {
 			t.Errorf("got %d attempts and %d bytes of error", letter.Attempts, len(letter.ErrorMessage))
 		}
 		// Gone, or not locked: nothing changes.
-		must(t, n.Nack(timeout(t), m.ID, "", queue.Failure{}))
+		must(t, n.Nack(timeout(t), nil, m.ID, "", queue.Failure{}))
 		id := n.enqueue(message(`2`))[0]
-		must(t, n.Nack(timeout(t), id, "", queue.Failure{}))
+		must(t, n.Nack(timeout(t), nil, id, "", queue.Failure{}))
 		n.wantCounts(queue.Counts{Pending: 1, Dead: 1})
 	})
 }
@@ -94,7 +94,7 @@ func TestAMessageIsOutForAsLongAsItsLockIsRenewed(t *testing.T) {
 		n := d.node(t)
 		n.enqueue(message(`1`))
 		m := n.dequeue(queue.Dequeue{Lock: 600_000})[0]
-		until, err := n.Extend(timeout(t), m.ID, m.Receipt, 3_600_000)
+		until, err := n.Extend(timeout(t), nil, m.ID, m.Receipt, 3_600_000)
 		must(t, err)
 		if until < m.EnqueuedAt+3_600_000 {
 			t.Errorf("locked until %d, enqueued at %d", until, m.EnqueuedAt)
@@ -103,7 +103,7 @@ func TestAMessageIsOutForAsLongAsItsLockIsRenewed(t *testing.T) {
 		if got := n.dequeue(queue.Dequeue{}); len(got) != 0 {
 			t.Errorf("the message was delivered again within its renewed lock")
 		}
-		must(t, n.Ack(timeout(t), m.ID, m.Receipt))
+		must(t, n.Ack(timeout(t), nil, m.ID, m.Receipt))
 	})
 }
 
@@ -117,11 +117,11 @@ func TestAnEndedLockCountsAsAFailedAttempt(t *testing.T) {
 		if again.Attempts != 2 || again.ID != late.ID || again.Receipt == late.Receipt {
 			t.Fatalf("got %+v after %+v", again, late)
 		}
-		if err := n.Ack(timeout(t), late.ID, late.Receipt); !errors.Is(err, queue.ErrLockLost) {
+		if err := n.Ack(timeout(t), nil, late.ID, late.Receipt); !errors.Is(err, queue.ErrLockLost) {
 			t.Errorf("ack by the late receiver: %v, want ErrLockLost", err)
 		}
 		n.endLocks()
-		if err := n.Ack(timeout(t), again.ID, again.Receipt); !errors.Is(err, queue.ErrLockLost) {
+		if err := n.Ack(timeout(t), nil, again.ID, again.Receipt); !errors.Is(err, queue.ErrLockLost) {
 			t.Errorf("ack after the lock, before anyone has reclaimed it: %v, want ErrLockLost", err)
 		}
 		n.none("default") // it is dead, not ready

@@ -30,14 +30,14 @@ func TestALockThatIsShortenedWakesWhoWaitsAtItsNewEnd(t *testing.T) {
 					taken := n.dequeue(queue.Dequeue{Queue: where, Lock: queue.MaxLock})[0]
 					next := wait(waiting, where)
 					await.That(t, "it waits", func() bool { return waiting.Waiting(where) > 0 && waiting.Quiet(where) })
-					if _, err := n.Extend(timeout(t), id, taken.Receipt, 200); err != nil {
+					if _, err := n.Extend(timeout(t), nil, id, taken.Receipt, 200); err != nil {
 						t.Fatal(err)
 					}
 					m := next()
 					if m.ID != id || m.Attempts != 2 {
 						t.Errorf("%s: got %s, attempt %d; want the same message again", where, m.ID, m.Attempts)
 					}
-					must(t, n.Ack(timeout(t), m.ID, m.Receipt))
+					must(t, n.Ack(timeout(t), nil, m.ID, m.Receipt))
 				}
 			})
 		})
@@ -50,7 +50,7 @@ func TestTheMessageOfAListenerWhoseLockIsShortenedMakesRoom(t *testing.T) {
 		l := n.listen(queue.Listen{Lock: queue.MaxLock})
 		n.enqueue(queue.Enqueue{Value: []byte(`1`), MaxAttempts: 1}, message(`2`))
 		first := l.next()
-		if _, err := n.Extend(timeout(t), first.ID, first.Receipt, 200); err != nil {
+		if _, err := n.Extend(timeout(t), nil, first.ID, first.Receipt, 200); err != nil {
 			t.Fatal(err)
 		}
 		if m := l.next(); string(m.Value) != `2` {

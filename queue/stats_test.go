@@ -28,7 +28,7 @@ func TestStatsCountEveryQueueInEveryState(t *testing.T) {
 			}
 			n.enqueue(all...)
 			for _, m := range n.dequeue(queue.Dequeue{Queue: name, Max: int(c.Dead)}) {
-				must(t, n.Nack(timeout(t), m.ID, m.Receipt, queue.Failure{}))
+				must(t, n.Nack(timeout(t), nil, m.ID, m.Receipt, queue.Failure{}))
 			}
 			n.dequeue(queue.Dequeue{Queue: name, Max: int(c.Processing)})
 			want[name] = c
@@ -64,7 +64,7 @@ func TestDeadLettersAreListedNewestFirstPageByPage(t *testing.T) {
 			n.enqueue(queue.Enqueue{Value: fmt.Append(nil, i), Queue: []string{"even", "odd"}[i%2], MaxAttempts: 1})
 			n.change("UPDATE keyval_sequence SET time=time+1") // so that each has its own time
 			m := n.one([]string{"even", "odd"}[i%2])
-			must(t, n.Nack(timeout(t), m.ID, m.Receipt, queue.Failure{}))
+			must(t, n.Nack(timeout(t), nil, m.ID, m.Receipt, queue.Failure{}))
 		}
 		var got []string
 		cursor := ""
@@ -110,14 +110,14 @@ func TestARequeuedMessageKeepsItsOptionsAndStartsAnew(t *testing.T) {
 		die := func() {
 			for range 2 {
 				m := n.one("default")
-				must(t, n.Nack(timeout(t), m.ID, m.Receipt, queue.Failure{}))
+				must(t, n.Nack(timeout(t), nil, m.ID, m.Receipt, queue.Failure{}))
 			}
 		}
 		die()
 		id := n.deadLetters(queue.DeadLetterList{})[0].ID
-		newID, err := n.Requeue(timeout(t), id)
+		newID, err := n.Requeue(timeout(t), nil, id)
 		must(t, err)
-		if _, err := n.Requeue(timeout(t), id); !errors.Is(err, kv.ErrNotFound) {
+		if _, err := n.Requeue(timeout(t), nil, id); !errors.Is(err, kv.ErrNotFound) {
 			t.Errorf("requeued twice: %v, want ErrNotFound", err)
 		}
 		n.wantCounts(queue.Counts{Pending: 2})
@@ -126,8 +126,8 @@ func TestARequeuedMessageKeepsItsOptionsAndStartsAnew(t *testing.T) {
 		if letter.OriginalID != newID || letter.Attempts != 2 || letter.ID == id {
 			t.Errorf("got %+v, want the death of %s", letter, newID)
 		}
-		must(t, n.DeleteDeadLetter(timeout(t), letter.ID))
-		must(t, n.DeleteDeadLetter(timeout(t), letter.ID))
+		must(t, n.DeleteDeadLetter(timeout(t), nil, letter.ID))
+		must(t, n.DeleteDeadLetter(timeout(t), nil, letter.ID))
 		n.wantCounts(queue.Counts{Pending: 1})
 	})
 }
@@ -181,7 +181,7 @@ func TestConcurrentLastNacksOfLargeMessagesAllSucceed(t *testing.T) {
 		n.change(`UPDATE kv_queue SET value='"'||hex(zeroblob((?1-2)/2))||'"',size=?1`, int64(1<<20))
 		failed := make(chan error, messages)
 		for _, m := range taken {
-			go func() { failed <- n.Nack(timeout(t), m.ID, m.Receipt, queue.Failure{}) }()
+			go func() { failed <- n.Nack(timeout(t), nil, m.ID, m.Receipt, queue.Failure{}) }()
 		}
 		for range taken {
 			if err := <-failed; err != nil {

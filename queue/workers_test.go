@@ -87,7 +87,7 @@ func (n *node) work(ctx context.Context, book *ledger, messages int) {
 		}
 		for _, m := range found {
 			book.took(m.ID)
-			if err := n.Ack(ctx, m.ID, m.Receipt); err != nil {
+			if err := n.Ack(ctx, nil, m.ID, m.Receipt); err != nil {
 				n.t.Errorf("ack of %s: %v", m.ID, err)
 				continue
 			}
@@ -243,7 +243,7 @@ func (n *node) workThrough(ctx context.Context, book *ledger, messages int) {
 		for _, m := range found {
 			book.took(m.ID)
 			for ctx.Err() == nil {
-				err := n.Ack(ctx, m.ID, m.Receipt)
+				err := n.Ack(ctx, nil, m.ID, m.Receipt)
 				if err == nil {
 					book.ack(m.ID)
 					break
@@ -270,7 +270,7 @@ func TestMessagesOfALostAnswerAreFoundAgain(t *testing.T) {
 		t.Errorf("got %+v, want message %s on its first attempt", m, id)
 	}
 	cut = proxy.CutNextAnswer([]byte("DELETE FROM kv_queue"))
-	must(t, n.Ack(timeout(t), m.ID, m.Receipt))
+	must(t, n.Ack(timeout(t), nil, m.ID, m.Receipt))
 	must(t, cut.Wait(timeout(t)))
 	n.wantCounts(queue.Counts{})
 }

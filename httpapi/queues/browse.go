@@ -175,7 +175,7 @@ func (q *room) purgeMessage(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	deleted, err := q.Queue.PurgeMessage(ctx, id, state)
+	deleted, err := q.Queue.PurgeMessage(ctx, nil, id, state)
 	n := 0
 	if deleted {
 		n = 1

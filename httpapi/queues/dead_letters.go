@@ -138,7 +138,7 @@ func (q *room) deadLetter(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	letter, err := q.Queue.DeadLetter(ctx, id)
+	letter, err := q.Queue.DeadLetter(ctx, nil, id)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (q *room) requeue(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	messageID, err := q.Queue.Requeue(ctx, id)
+	messageID, err := q.Queue.Requeue(ctx, nil, id)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (q *room) deleteDeadLetter(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := q.Queue.DeleteDeadLetter(ctx, id); err != nil {
+	if err := q.Queue.DeleteDeadLetter(ctx, nil, id); err != nil {
 		return err
 	}
 	c.Out = append(c.Out, `{"ok":true}`...)

@@ -20,22 +20,22 @@ type Queue interface {
 	// handed over or released.
 	Dequeue(context.Context, queue.Dequeue) ([]queue.Message, error)
 	Release(context.Context, []queue.Message) error
-	Ack(ctx context.Context, id, receipt string) error
-	Nack(ctx context.Context, id, receipt string, f queue.Failure) error
-	Extend(ctx context.Context, id, receipt string, lock int64) (lockedUntil int64, err error)
+	Ack(ctx context.Context, queues queue.Names, id, receipt string) error
+	Nack(ctx context.Context, queues queue.Names, id, receipt string, f queue.Failure) error
+	Extend(ctx context.Context, queues queue.Names, id, receipt string, lock int64) (lockedUntil int64, err error)
 	Listen(queue.Listen) (*queue.Listener, error)
 	Stats(context.Context) (queue.Stats, error)
 	// Sampled are Stats that may be a minute old.
 	Sampled(context.Context) (queue.Stats, error)
 	DeadLetters(context.Context, queue.DeadLetterList) (letters []queue.DeadLetter, cursor string, err error)
-	DeadLetter(ctx context.Context, id string) (queue.DeadLetter, error)
+	DeadLetter(ctx context.Context, queues queue.Names, id string) (queue.DeadLetter, error)
 	Browse(context.Context, queue.Browse) (messages []queue.Browsed, cursor string, err error)
 	// PurgeMessages, as PurgeDeadLetters, commits at most 1,000 at a time. With an error the
 	// count says how far it came.
 	PurgeMessages(ctx context.Context, name string, state queue.State) (deleted int, err error)
-	PurgeMessage(ctx context.Context, id string, state queue.State) (deleted bool, err error)
-	Requeue(ctx context.Context, id string) (messageID string, err error)
-	DeleteDeadLetter(ctx context.Context, id string) error
+	PurgeMessage(ctx context.Context, queues queue.Names, id string, state queue.State) (deleted bool, err error)
+	Requeue(ctx context.Context, queues queue.Names, id string) (messageID string, err error)
+	DeleteDeadLetter(ctx context.Context, queues queue.Names, id string) error
 	PurgeDeadLetters(ctx context.Context, name string) (deleted int, err error)
 }
 
@@ -313,7 +313,7 @@ func (q *room) ack(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := q.Queue.Ack(ctx, req.id, req.receipt); err != nil {
+	if err := q.Queue.Ack(ctx, nil, req.id, req.receipt); err != nil {
 		return err
 	}
 	c.Out = append(c.Out, `{"ok":true}`...)
@@ -325,7 +325,7 @@ func (q *room) nack(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := q.Queue.Nack(ctx, req.id, req.receipt, req.failure); err != nil {
+	if err := q.Queue.Nack(ctx, nil, req.id, req.receipt, req.failure); err != nil {
 		return err
 	}
 	c.Out = append(c.Out, `{"ok":true}`...)
@@ -337,7 +337,7 @@ func (q *room) extend(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	until, err := q.Queue.Extend(ctx, req.id, req.receipt, req.lock)
+	until, err := q.Queue.Extend(ctx, nil, req.id, req.receipt, req.lock)
 	if err != nil {
 		return err
 	}
