@@ -26,6 +26,12 @@ func SubtreeRange(prefix Key) Range {
 // Contains reports whether k lies in r.
 func (r Range) Contains(k Key) bool { return r.Start <= k && k < r.End }
 
+// Within reports whether all keys that can lie in r are at or below prefix.
+func (r Range) Within(prefix Key) bool {
+	below := SubtreeRange(prefix)
+	return r.Empty() || below.Start <= r.Start && r.End <= below.End
+}
+
 // Empty reports whether no key can lie in r.
 func (r Range) Empty() bool { return r.Start >= r.End }
 

@@ -38,6 +38,18 @@ type Stats struct {
 	Queues map[string]Counts
 }
 
+// Of are the counts of some queues alone.
+func (s Stats) Of(names Names) Stats {
+	of := Stats{Queues: make(map[string]Counts, len(names))}
+	for name, counts := range s.Queues {
+		if names.Holds(name) {
+			of.Queues[name] = counts
+			of.add(counts)
+		}
+	}
+	return of
+}
+
 // statsSQL reads all queues from one snapshot. The numbers of messages and of
 // dead letters are kept by triggers, in a row for each queue that has any, in
 // keyval_queues:

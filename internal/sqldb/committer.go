@@ -32,6 +32,7 @@ type committer struct {
 	health health
 
 	observers observers
+	tickets   ticketSecret
 	quit      chan struct{}   // closed by close
 	life      context.Context // ends when close waits no longer
 	stop      context.CancelFunc
