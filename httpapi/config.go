@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/keys"
 	"github.com/buntime/keyval/httpapi/operate"
@@ -52,6 +54,12 @@ type Config struct {
 	Positions func() api.Positions
 	// Checks must all pass for GET /readyz to answer 200.
 	Checks []operate.Check
+
+	// Authority knows who may do what; nil: everybody may do everything.
+	Authority *access.Authority
+	// TicketKey is the secret with which the nodes of a cluster sign tickets; nil: one of
+	// this handler's own.
+	TicketKey func(context.Context) ([]byte, error)
 
 	// BasePath is where the dialect of the original JavaScript client is mounted,
 	// such as "/_/plugin-keyval"; "" for nowhere.
@@ -120,6 +128,12 @@ func validateBasePath(path string) error {
 func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Authority == nil {
+		c.Authority = new(access.Authority)
+	}
+	if c.TicketKey == nil {
+		c.TicketKey = ownTicketKey()
 	}
 	if c.Registerer == nil {
 		registry := prometheus.NewRegistry()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 )
@@ -56,12 +57,12 @@ func isLoopback(name string) bool {
 
 // admit refuses a request that a page has sent which has no business here.
 func (s *Server) admit(r *route.Route, req *http.Request) error {
-	if s.cfg.Loopback && r.Scope != route.Open {
+	if s.cfg.Loopback && r.Scope != access.Open {
 		if err := s.hosts.check(req.Host); err != nil {
 			return err
 		}
 	}
-	if r.Changes() {
+	if r.Changes {
 		return s.origins.check(req)
 	}
 	return nil

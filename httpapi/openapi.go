@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/operate"
 	"github.com/buntime/keyval/httpapi/route"
@@ -18,7 +19,7 @@ import (
 func (s *Server) documentRoutes() []route.Route {
 	return []route.Route{
 		{
-			Method: http.MethodGet, Pattern: "/", Op: "root", Tag: operate.Tag, Scope: route.Open,
+			Method: http.MethodGet, Pattern: "/", Op: "root", Tag: operate.Tag, Scope: access.Open,
 			Summary: "Where to go on",
 			Answers: []route.Answer{{Status: 200, Doc: "The paths of the page to try the API and of this document.", Schema: route.Object(route.Members{
 				"name": route.Text("keyval"), "docs": route.Text(""), "openapi": route.Text(""),
@@ -29,7 +30,7 @@ func (s *Server) documentRoutes() []route.Route {
 			},
 		},
 		{
-			Method: http.MethodGet, Pattern: "/openapi.json", Op: "openapi", Tag: operate.Tag, Scope: route.Open,
+			Method: http.MethodGet, Pattern: "/openapi.json", Op: "openapi", Tag: operate.Tag, Scope: access.Open,
 			Summary: "This document",
 			Answers: []route.Answer{{Status: 200, Doc: "OpenAPI 3.1.", Schema: &route.Schema{Type: "object"}}},
 			Serve: func(_ context.Context, c *route.Call) error {
@@ -39,7 +40,7 @@ func (s *Server) documentRoutes() []route.Route {
 			},
 		},
 		{
-			Method: http.MethodGet, Pattern: "/docs", Op: "docs", Tag: operate.Tag, Scope: route.Open,
+			Method: http.MethodGet, Pattern: "/docs", Op: "docs", Tag: operate.Tag, Scope: access.Open,
 			Summary: "A page to try the API",
 			Answers: []route.Answer{{Status: 200, Doc: "The page.", ContentType: "text/html", Schema: &route.Schema{Type: "string"}}},
 			Serve: func(_ context.Context, c *route.Call) error {
@@ -83,17 +84,24 @@ type (
 		Description string `json:"description"`
 	}
 	openAPIComponents struct {
-		Schemas map[string]*route.Schema `json:"schemas"`
+		Schemas         map[string]*route.Schema  `json:"schemas"`
+		SecuritySchemes map[string]securityScheme `json:"securitySchemes"`
+	}
+	securityScheme struct {
+		Type        string `json:"type"`
+		Scheme      string `json:"scheme"`
+		Description string `json:"description"`
 	}
 	operation struct {
-		OperationID string               `json:"operationId"`
-		Tags        []string             `json:"tags"`
-		Summary     string               `json:"summary"`
-		Description string               `json:"description,omitempty"`
-		Scope       route.Scope          `json:"x-keyval-scope"`
-		Parameters  []parameter          `json:"parameters,omitempty"`
-		RequestBody *requestBody         `json:"requestBody,omitempty"`
-		Responses   map[string]*response `json:"responses"`
+		OperationID string                `json:"operationId"`
+		Tags        []string              `json:"tags"`
+		Summary     string                `json:"summary"`
+		Description string                `json:"description,omitempty"`
+		Scope       access.Scope          `json:"x-keyval-scope"`
+		Parameters  []parameter           `json:"parameters,omitempty"`
+		RequestBody *requestBody          `json:"requestBody,omitempty"`
+		Security    []map[string][]string `json:"security,omitempty"`
+		Responses   map[string]*response  `json:"responses"`
 	}
 	parameter struct {
 		Name        string        `json:"name"`
@@ -120,6 +128,9 @@ type (
 	}
 )
 
+// tokenScheme names how a caller says who it is.
+const tokenScheme = "token"
+
 // describe makes the OpenAPI document from the route table.
 func (s *Server) describe() ([]byte, error) {
 	doc := openAPI{
@@ -128,10 +139,11 @@ func (s *Server) describe() ([]byte, error) {
 			Title: "keyval", Version: s.version(),
 			Description: "A distributed key-value store, queue and watch service. Durations are integer milliseconds, times Unix milliseconds. The guarantees are in docs/api.md.",
 		},
-		Servers:    s.servers(),
-		Tags:       s.tags(),
-		Paths:      map[string]map[string]*operation{},
-		Components: openAPIComponents{Schemas: s.schemas},
+		Servers: s.servers(),
+		Tags:    s.tags(),
+		Paths:   map[string]map[string]*operation{},
+		Components: openAPIComponents{Schemas: s.schemas, SecuritySchemes: map[string]securityScheme{tokenScheme: {
+			Type: "http", Scheme: "bearer", Description: "Needed where the node has an auth file; `x-keyval-scope` says what the token must have."}}},
 	}
 	for i := range s.table {
 		r := &s.table[i]
@@ -180,6 +192,9 @@ func describeRoute(r *route.Route) *operation {
 		OperationID: r.Op, Tags: []string{r.Tag.Name}, Summary: r.Summary, Description: r.Doc, Scope: r.Scope,
 		Responses: responses(r),
 	}
+	if r.Scope != access.Open {
+		op.Security = []map[string][]string{{tokenScheme: {}}, {}}
+	}
 	op.OperationID += route.Capitalised(r.Alias)
 	for _, group := range []struct {
 		in     string
@@ -211,8 +226,11 @@ func responses(r *route.Route) map[string]*response {
 		all[strconv.Itoa(a.Status)] = describeAnswer(a)
 	}
 	codes := append(slices.Clone(r.Errors), route.CommonErrors...)
-	if r.Changes() {
+	if r.Changes {
 		codes = append(codes, api.ForbiddenOrigin)
+	}
+	if r.Scope != access.Open {
+		codes = append(codes, api.Unauthenticated, api.Forbidden)
 	}
 	if r.Body != nil {
 		codes = append(codes, api.UnsupportedMediaType)

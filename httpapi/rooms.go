@@ -4,10 +4,12 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/keys"
 	"github.com/buntime/keyval/httpapi/operate"
 	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/tickets"
 	"github.com/buntime/keyval/httpapi/watches"
 	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/queue"
@@ -16,21 +18,23 @@ import (
 // rooms are the tenants of the API, each with what it needs. This is where a new one
 // is registered, in the order in which the document shows them.
 func (s *Server) rooms() []route.Room {
+	store := keys.Guard(s.cfg.Store)
 	rooms := []route.Room{
 		{Schemas: wire.Schemas},
 		keys.Room(keys.Deps{
-			Store: s.cfg.Store, DefaultConsistency: s.cfg.DefaultConsistency, MaxValueBytes: s.cfg.MaxValueBytes,
+			Store: store, DefaultConsistency: s.cfg.DefaultConsistency, MaxValueBytes: s.cfg.MaxValueBytes,
 			Messages: s.messages(),
 		}),
 	}
 	if s.cfg.Queue != nil {
 		rooms = append(rooms, queues.Room(queues.Deps{
-			Queue: s.cfg.Queue, Store: s.cfg.Store, MaxValueBytes: s.cfg.MaxValueBytes, Streams: s.streams, Logger: s.cfg.Logger,
+			Queue: queues.Guard(s.cfg.Queue), Store: access.Guard(func(g *access.Grant) wire.Atomic { return store.For(g) }),
+			MaxValueBytes: s.cfg.MaxValueBytes, Streams: s.streams, Logger: s.cfg.Logger,
 		}))
 	}
 	if s.cfg.Watch != nil {
 		rooms = append(rooms, watches.Room(watches.Deps{
-			Watch: s.cfg.Watch, DefaultConsistency: s.cfg.DefaultConsistency, Streams: s.streams,
+			Watch: watches.Guard(s.cfg.Watch), DefaultConsistency: s.cfg.DefaultConsistency, Streams: s.streams,
 		}))
 	}
 	return append(rooms,
@@ -38,6 +42,7 @@ func (s *Server) rooms() []route.Room {
 			Cluster: s.cfg.Cluster, Node: s.cfg.Node, Positions: s.cfg.Positions, Checks: s.cfg.Checks,
 			Gatherer: s.cfg.Gatherer, Sections: sections(s.cfg.Snapshots, rooms),
 		}),
+		tickets.Room(s.tickets),
 		route.Room{Routes: s.documentRoutes()},
 	)
 }
@@ -63,7 +68,8 @@ func (s *Server) messages() keys.Messages {
 		Decode: func(d *route.Decoder) (queue.Enqueue, error) { return queues.DecodeMessage(d, s.cfg.MaxValueBytes) },
 	}
 	if s.cfg.Queue != nil {
-		m.NewPart = s.cfg.Queue.NewPart
+		reached := queues.Guard(s.cfg.Queue)
+		m.NewPart = access.Guard(func(g *access.Grant) keys.NewPart { return reached.For(g).NewPart })
 	}
 	return m
 }

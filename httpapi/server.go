@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
@@ -21,6 +22,7 @@ type Server struct {
 	cfg     Config
 	frame   *route.Frame
 	streams *sse.Streams
+	tickets *access.Tickets
 	table   []route.Route
 	schemas map[string]*route.Schema
 	mux     *chi.Mux
@@ -39,6 +41,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg.withDefaults(), mux: chi.NewMux(), schemas: map[string]*route.Schema{}}
 	s.origins, s.hosts = newOrigins(cfg.CORSOrigins), newHosts(cfg.AllowedHosts)
+	s.tickets = newTickets(s.cfg)
 	var err error
 	if s.frame, err = route.New(s.frameConfig()); err != nil {
 		return nil, err
@@ -48,6 +51,9 @@ func New(cfg Config) (*Server, error) {
 		s.add(room)
 	}
 	s.table = route.WithHeads(s.table)
+	if err = route.Check(s.table); err != nil {
+		return nil, err
+	}
 	s.document = sync.OnceValues(s.describe)
 	s.mux.Use(route.BySentPath)
 	s.mux.NotFound(s.frame.Unmatched(s.notFound))
@@ -66,6 +72,8 @@ func (s *Server) frameConfig() route.Config {
 		MaxMemoryInFlight: s.cfg.MaxMemoryInFlight,
 		Patience:          s.cfg.Patience,
 		Admit:             s.admit,
+		Authority:         s.cfg.Authority,
+		Redeem:            s.tickets.Redeem,
 		Errors:            slices.Concat(databaseErrors, wire.Errors),
 		Logger:            s.cfg.Logger,
 		Registerer:        s.cfg.Registerer,
@@ -76,7 +84,7 @@ func (s *Server) frameConfig() route.Config {
 // add takes in what a room brings along.
 func (s *Server) add(room route.Room) {
 	s.frame.Know(room.Errors)
-	s.table = append(s.table, room.Routes...)
+	s.table = append(s.table, route.WithTickets(room.Routes)...)
 	maps.Copy(s.schemas, room.Schemas)
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/buntime/keyval/httpapi"
+	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
@@ -47,9 +48,9 @@ func (f *fixture) routes(t *testing.T) []tableRow {
 	t.Helper()
 	var document struct {
 		Paths map[string]map[string]struct {
-			Scope     string `json:"x-keyval-scope"`
 			Responses map[string]struct {
-				Content map[string]any
+				Description string
+				Content     map[string]any
 			}
 		}
 	}
@@ -61,7 +62,7 @@ func (f *fixture) routes(t *testing.T) []tableRow {
 	for template, methods := range document.Paths {
 		for method, route := range methods {
 			_, streams := route.Responses["200"].Content["text/event-stream"]
-			rows = append(rows, tableRow{strings.ToUpper(method), template, fill.Replace(template), route.Scope == "write", streams})
+			rows = append(rows, tableRow{strings.ToUpper(method), template, fill.Replace(template), strings.Contains(route.Responses["403"].Description, string(api.ForbiddenOrigin)), streams})
 		}
 	}
 	if len(rows) < 40 {

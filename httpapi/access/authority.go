@@ -144,6 +144,15 @@ func (g *Grant) now() (*Grant, error) {
 	return g, nil
 }
 
+// named is the grant of a token; nil if there is none of the name.
+func (a *Authority) named(name string) *Grant {
+	r := a.roster.Load()
+	if r == nil && name == "" {
+		return Everything
+	}
+	return r.named(name)
+}
+
 // Guards tells whether there are tokens at all.
 func (a *Authority) Guards() bool { return a.roster.Load() != nil }
 

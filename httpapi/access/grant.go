@@ -14,13 +14,22 @@ type Grant struct {
 	end    context.CancelCauseFunc
 }
 
-// Everything is what everybody may where there are no tokens, and what a node itself
-// does.
-var Everything = newGrant(Token{Scopes: Scopes})
+// What nobody in particular may.
+var (
+	// Everything is what everybody may where there are no tokens, and what a node itself
+	// does.
+	Everything = endless(Token{Scopes: Scopes})
+	// Nobody is what routes are served with that need no token.
+	Nobody = endless(Token{})
+)
+
+func endless(t Token) *Grant {
+	return &Grant{token: t, scopes: setOf(t.Scopes), ctx: context.Background()}
+}
 
 func newGrant(t Token) *Grant {
-	g := &Grant{token: t, scopes: setOf(t.Scopes)}
-	g.ctx, g.end = context.WithCancelCause(context.Background())
+	g := endless(t)
+	g.ctx, g.end = context.WithCancelCause(g.ctx)
 	return g
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/wire"
@@ -41,7 +42,7 @@ func (k *room) atomicRoutes() []route.Route {
 	}, wire.WriteErrors...)
 	return []route.Route{
 		{
-			Method: http.MethodPost, Pattern: "/atomic", Op: "atomic", Tag: tagAtomic, Scope: route.Write,
+			Method: http.MethodPost, Pattern: "/atomic", Op: "atomic", Tag: tagAtomic, Scope: access.Write, Changes: true,
 			Summary: "Check and change several keys, all or nothing",
 			Doc:     "All checks are made against one state, then the mutations apply in order. A check that does not hold is an answer, not an error; a mutation that cannot apply is 400, and nothing is written.",
 			Header:  []route.Param{wire.IdempotencyKey},
@@ -51,7 +52,7 @@ func (k *room) atomicRoutes() []route.Route {
 			Serve:   k.atomic,
 		},
 		{
-			Method: http.MethodPost, Pattern: "/transaction", Op: "transaction", Tag: tagAtomic, Scope: route.Write,
+			Method: http.MethodPost, Pattern: "/transaction", Op: "transaction", Tag: tagAtomic, Scope: access.Write, Changes: true,
 			Summary: "Read and write against one snapshot",
 			Doc:     "Read first, then send the same reads with the `snapshot` of the answer and the changes: they commit only if nothing that was read has changed.",
 			Header:  []route.Param{wire.IdempotencyKey},
@@ -68,11 +69,11 @@ func (k *room) atomic(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	req, part, err := k.decodeAtomic(body, c.Dialect)
+	req, part, err := k.decodeAtomic(body, c)
 	if err != nil {
 		return err
 	}
-	result, err := wire.Commit(ctx, c, k.Store, req, func(dst []byte, result kv.AtomicResult) []byte {
+	result, err := wire.Commit(ctx, c, k.Store.For(c.Grant), req, func(dst []byte, result kv.AtomicResult) []byte {
 		return appendCommitted(dst, result.Versionstamp, part)
 	})
 	if err != nil || result.OK {
@@ -108,8 +109,8 @@ func appendIDs(dst []byte, part *queue.Part) []byte {
 
 // decodeAtomic decodes the body of POST /atomic, and the part that enqueues, nil
 // without one.
-func (k *room) decodeAtomic(body []byte, dialect *route.Dialect) (kv.AtomicRequest, *queue.Part, error) {
-	a := atomicDecoder{room: k, dialect: dialect}
+func (k *room) decodeAtomic(body []byte, c *route.Call) (kv.AtomicRequest, *queue.Part, error) {
+	a := atomicDecoder{room: k, call: c}
 	err := route.DecodeObject(body, k.atomicMembers, a.member)
 	if err != nil {
 		return a.req, nil, err
@@ -120,11 +121,11 @@ func (k *room) decodeAtomic(body []byte, dialect *route.Dialect) (kv.AtomicReque
 
 // newPart refuses messages where there are no queues, rather than commit without
 // them.
-func (k *room) newPart(messages []queue.Enqueue) (*queue.Part, error) {
-	if k.Messages.NewPart == nil {
+func (k *room) newPart(g *access.Grant, messages []queue.Enqueue) (*queue.Part, error) {
+	if !k.Messages.NewPart.Given() {
 		return nil, route.InvalidArgument("this node has no queues")
 	}
-	return k.Messages.NewPart(messages)
+	return k.Messages.NewPart.For(g)(messages)
 }
 
 // join checks how much the operation does, and lets the queue's part, nil without
@@ -136,7 +137,7 @@ func (k *room) join(a *atomicDecoder) (*queue.Part, error) {
 	if len(a.messages) == 0 {
 		return nil, nil
 	}
-	part, err := k.newPart(a.messages)
+	part, err := k.newPart(a.call.Grant, a.messages)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +148,7 @@ func (k *room) join(a *atomicDecoder) (*queue.Part, error) {
 // An atomicDecoder decodes what /atomic and /transaction have in common.
 type atomicDecoder struct {
 	*room
-	dialect  *route.Dialect
+	call     *route.Call
 	req      kv.AtomicRequest
 	messages []queue.Enqueue
 }
@@ -182,7 +183,7 @@ func (a *atomicDecoder) check(d *route.Decoder) error {
 			check.Key, err = wire.DecodeKey(d)
 		case "versionstamp":
 			hasVersionstamp = true
-			check.Versionstamp, err = checkedVersionstamp(d, a.dialect)
+			check.Versionstamp, err = checkedVersionstamp(d, a.call.Dialect)
 		}
 		return err
 	})

@@ -131,7 +131,7 @@ func (k *room) page(ctx context.Context, c *route.Call, req *listRequest) (kv.Pa
 	if err != nil {
 		return kv.Page{}, err
 	}
-	page, err := k.Store.List(ctx, sel, opts)
+	page, err := k.Store.For(c.Grant).List(ctx, sel, opts)
 	if err != nil {
 		return kv.Page{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -18,7 +17,7 @@ var secretBodies = map[string]func(*room, []byte) error{
 	`{"prefix":["s3cret"],"end":["s3cret"],"limit":-7771777,"cursor":"s3cret","reverse":"s3cret","consistency":"s3cret"}`: func(_ *room, body []byte) error {
 		req, err := decodeList(body, paginateMembers)
 		if err == nil {
-			_, err = req.selector(&route.Dialect{})
+			_, err = req.selector(anyCall.Dialect)
 		}
 		if err == nil {
 			_, err = kv.ParseConsistency(req.consistency)
@@ -32,7 +31,7 @@ var secretBodies = map[string]func(*room, []byte) error{
 }
 
 func decodeAtomicBody(k *room, body []byte) error {
-	_, _, err := k.decodeTransaction(body, &route.Dialect{})
+	_, _, err := k.decodeTransaction(body, anyCall)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/wire"
@@ -24,7 +25,7 @@ const (
 // keyReadRoutes are those that read entries.
 func (k *room) keyReadRoutes() []route.Route {
 	get := route.Route{
-		Method: http.MethodGet, Pattern: "/keys/*", Template: "/keys/{key}", Op: "get", Tag: tagKeys, Scope: route.Read,
+		Method: http.MethodGet, Pattern: "/keys/*", Template: "/keys/{key}", Op: "get", Tag: tagKeys, Scope: access.Read,
 		Summary: "Read one entry",
 		Doc:     "`GET /keys/count` and `GET /keys/paginate` are routes of their own; `~s:count` reaches the key.",
 		Path:    []route.Param{wire.KeyInPath},
@@ -38,7 +39,7 @@ func (k *room) keyReadRoutes() []route.Route {
 		Serve:  k.getKey,
 	}
 	batch := route.Route{
-		Method: http.MethodPost, Pattern: "/keys/batch", Op: "batch", Tag: tagKeys, Scope: route.Read,
+		Method: http.MethodPost, Pattern: "/keys/batch", Op: "batch", Tag: tagKeys, Scope: access.Read,
 		Summary: "Read up to 1,000 entries by key",
 		Doc:     "All from one snapshot, in the order of the request; a missing key has `null`s.",
 		Query:   []route.Param{wire.ConsistencyParam.Param()},
@@ -73,7 +74,7 @@ func (k *room) listRoutes() []route.Route {
 
 func listing(op, summary string) route.Route {
 	return route.Route{
-		Op: op, Tag: tagKeys, Scope: route.Read, Summary: summary,
+		Op: op, Tag: tagKeys, Scope: access.Read, Summary: summary,
 		Header: []route.Param{wire.MinVersionstamp}, Errors: listErrors,
 	}
 }
@@ -149,7 +150,7 @@ func (k *room) getKey(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	entries, position, err := k.Store.Get(ctx, []kv.Key{key}, opts)
+	entries, position, err := k.Store.For(c.Grant).Get(ctx, []kv.Key{key}, opts)
 	if err != nil {
 		return err
 	}
@@ -182,7 +183,7 @@ func (k *room) batch(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	entries, position, err := k.Store.Get(ctx, keys, opts)
+	entries, position, err := k.Store.For(c.Grant).Get(ctx, keys, opts)
 	if err != nil {
 		return err
 	}
@@ -223,7 +224,7 @@ func (k *room) count(ctx context.Context, c *route.Call, req listRequest) error 
 	if err != nil {
 		return err
 	}
-	n, position, err := k.Store.Count(ctx, r, opts)
+	n, position, err := k.Store.For(c.Grant).Count(ctx, r, opts)
 	if err != nil {
 		return err
 	}

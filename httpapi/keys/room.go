@@ -3,6 +3,7 @@ package keys
 import (
 	"slices"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
@@ -10,7 +11,7 @@ import (
 
 // Deps is what the room needs.
 type Deps struct {
-	Store Store
+	Store access.Guarded[Store]
 	// DefaultConsistency is what a read under "/" gets when it does not ask.
 	DefaultConsistency kv.Consistency
 	// MaxValueBytes is the largest value, in bytes of JSON.
@@ -18,13 +19,16 @@ type Deps struct {
 	Messages      Messages
 }
 
+// NewPart makes messages a part of an operation.
+type NewPart func([]queue.Enqueue) (*queue.Part, error)
+
 // Messages are how an operation enqueues.
 type Messages struct {
 	// Schema is that of a message in a body, Decode reads one.
 	Schema *route.Schema
 	Decode func(*route.Decoder) (queue.Enqueue, error)
-	// NewPart makes them a part of the operation; nil: there are no queues.
-	NewPart func([]queue.Enqueue) (*queue.Part, error)
+	// NewPart makes them a part of the operation; not given: there are no queues.
+	NewPart access.Guarded[NewPart]
 }
 
 // room is the room of entries, one by one and several at once.

@@ -33,7 +33,7 @@ func (k *room) transaction(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	req, part, err := k.decodeTransaction(body, c.Dialect)
+	req, part, err := k.decodeTransaction(body, c)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (k *room) transaction(ctx context.Context, c *route.Call) error {
 		return render(nil, &result)
 	}
 	req.Reserve = func(reads [][]kv.Entry) error { return c.Reserve(readsBytes(reads)) }
-	result, err := k.Store.Transaction(ctx, req)
+	result, err := k.Store.For(c.Grant).Transaction(ctx, req)
 	if err != nil {
 		return err
 	}
@@ -110,14 +110,14 @@ func appendTransaction(dst []byte, req *kv.TransactionRequest, result *kv.Transa
 
 // decodeTransaction decodes the body of POST /transaction, and the part that
 // enqueues, nil without one.
-func (k *room) decodeTransaction(body []byte, dialect *route.Dialect) (kv.TransactionRequest, *queue.Part, error) {
+func (k *room) decodeTransaction(body []byte, c *route.Call) (kv.TransactionRequest, *queue.Part, error) {
 	var req kv.TransactionRequest
-	a := atomicDecoder{room: k, dialect: dialect}
+	a := atomicDecoder{room: k, call: c}
 	err := route.DecodeObject(body, k.transactionMembers, func(d *route.Decoder, name string) (err error) {
 		switch name {
 		case "reads":
 			return d.Array(maxReads, func() error {
-				read, err := decodeRead(d, dialect)
+				read, err := decodeRead(d, c.Dialect)
 				req.Reads = append(req.Reads, read)
 				return err
 			})

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/wire"
@@ -43,7 +44,7 @@ func (k *room) keyWriteRoutes() []route.Route {
 	deleteErrors := append([]api.Code{api.InvalidKey, api.InvalidJSON, api.InvalidFilter, api.TooLarge}, wire.WriteErrors...)
 	return []route.Route{
 		{
-			Method: http.MethodPut, Pattern: "/keys/*", Template: "/keys/{key}", Op: "set", Tag: tagKeys, Scope: route.Write,
+			Method: http.MethodPut, Pattern: "/keys/*", Template: "/keys/{key}", Op: "set", Tag: tagKeys, Scope: access.Write, Changes: true,
 			Summary: "Write an entry",
 			Doc:     "The body is the value: any JSON, kept byte for byte apart from insignificant white space.",
 			Path:    []route.Param{wire.KeyInPath},
@@ -55,7 +56,7 @@ func (k *room) keyWriteRoutes() []route.Route {
 			Serve:   k.putKey,
 		},
 		{
-			Method: http.MethodDelete, Pattern: "/keys/*", Template: "/keys/{key}", Op: "delete", Tag: tagKeys, Scope: route.Write,
+			Method: http.MethodDelete, Pattern: "/keys/*", Template: "/keys/{key}", Op: "delete", Tag: tagKeys, Scope: access.Write, Changes: true,
 			Summary: "Delete an entry, or an entry and everything below it",
 			Path:    []route.Param{wire.KeyInPath},
 			Query:   []route.Param{exactParam.Param(), childrenParam.Param()},
@@ -66,7 +67,7 @@ func (k *room) keyWriteRoutes() []route.Route {
 			Serve:   k.deleteKey,
 		},
 		{
-			Method: http.MethodDelete, Pattern: "/keys", Op: "delete", Alias: "many", Tag: tagKeys, Scope: route.Write,
+			Method: http.MethodDelete, Pattern: "/keys", Op: "delete", Alias: "many", Tag: tagKeys, Scope: access.Write, Changes: true,
 			Summary: "Delete what is below a prefix, or many keys",
 			Doc:     "`prefix` deletes what `GET /keys?prefix=` lists, without limit. The body instead names keys. More than 1,000 entries are deleted 1,000 at a time, each batch being a commit of its own.",
 			Query:   []route.Param{prefixParam.Param(), allParam.Param()},
@@ -76,7 +77,7 @@ func (k *room) keyWriteRoutes() []route.Route {
 			Serve: k.deleteMany,
 		},
 		{
-			Method: http.MethodPost, Pattern: "/keys/delete-batch", Op: "delete", Alias: "batch", Tag: tagKeys, Scope: route.Write,
+			Method: http.MethodPost, Pattern: "/keys/delete-batch", Op: "delete", Alias: "batch", Tag: tagKeys, Scope: access.Write, Changes: true,
 			Summary: "Delete many keys",
 			Header:  []route.Param{wire.IdempotencyKey},
 			Body:    &route.Body{Schema: route.Object(deleteKeysMembers), MaxBytes: maxKeysBody},
@@ -120,7 +121,7 @@ func (k *room) putKey(ctx context.Context, c *route.Call) error {
 
 // commit is Commit for an operation of one key whose checks are preconditions.
 func (k *room) commit(ctx context.Context, c *route.Call, req kv.AtomicRequest, render func([]byte, kv.AtomicResult) []byte) (kv.AtomicResult, error) {
-	result, err := wire.Commit(ctx, c, k.Store, req, render)
+	result, err := wire.Commit(ctx, c, k.Store.For(c.Grant), req, render)
 	if err == nil && !result.OK {
 		err = kv.ErrPreconditionFailed
 	}
@@ -237,7 +238,7 @@ func (k *room) deleteAll(ctx context.Context, c *route.Call, req kv.DeleteReques
 	if req.Idempotency, err = wire.Idempotency(c); err != nil {
 		return err
 	}
-	result, err := k.Store.Delete(ctx, req)
+	result, err := k.Store.For(c.Grant).Delete(ctx, req)
 	wire.SetVersionstamp(c, result.Versionstamp)
 	if err != nil {
 		return c.DeletedOnly(result.Deleted, "entries", err)
@@ -272,6 +273,8 @@ func (k *room) deleteMany(ctx context.Context, c *route.Call) error {
 		return route.InvalidArgument("prefix and all contradict each other")
 	case prefix == "" && !all:
 		return route.InvalidArgument("there is no prefix; deleting everything needs all=true")
+	case all:
+		c.Administrative()
 	}
 	return k.deleteAll(ctx, c, kv.DeleteRequest{Ranges: []kv.Range{kv.PrefixRange(prefix)}})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 )
@@ -16,13 +17,13 @@ import (
 func (o *room) operatingRoutes() []route.Route {
 	health := []route.Answer{{Status: 200, Doc: "Yes.", Schema: route.Ref("Health")}}
 	alive := route.Route{
-		Method: http.MethodGet, Pattern: "/healthz", Op: "healthz", Tag: Tag, Scope: route.Open,
+		Method: http.MethodGet, Pattern: "/healthz", Op: "healthz", Tag: Tag, Scope: access.Open,
 		Summary: "Is the process alive?",
 		Answers: health,
 		Serve:   o.healthz,
 	}
 	ready := route.Route{
-		Method: http.MethodGet, Pattern: "/readyz", Op: "readyz", Tag: Tag, Scope: route.Open,
+		Method: http.MethodGet, Pattern: "/readyz", Op: "readyz", Tag: Tag, Scope: access.Open,
 		Summary: "Should the node get requests?",
 		Doc:     "503 names the check that failed.",
 		Answers: health,
@@ -32,20 +33,20 @@ func (o *room) operatingRoutes() []route.Route {
 	return []route.Route{
 		alive, ready,
 		{
-			Method: http.MethodGet, Pattern: "/metrics", Op: "metrics", Tag: Tag, Scope: route.Read,
+			Method: http.MethodGet, Pattern: "/metrics", Op: "metrics", Tag: Tag, Scope: access.Admin,
 			Summary: "Metrics, in JSON or for Prometheus",
 			Doc:     "A section that cannot be found out at the moment, because the database is away, is missing. Prometheus text instead of JSON when `Accept` asks for `text/plain` or OpenMetrics.",
 			Answers: []route.Answer{{Status: 200, Doc: "The metrics.", Schema: route.Ref("Metrics")}},
 			Serve:   o.getMetrics,
 		},
 		{
-			Method: http.MethodGet, Pattern: "/metrics/prometheus", Op: "metrics", Alias: "prometheus", Tag: Tag, Scope: route.Read,
+			Method: http.MethodGet, Pattern: "/metrics/prometheus", Op: "metrics", Alias: "prometheus", Tag: Tag, Scope: access.Admin,
 			Summary: "Metrics for Prometheus",
 			Answers: []route.Answer{{Status: 200, Doc: "Prometheus text.", ContentType: "text/plain", Schema: &route.Schema{Type: "string"}}},
 			Serve:   o.getPrometheus,
 		},
 		{
-			Method: http.MethodGet, Pattern: "/cluster", Op: "cluster", Tag: Tag, Scope: route.Read,
+			Method: http.MethodGet, Pattern: "/cluster", Op: "cluster", Tag: Tag, Scope: access.Admin,
 			Summary: "The node, its leader and the members of the cluster",
 			Answers: []route.Answer{{Status: 200, Doc: "What this node knows.", Schema: route.Ref("Cluster")}},
 			Serve:   o.getCluster,

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/wire"
@@ -35,7 +36,7 @@ func (q *room) messageRoutes() []route.Route {
 	const path = "/queue/messages"
 	return []route.Route{
 		{
-			Method: http.MethodGet, Pattern: path, Op: "queue_messages", Tag: tagQueues, Scope: route.Read,
+			Method: http.MethodGet, Pattern: path, Op: "queue_messages", Tag: tagQueues, Scope: access.Queue,
 			Summary: "Look at messages without taking them",
 			Doc:     "First those that wait, in the order of their delivery as things stand: of higher priority, then ready earlier, then enqueued earlier. Then those that are being processed, by when their locks end. A page has fewer than `limit` before the last if values are large.",
 			Query:   []route.Param{queueParam.Param(), browsedState.Param(), wire.LimitParam.Param(), wire.CursorParam.Param()},
@@ -46,7 +47,7 @@ func (q *room) messageRoutes() []route.Route {
 			Serve:  q.browseMessages,
 		},
 		{
-			Method: http.MethodDelete, Pattern: path, Op: "queue_purge", Tag: tagQueues, Scope: route.Write,
+			Method: http.MethodDelete, Pattern: path, Op: "queue_purge", Tag: tagQueues, Scope: access.Queue, Changes: true, Administrative: true,
 			Summary: "Purge a queue",
 			Doc:     "Removes the messages that are there when it begins, 1,000 at a time, each batch being a commit of its own. They leave no dead letters.",
 			Query:   []route.Param{queueParam.Param(), purgedState.Param()},
@@ -55,7 +56,7 @@ func (q *room) messageRoutes() []route.Route {
 			Serve:   q.purgeMessages,
 		},
 		{
-			Method: http.MethodDelete, Pattern: path + "/{id}", Op: "queue_purge", Alias: "one", Tag: tagQueues, Scope: route.Write,
+			Method: http.MethodDelete, Pattern: path + "/{id}", Op: "queue_purge", Alias: "one", Tag: tagQueues, Scope: access.Queue, Changes: true, Administrative: true,
 			Path:    []route.Param{messageIDInPath},
 			Summary: "Purge one message",
 			Query:   []route.Param{purgedState.Param()},
@@ -71,7 +72,7 @@ func (q *room) browseMessages(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	messages, cursor, err := q.Queue.Browse(ctx, b)
+	messages, cursor, err := q.Queue.For(c.Grant).Browse(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -162,7 +163,7 @@ func (q *room) purgeMessages(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	deleted, err := q.Queue.PurgeMessages(ctx, name, state)
+	deleted, err := q.Queue.For(c.Grant).PurgeMessages(ctx, name, state)
 	return purged(c, deleted, "messages", err)
 }
 
@@ -175,7 +176,7 @@ func (q *room) purgeMessage(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	deleted, err := q.Queue.PurgeMessage(ctx, nil, id, state)
+	deleted, err := q.Queue.For(c.Grant).PurgeMessage(ctx, id, state)
 	n := 0
 	if deleted {
 		n = 1

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/wire"
@@ -40,7 +41,7 @@ func (q *room) deadLetterRoutes() []route.Route {
 	path := []route.Param{deadIDInPath}
 	return []route.Route{
 		{
-			Method: http.MethodGet, Pattern: "/queue/dlq", Op: "dead_letters", Tag: tagDeadLetters, Scope: route.Read,
+			Method: http.MethodGet, Pattern: "/queue/dlq", Op: "dead_letters", Tag: tagDeadLetters, Scope: access.Queue,
 			Summary: "List dead letters, newest first",
 			Query:   []route.Param{deadQueueParam.Param(), wire.LimitParam.Param(), offsetParam.Param(), deadCursorParam.Param()},
 			Answers: []route.Answer{{Status: 200, Doc: "The dead letters.", Schema: route.Array(deadLetterSchema), Headers: []route.Param{cursorAnswer}}},
@@ -48,14 +49,14 @@ func (q *room) deadLetterRoutes() []route.Route {
 			Serve:   q.deadLetters,
 		},
 		{
-			Method: http.MethodGet, Pattern: "/queue/dlq/{id}", Op: "dead_letter", Tag: tagDeadLetters, Scope: route.Read, Path: path,
+			Method: http.MethodGet, Pattern: "/queue/dlq/{id}", Op: "dead_letter", Tag: tagDeadLetters, Scope: access.Queue, Path: path,
 			Summary: "Read a dead letter",
 			Answers: []route.Answer{{Status: 200, Doc: "The dead letter.", Schema: deadLetterSchema}},
 			Errors:  append([]api.Code{api.NotFound}, readErrors...),
 			Serve:   q.deadLetter,
 		},
 		{
-			Method: http.MethodPost, Pattern: "/queue/dlq/{id}/requeue", Op: "requeue", Tag: tagDeadLetters, Scope: route.Write, Path: path,
+			Method: http.MethodPost, Pattern: "/queue/dlq/{id}/requeue", Op: "requeue", Tag: tagDeadLetters, Scope: access.Queue, Changes: true, Administrative: true, Path: path,
 			Summary: "Make a dead letter a message again",
 			Doc:     "With no attempts, and its options as they were. The message has a new id.",
 			Answers: []route.Answer{{Status: 200, Doc: "`id` and `newId` are the message's.", Schema: route.Object(route.Members{
@@ -65,14 +66,14 @@ func (q *room) deadLetterRoutes() []route.Route {
 			Serve:  q.requeue,
 		},
 		{
-			Method: http.MethodDelete, Pattern: "/queue/dlq/{id}", Op: "dead_letter_delete", Tag: tagDeadLetters, Scope: route.Write, Path: path,
+			Method: http.MethodDelete, Pattern: "/queue/dlq/{id}", Op: "dead_letter_delete", Tag: tagDeadLetters, Scope: access.Queue, Changes: true, Administrative: true, Path: path,
 			Summary: "Delete a dead letter",
 			Answers: []route.Answer{{Status: 200, Doc: "Deleted, or not there.", Schema: okSchema}},
 			Errors:  wire.WriteErrors,
 			Serve:   q.deleteDeadLetter,
 		},
 		{
-			Method: http.MethodDelete, Pattern: "/queue/dlq", Op: "dead_letter_delete", Alias: "all", Tag: tagDeadLetters, Scope: route.Write,
+			Method: http.MethodDelete, Pattern: "/queue/dlq", Op: "dead_letter_delete", Alias: "all", Tag: tagDeadLetters, Scope: access.Queue, Changes: true, Administrative: true,
 			Summary: "Delete all dead letters, or those of one queue",
 			Doc:     "1,000 at a time, each batch being a commit of its own.",
 			Query:   []route.Param{deadQueueParam.Param()},
@@ -88,7 +89,7 @@ func (q *room) deadLetters(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	letters, cursor, err := q.Queue.DeadLetters(ctx, list)
+	letters, cursor, err := q.Queue.For(c.Grant).DeadLetters(ctx, list)
 	if err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func (q *room) deadLetter(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	letter, err := q.Queue.DeadLetter(ctx, nil, id)
+	letter, err := q.Queue.For(c.Grant).DeadLetter(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,7 @@ func (q *room) requeue(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	messageID, err := q.Queue.Requeue(ctx, nil, id)
+	messageID, err := q.Queue.For(c.Grant).Requeue(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -165,7 +166,7 @@ func (q *room) deleteDeadLetter(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := q.Queue.DeleteDeadLetter(ctx, nil, id); err != nil {
+	if err := q.Queue.For(c.Grant).DeleteDeadLetter(ctx, id); err != nil {
 		return err
 	}
 	c.Out = append(c.Out, `{"ok":true}`...)
@@ -177,6 +178,6 @@ func (q *room) purgeDeadLetters(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	deleted, err := q.Queue.PurgeDeadLetters(ctx, name)
+	deleted, err := q.Queue.For(c.Grant).PurgeDeadLetters(ctx, name)
 	return purged(c, deleted, "dead letters", err)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
@@ -22,7 +23,7 @@ var concurrencyParam = route.IntParam{Name: "concurrency", Doc: "How many messag
 
 func (q *room) listenRoute() route.Route {
 	return route.Route{
-		Method: http.MethodGet, Pattern: "/queue/listen", Op: "listen", Tag: tagQueues, Scope: route.Write, Waits: true,
+		Method: http.MethodGet, Pattern: "/queue/listen", Op: "listen", Tag: tagQueues, Scope: access.Queue, Changes: true, Waits: true,
 		Summary: "Be sent messages as they become ready",
 		Doc: "Server-sent events: `event: message` with the message as `data` and its id as `id`, and `event: ping` every 15 s. " +
 			"Each message is locked and must be acked, nacked or extended, through any node; that makes room for the next. " +
@@ -39,7 +40,7 @@ func (q *room) listen(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	listener, err := q.Queue.Listen(req)
+	listener, err := q.Queue.For(c.Grant).Listen(req)
 	if err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ func (q *room) feedReady(ctx context.Context, c *route.Call, stream *sse.Stream,
 			return nil
 		}
 		if err := feedMessage(ctx, c, stream, &m); err != nil {
-			q.release(ctx, []queue.Message{m})
+			q.release(ctx, c, []queue.Message{m})
 			return err
 		}
 	}

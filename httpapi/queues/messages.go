@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/wire"
@@ -109,7 +110,7 @@ func (q *room) queueRoutes() []route.Route {
 	settleErrors := append([]api.Code{api.InvalidJSON, api.LockLost, api.TooLarge}, wire.WriteErrors...)
 	takeErrors := wire.WriteErrors
 	dequeue := route.Route{
-		Method: http.MethodGet, Pattern: "/queue/dequeue", Op: "dequeue", Tag: tagQueues, Scope: route.Write, Waits: true,
+		Method: http.MethodGet, Pattern: "/queue/dequeue", Op: "dequeue", Tag: tagQueues, Scope: access.Queue, Changes: true, Waits: true,
 		Summary: "Take messages",
 		Doc:     "Ready messages of higher priority come first, then those that became ready earlier. Each is locked: ack it, nack it or extend its lock before the lock ends, or the attempt has failed.",
 		Query:   []route.Param{queueParam.Param(), waitParam.Param(), maxParam.Param(), lockParam.Param()},
@@ -124,7 +125,7 @@ func (q *room) queueRoutes() []route.Route {
 	poll.Pattern, poll.Alias = "/queue/poll", "poll"
 	return append([]route.Route{
 		{
-			Method: http.MethodPost, Pattern: "/queue/enqueue", Op: "enqueue", Tag: tagQueues, Scope: route.Write,
+			Method: http.MethodPost, Pattern: "/queue/enqueue", Op: "enqueue", Tag: tagQueues, Scope: access.Queue, Changes: true,
 			Summary: "Add a message",
 			Header:  []route.Param{wire.IdempotencyKey},
 			Body:    &route.Body{Schema: MessageSchema, MaxBytes: wire.MaxValueBody(q.MaxValueBytes)},
@@ -136,7 +137,7 @@ func (q *room) queueRoutes() []route.Route {
 		},
 		dequeue, poll, q.listenRoute(),
 		{
-			Method: http.MethodGet, Pattern: "/queue/stats", Op: "queue_stats", Tag: tagQueues, Scope: route.Read,
+			Method: http.MethodGet, Pattern: "/queue/stats", Op: "queue_stats", Tag: tagQueues, Scope: access.Queue,
 			Summary: "Count messages",
 			Query:   []route.Param{queueParam.Param()},
 			Answers: []route.Answer{{Status: 200, Doc: "Of all queues, or of one.", Schema: route.Object(queueCountMembers.And("queues", &route.Schema{Type: "object", AdditionalProperties: route.Object(queueCountMembers)}))}},
@@ -172,7 +173,7 @@ func (q *room) queueRoutes() []route.Route {
 func settleRoutes(rows ...route.Route) []route.Route {
 	var all []route.Route
 	for _, r := range rows {
-		r.Method, r.Tag, r.Scope = http.MethodPost, tagQueues, route.Write
+		r.Method, r.Tag, r.Scope, r.Changes = http.MethodPost, tagQueues, access.Queue, true
 		r.Query = []route.Param{receiptParam.Param()}
 		inBody := r
 		r.Pattern = "/queue/" + r.Op + "/{id}"
@@ -198,11 +199,11 @@ func (q *room) enqueue(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	part, err := q.Queue.NewPart([]queue.Enqueue{message})
+	part, err := q.Queue.For(c.Grant).NewPart([]queue.Enqueue{message})
 	if err != nil {
 		return err
 	}
-	_, err = wire.Commit(ctx, c, q.Store, kv.AtomicRequest{Parts: []kv.Part{part}}, func(dst []byte, result kv.AtomicResult) []byte {
+	_, err = wire.Commit(ctx, c, q.Store.For(c.Grant), kv.AtomicRequest{Parts: []kv.Part{part}}, func(dst []byte, result kv.AtomicResult) []byte {
 		return appendEnqueued(dst, result.Versionstamp, part)
 	})
 	return err
@@ -232,12 +233,12 @@ func (q *room) dequeue(ctx context.Context, c *route.Call) error {
 		ctx, cancel = c.Bounded(ctx)
 		defer cancel()
 	}
-	messages, err := q.Queue.Dequeue(ctx, req)
+	messages, err := q.Queue.For(c.Grant).Dequeue(ctx, req)
 	if err != nil {
 		return err
 	}
 	if len(messages) > 0 {
-		c.Unsent = func() { q.release(c.Request.Context(), messages) }
+		c.Unsent = func() { q.release(c.Request.Context(), c, messages) }
 	}
 	c.SetHeader("Cache-Control", "no-store")
 	switch {
@@ -280,8 +281,8 @@ func queueName(q route.Query) (name string, given bool, err error) {
 }
 
 // release gives messages back that their client has not got.
-func (q *room) release(ctx context.Context, messages []queue.Message) {
-	if err := q.Queue.Release(ctx, messages); err != nil {
+func (q *room) release(ctx context.Context, c *route.Call, messages []queue.Message) {
+	if err := q.Queue.For(c.Grant).Release(ctx, messages); err != nil {
 		q.Logger.WarnContext(ctx, "messages could not be given back; their locks will end", "messages", len(messages), "error", err)
 	}
 }
@@ -313,7 +314,7 @@ func (q *room) ack(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := q.Queue.Ack(ctx, nil, req.id, req.receipt); err != nil {
+	if err := q.Queue.For(c.Grant).Ack(ctx, req.id, req.receipt); err != nil {
 		return err
 	}
 	c.Out = append(c.Out, `{"ok":true}`...)
@@ -325,7 +326,7 @@ func (q *room) nack(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := q.Queue.Nack(ctx, nil, req.id, req.receipt, req.failure); err != nil {
+	if err := q.Queue.For(c.Grant).Nack(ctx, req.id, req.receipt, req.failure); err != nil {
 		return err
 	}
 	c.Out = append(c.Out, `{"ok":true}`...)
@@ -337,7 +338,7 @@ func (q *room) extend(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	until, err := q.Queue.Extend(ctx, nil, req.id, req.receipt, req.lock)
+	until, err := q.Queue.For(c.Grant).Extend(ctx, req.id, req.receipt, req.lock)
 	if err != nil {
 		return err
 	}
@@ -352,7 +353,7 @@ func (q *room) queueStats(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	stats, err := q.Queue.Stats(ctx)
+	stats, err := q.Queue.For(c.Grant).Stats(ctx)
 	if err != nil {
 		return err
 	}
@@ -377,6 +378,6 @@ func queueCounts(c queue.Counts) api.QueueCounts {
 
 // queueSnapshot is the section queue of GET /metrics.
 func (q *room) queueSnapshot(ctx context.Context) (any, error) {
-	stats, err := q.Queue.Sampled(ctx)
+	stats, err := q.Queue.For(access.Everything).Sampled(ctx)
 	return queueCounts(stats.Counts), err
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
@@ -13,9 +14,9 @@ import (
 
 // Deps is what the room needs.
 type Deps struct {
-	Queue Queue
+	Queue access.Guarded[*Reached]
 	// Store commits what is enqueued.
-	Store wire.Atomic
+	Store access.Guarded[wire.Atomic]
 	// MaxValueBytes is the largest value, in bytes of JSON.
 	MaxValueBytes int
 	Streams       *sse.Streams

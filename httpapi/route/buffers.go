@@ -91,7 +91,7 @@ func (c *Call) account(ctx context.Context) error {
 	switch {
 	case n <= FreeBytes || n <= c.answer.size():
 		return nil
-	case c.Route.Changes():
+	case c.Route.Changes:
 		ctx, cancel := c.Bounded(ctx)
 		defer cancel()
 		c.Await(ctx, n)

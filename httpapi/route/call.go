@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 )
 
@@ -20,9 +21,10 @@ type Call struct {
 	Writer  http.ResponseWriter
 	Request *http.Request
 	id      string // X-Request-Id
-	// Caller is who sent the request, as authentication has it; "" for anyone.
-	Caller string
-	Query  Query
+	// Grant is what the caller may do. A route with a scope is served with one that has
+	// it; under access.Open it is that of nobody.
+	Grant *access.Grant
+	Query Query
 
 	// Status of the answer; 0 means 200.
 	Status int
@@ -35,6 +37,8 @@ type Call struct {
 	Unsent func()
 	// AtEnd, if not nil, is called when nothing more is done for the call.
 	AtEnd func()
+	// administrative is set for what the log is to name the caller of.
+	administrative bool
 	// streaming is set once the answer's header belongs to a stream.
 	streaming bool
 

@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -30,6 +31,7 @@ func (f *Frame) Endpoint(r *Route, d *Dialect) http.HandlerFunc {
 				c.Unsent()
 			}
 		}
+		c.audit(ctx, outcome)
 		span.end(outcome, c.Status, c.id)
 		meter.observe(outcome, time.Since(start))
 	}
@@ -63,6 +65,9 @@ func (c *Call) serve(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err = c.authenticate(ctx); err != nil {
+		return err
+	}
 	if c.Query, err = c.Route.ParseQuery(c.Request.URL.RawQuery); err != nil {
 		return err
 	}
@@ -70,13 +75,24 @@ func (c *Call) serve(ctx context.Context) (err error) {
 		return err
 	}
 	if c.Route.Waits {
-		if err = c.beginWait(); err != nil {
-			return err
-		}
-	} else {
-		c.Out = c.Frame.buffers.get()
+		return c.serveWait(ctx)
 	}
+	c.Out = c.Frame.buffers.get()
 	return c.Route.Serve(ctx, c)
+}
+
+// serveWait serves a route that may take any length, which ends with what its caller may.
+func (c *Call) serveWait(ctx context.Context) error {
+	if err := c.beginWait(); err != nil {
+		return err
+	}
+	ctx, end := c.whileGranted(ctx)
+	defer end()
+	err := c.Route.Serve(ctx, c)
+	if errors.Is(err, context.Canceled) && c.Grant.Context().Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // beginWait makes ready for a wait of any length: the request has been read, and what

@@ -145,8 +145,11 @@ func (c *Call) fail(ctx context.Context, err error) api.Code {
 	}
 	code := c.Frame.CodeOf(err)
 	c.LogFailure(ctx, err)
-	if code == api.TooManyRequests || code == api.Unavailable {
+	switch code {
+	case api.TooManyRequests, api.Unavailable:
 		c.SetHeader("Retry-After", RetryAfterSeconds)
+	case api.Unauthenticated:
+		c.SetHeader("Www-Authenticate", "Bearer")
 	}
 	c.Status = code.Status()
 	c.ContentType = ""

@@ -4,12 +4,15 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
+
+	"github.com/buntime/keyval/httpapi/access"
 )
 
 // Config is what New needs.
@@ -23,9 +26,13 @@ type Config struct {
 	MaxMemoryInFlight int64
 	// Patience is how long a reader may take nothing. Zero: 30 seconds.
 	Patience time.Duration
-	// Admit refuses a request before anything of it is read. Nil: everybody may call
-	// everything.
+	// Admit refuses a request, whoever sends it, before anything of it is read. Nil: it
+	// refuses none.
 	Admit func(*Route, *http.Request) error
+	// Authority knows who may call what else. Nil: everybody may call everything.
+	Authority *access.Authority
+	// Redeem is what the bearer of a ticket may. Nil: there are no tickets.
+	Redeem func(ctx context.Context, ticket string) (*access.Grant, error)
 	// Errors are the errors of what all rooms call: see Frame.Know.
 	Errors []ErrorRow
 	// Logger takes one record for each failure of ours. Required.
@@ -44,8 +51,9 @@ type Frame struct {
 	tracing tracing
 	buffers bufferPool
 	memory  *budget
-	// failures bounds how many of them are warned of.
+	// failures bounds how many of them are warned of, refusals how many are in the audit.
 	failures *rate.Limiter
+	refusals *rate.Limiter
 
 	draining atomic.Bool
 	// waits ends when routes that wait must return.
@@ -61,13 +69,16 @@ func New(cfg Config) (*Frame, error) {
 	if cfg.Patience == 0 {
 		cfg.Patience = SlowGrace
 	}
+	if cfg.Authority == nil {
+		cfg.Authority = new(access.Authority)
+	}
 	m, err := newMetrics(cfg.Registerer)
 	if err != nil {
 		return nil, err
 	}
 	f := &Frame{
-		cfg: cfg, errors: cfg.Errors, metrics: m, tracing: newTracing(cfg.TracerProvider),
-		memory: newBudget(cfg.MaxMemoryInFlight), failures: newFailureLimit(),
+		cfg: cfg, errors: slices.Concat(accessErrors, cfg.Errors), metrics: m, tracing: newTracing(cfg.TracerProvider),
+		memory: newBudget(cfg.MaxMemoryInFlight), failures: newFailureLimit(), refusals: rate.NewLimiter(rate.Every(refusalPause), loggedRefusals),
 	}
 	f.waits, f.endWaits = context.WithCancel(context.Background())
 	return f, f.memory.register(cfg.Registerer)

@@ -2,20 +2,12 @@ package route
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
-)
-
-// Scope is what a token must allow for a route to be called.
-type Scope string
-
-// The scopes.
-const (
-	Open  Scope = "open" // needs no token
-	Read  Scope = "read"
-	Write Scope = "write"
 )
 
 // A Tag is a group of routes, as the document shows it.
@@ -42,8 +34,14 @@ type Route struct {
 	Tag     *Tag
 	Summary string
 	// Doc is what else a user must know, in Markdown.
-	Doc   string
-	Scope Scope
+	Doc string
+	// Scope is what a token must have for the route to be called.
+	Scope access.Scope
+	// Changes marks a route that changes or takes something.
+	Changes bool
+	// Administrative marks one that an operator wants to know of afterwards: the log
+	// names who has called it.
+	Administrative bool
 	// Path are the parameters within the template, Query those after the question
 	// mark (any other is refused by name), Header those in headers.
 	Path, Query, Header []Param
@@ -108,9 +106,6 @@ func (r *Route) Streams() bool {
 	return slices.ContainsFunc(r.Answers, func(a Answer) bool { return a.ContentType == EventStream })
 }
 
-// Changes tells whether the route changes or takes something.
-func (r *Route) Changes() bool { return r.Scope == Write }
-
 // TakesHeader tells whether the route honours a header.
 func (r *Route) TakesHeader(name string) bool {
 	for i := range r.Header {
@@ -125,11 +120,32 @@ func (r *Route) TakesHeader(name string) bool {
 // nor takes anything.
 func WithHeads(all []Route) []Route {
 	for _, r := range slices.Clip(all) {
-		if r.Method == http.MethodGet && !r.Streams() && !r.Changes() {
+		if r.Method == http.MethodGet && !r.Streams() && !r.Changes {
 			all = append(all, r.head())
 		}
 	}
 	return all
+}
+
+// WithTickets are the routes, of which those that stream take tickets.
+func WithTickets(all []Route) []Route {
+	all = slices.Clone(all)
+	for i := range all {
+		if all[i].Streams() {
+			all[i].Query = append(slices.Clip(all[i].Query), TicketParam.Param())
+		}
+	}
+	return all
+}
+
+// Check refuses a table in which a route does not say who may call it.
+func Check(all []Route) error {
+	for i := range all {
+		if !all[i].Scope.Valid() {
+			return fmt.Errorf("route: %s %s has the scope %q: say what a token must have", all[i].Method, all[i].Name(), all[i].Scope)
+		}
+	}
+	return nil
 }
 
 // head is the route that answers with the header of a GET.

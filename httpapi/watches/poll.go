@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/wire"
@@ -25,7 +26,7 @@ var (
 
 func (w *room) watchPollRoutes() []route.Route {
 	poll := route.Route{
-		Method: http.MethodGet, Tag: tagWatch, Scope: route.Read, Waits: true,
+		Method: http.MethodGet, Tag: tagWatch, Scope: access.Watch, Waits: true,
 		Header: []route.Param{wire.MinVersionstamp},
 		Errors: []api.Code{api.InvalidKey, api.PositionLost, api.TooLarge, api.Unavailable, api.Timeout},
 	}
@@ -49,7 +50,7 @@ func (w *room) pollKeys(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	changed, err := w.Watch.PollKeys(ctx, poll)
+	changed, err := w.Watch.For(c.Grant).PollKeys(ctx, poll)
 	if err != nil {
 		return err
 	}
@@ -123,7 +124,7 @@ func (w *room) pollPrefix(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	changed, err := w.Watch.PollPrefix(ctx, poll)
+	changed, err := w.Watch.For(c.Grant).PollPrefix(ctx, poll)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package watches
 
 import (
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
@@ -10,7 +11,7 @@ import (
 
 // Deps is what the room needs.
 type Deps struct {
-	Watch Watch
+	Watch access.Guarded[Watch]
 	// DefaultConsistency is what a read under "/" gets when it does not ask.
 	DefaultConsistency kv.Consistency
 	Streams            *sse.Streams

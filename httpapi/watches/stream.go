@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
@@ -103,7 +104,7 @@ var (
 // watchRoutes are those that tell of changes.
 func (w *room) watchRoutes() []route.Route {
 	stream := route.Route{
-		Method: http.MethodGet, Tag: tagWatch, Scope: route.Read, Waits: true,
+		Method: http.MethodGet, Tag: tagWatch, Scope: access.Watch, Waits: true,
 		Doc: "Server-sent events: `event: change` with an array of entries, all that one operation changed of what is watched (deleted and expired ones with `null`s), and its versionstamp as `id`; " +
 			"`event: ping` every 15 s without events, its `id` the newest position that the stream has passed; `event: reset` when the position of a running stream is lost: begin anew. " +
 			"Every change is seen, or folded into a later one of the same key.",
@@ -154,7 +155,7 @@ func (w *room) watch(ctx context.Context, c *route.Call, req watch.Request) erro
 		return err
 	}
 	req.Reserve = func(entries []kv.Entry) error { return c.Claim(wire.EntriesBytes(entries)) }
-	events, err := w.Watch.Open(ctx, req)
+	events, err := w.Watch.For(c.Grant).Open(ctx, req)
 	if err != nil {
 		return err
 	}

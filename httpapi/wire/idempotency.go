@@ -24,7 +24,7 @@ func Idempotency(c *route.Call) (*kv.Idempotency, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &kv.Idempotency{Caller: c.Caller, Key: key, Request: digest}, nil
+	return &kv.Idempotency{Caller: c.Caller(), Key: key, Request: digest}, nil
 }
 
 // An Atomic carries out operations. *kv.Store implements it.

@@ -39,7 +39,7 @@ func (s *Streams) ServeIdle(ctx context.Context, c *route.Call, feed func(contex
 	if err != nil {
 		return feed(ctx, stream) // whoever wraps the writer keeps it
 	}
-	own := &Stream{frame: s.frame, sink: connSink{conn}, conn: conn}
+	own := &Stream{frame: s.frame, sink: connSink{conn}, conn: conn, granted: stream.granted}
 	s.move(stream, own)
 	go (&idleStream{streams: s, stream: own, feed: feed, head: streamHead(c.Writer.Header())}).serve()
 	return nil
@@ -58,6 +58,7 @@ func (i *idleStream) serve() {
 	defer i.streams.leave(i.stream)
 	ctx, gone := context.WithCancel(frame.Waits())
 	defer gone()
+	defer context.AfterFunc(i.stream.granted, gone)()
 	var reader sync.WaitGroup
 	defer reader.Wait()
 	defer conn.Close()

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/buntime/keyval/httpapi"
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
 )
@@ -47,7 +48,7 @@ func mustServeRouteWithin(t *testing.T, limit time.Duration, serve func(context.
 	}
 	n := &node{frame, sse.NewStreams(frame)}
 	handler := frame.Endpoint(&route.Route{
-		Method: "GET", Pattern: "/stream", Op: "stream", Tag: &route.Tag{}, Waits: true,
+		Method: "GET", Pattern: "/stream", Op: "stream", Tag: &route.Tag{}, Scope: access.Watch, Waits: true,
 		Serve: func(ctx context.Context, c *route.Call) error { return serve(ctx, n.streams, c) },
 	}, &route.Dialect{})
 	server := httptest.NewUnstartedServer(handler)

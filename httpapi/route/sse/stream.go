@@ -2,6 +2,7 @@ package sse
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -39,6 +40,8 @@ type Stream struct {
 	buf   []byte
 	conn  net.Conn    // what sink writes through; nil: not known
 	cut   atomic.Bool // set when nothing more is to be written
+	// granted ends when the reader may no longer read.
+	granted context.Context
 }
 
 // Retry tells the reader how long to wait before it connects again.

@@ -19,7 +19,7 @@ type Streams struct {
 	frame *route.Frame
 
 	mu    sync.Mutex // covers what follows
-	open  map[*Stream]struct{}
+	open  map[*Stream]revocation
 	ended chan struct{} // made by the drain, closed when none is left
 }
 
@@ -44,7 +44,7 @@ func (s *Streams) Start(c *route.Call) *Stream {
 
 func (s *Streams) stream(c *route.Call) *Stream {
 	conn, _ := c.Request.Context().Value(connKey{}).(net.Conn)
-	return &Stream{frame: s.frame, sink: route.ResponseSink{ResponseWriter: c.Writer}, conn: conn}
+	return &Stream{frame: s.frame, sink: route.ResponseSink{ResponseWriter: c.Writer}, conn: conn, granted: c.Grant.Context()}
 }
 
 func (s *Streams) begin(c *route.Call, stream *Stream) {
@@ -73,18 +73,37 @@ func (s *Streams) enter(stream *Stream) bool {
 		return false
 	}
 	if s.open == nil {
-		s.open = map[*Stream]struct{}{}
+		s.open = map[*Stream]revocation{}
 	}
-	s.open[stream] = struct{}{}
+	s.open[stream] = s.onRevoked(stream)
 	return true
+}
+
+// A revocation waits for the end of what a stream's reader may; called, it waits no more.
+type revocation func() (stopped bool)
+
+// onRevoked cuts a stream off, also one that is stuck in a write, when its reader may no
+// longer read.
+func (s *Streams) onRevoked(stream *Stream) revocation {
+	if stream.granted.Done() == nil {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(stream.granted, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if _, open := s.open[stream]; open {
+			stream.cutWrite()
+		}
+	})
 }
 
 // move has another stream go on in the place of one.
 func (s *Streams) move(from, to *Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.open[from]()
 	delete(s.open, from)
-	s.open[to] = struct{}{}
+	s.open[to] = s.onRevoked(to)
 	to.cut.Store(from.cut.Load())
 }
 
@@ -92,9 +111,11 @@ func (s *Streams) move(from, to *Stream) {
 func (s *Streams) leave(stream *Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, open := s.open[stream]; !open {
+	stop, open := s.open[stream]
+	if !open {
 		return
 	}
+	stop()
 	delete(s.open, stream)
 	if len(s.open) == 0 && s.ended != nil {
 		close(s.ended)
