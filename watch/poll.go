@@ -138,7 +138,7 @@ type PrefixPoll struct {
 	// Since is the position that the client has seen; "" for none.
 	Since kv.Versionstamp
 	// Known are the entries that the client has seen, for one that keeps no
-	// position; nil for none.
+	// position; nil for none. Those that no prefix covers are ignored.
 	Known map[kv.Key]kv.Versionstamp
 	// Limit bounds the entries of an answer that begins with the present state.
 	Limit int
@@ -184,13 +184,16 @@ func (h *Hub) presentState(ctx context.Context, poll PrefixPoll) (PrefixChanged,
 }
 
 // differences compares the state with what a client of the original server
-// knows: entries up to the limit, and all that it named.
+// knows: entries up to the limit, and all that it named at and below the prefixes.
 func (h *Hub) differences(ctx context.Context, poll PrefixPoll) (PrefixChanged, error) {
 	var reads []kv.Read
+	watched := Filter{Keys: poll.Prefixes, Prefixes: true}.normal()
 	for k := range poll.Known {
-		reads = append(reads, kv.Read{Key: k})
+		if watched.matches(k) { // else it is not the poll's to tell
+			reads = append(reads, kv.Read{Key: k})
+		}
 	}
-	for _, prefix := range (Filter{Keys: poll.Prefixes, Prefixes: true}).normal().Keys {
+	for _, prefix := range watched.Keys {
 		reads = append(reads, kv.Read{List: &kv.Selector{Range: kv.SubtreeRange(prefix), Limit: poll.Limit}})
 	}
 	result, err := h.cfg.Store.Transaction(ctx, kv.TransactionRequest{Reads: reads, Min: poll.Read.Min})

@@ -167,3 +167,20 @@ func TestAPollWhosePositionTheLogLosesMeanwhileIsRefused(t *testing.T) {
 		}
 	})
 }
+
+func TestAPollOfPrefixesTellsNothingOfAKeyOutsideThatTheClientNames(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		n := d.node(t)
+		at := n.commit(t, set(key(t, "a"), "1"), set(key(t, "a", "b"), "1"), set(key(t, "ab"), "1"), set(key(t, "c"), "1"))
+		known := map[kv.Key]kv.Versionstamp{
+			key(t, "a", "gone"): at, key(t, "ab"): "", key(t, "c"): "old", key(t, "missing"): at,
+		}
+		for _, prefixes := range [][]kv.Key{{key(t, "a")}, {key(t, "a", "b"), key(t, "a"), key(t, "z")}} {
+			answer := pollPrefix(t, n.hub, watch.PrefixPoll{Prefixes: prefixes, Known: known, Limit: 100})
+			if got, want := showEntries(answer.Entries), "a=1 a/b=1 a/gone=gone"; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	})
+}
