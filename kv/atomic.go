@@ -87,7 +87,8 @@ type AtomicResult struct {
 	Kept []byte
 }
 
-// Idempotency ties an operation to a key that its caller chose.
+// Idempotency ties an operation to a key that its caller chose. It holds for a day, by the
+// database's clock, unless a million newer ones come before.
 type Idempotency struct {
 	// Caller and Key together name the operation.
 	Caller, Key string
@@ -97,6 +98,9 @@ type Idempotency struct {
 	Request string
 	// Answer renders what to keep: the JSON answer for an operation with
 	// this versionstamp, which is a placeholder of the same length that the
-	// database replaces when it commits.
+	// database replaces when it commits. It must not be empty. An operation may
+	// consist of nothing else: then of all who bring the name, on whichever node, the one
+	// whose Replayed is nil was the first, and an answer that says whose it is tells so also
+	// after an outcome that was unknown.
 	Answer func(Versionstamp, AtomicResult) []byte
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/buntime/keyval/internal/sqldb"
@@ -87,6 +88,9 @@ func (i *Idempotency) find(tx *sqldb.Tx) (*keptAnswer, error) {
 	return row, nil
 }
 
+// errNoAnswer is a mistake of who calls: a repetition would look like the first time.
+var errNoAnswer = errors.New("kv: Idempotency.Answer has rendered nothing to keep")
+
 // keep stages the operation's answer and returns its row, nil for none. One that is too large to be kept fails the
 // operation: repeated, it could not be answered as it was.
 func (i *Idempotency) keep(tx *sqldb.Tx, result AtomicResult) (*keptAnswer, error) {
@@ -96,7 +100,10 @@ func (i *Idempotency) keep(tx *sqldb.Tx, result AtomicResult) (*keptAnswer, erro
 	placeholder := randomVersionstamp()
 	result.OK, result.Versionstamp = true, placeholder
 	answer := i.Answer(placeholder, result)
-	if len(answer) > MaxKeptAnswerBytes {
+	switch {
+	case len(answer) == 0:
+		return nil, errNoAnswer
+	case len(answer) > MaxKeptAnswerBytes:
 		return nil, errAnswerNotKept()
 	}
 	row := keptAnswer{request: i.Request, answer: answer, op: tx.Op(), placeholder: placeholder}
