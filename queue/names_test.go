@@ -149,3 +149,50 @@ func TestABoundedCallerBesideOthersChangesNothingOfTheirs(t *testing.T) {
 		}
 	})
 }
+
+// What goes by a queue's name shows nothing of another, whatever cursor is sent: one of
+// another queue's list, or one that was made up with the right binding.
+func TestNoCursorLeadsOutOfItsQueue(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, d database) {
+		n := d.node(t)
+		ids := map[string][]string{}
+		for _, name := range []string{"a", "other", "z"} {
+			for range 3 {
+				ids[name] = append(ids[name], n.enqueue(queue.Enqueue{Value: []byte(`1`), Queue: name, MaxAttempts: 1}, queue.Enqueue{Value: []byte(`1`), Queue: name, Priority: -1})...)
+			}
+			for _, m := range n.dequeue(queue.Dequeue{Queue: name, Max: 2, Lock: queue.MaxLock}) {
+				must(t, n.Nack(timeout(t), nil, m.ID, m.Receipt, queue.Failure{}))
+			}
+			n.dequeue(queue.Dequeue{Queue: name, Max: 2, Lock: queue.MaxLock})
+		}
+		for _, state := range browseStates {
+			binding := []byte("queue messages/other/" + string(state))
+			for _, parts := range [][]any{
+				{false, 128.0, 0.0, 0.0}, {true, 128.0, 0.0, 0.0}, {true, -128.0, 0.0, -1.0}, {false, 0.0, -1.0, 0.0}, {false, 1e9, 1e15, 1e15},
+			} {
+				messages, _, err := n.Browse(timeout(t), queue.Browse{Queue: "other", State: state, Limit: 100, MaxBytes: 1 << 20,
+					Cursor: kv.EncodeCursor(mustKey(t, parts...), binding)})
+				must(t, err)
+				for _, m := range messages {
+					if !slices.Contains(ids["other"], m.ID) {
+						t.Errorf("%q from %v shows %+v of another queue", state, parts, m)
+					}
+				}
+			}
+		}
+		_, cursor, err := n.Browse(timeout(t), queue.Browse{Queue: "z", Limit: 1, MaxBytes: 1 << 20})
+		must(t, err)
+		if _, _, err := n.Browse(timeout(t), queue.Browse{Queue: "other", Limit: 1, Cursor: cursor}); !errors.Is(err, kv.ErrInvalidCursor) {
+			t.Errorf("the cursor of another queue: %v", err)
+		}
+		for _, list := range []queue.DeadLetterList{{Limit: 1}, {Queue: "z", Limit: 1}, {Queue: "a", Limit: 1}} {
+			_, cursor, err := n.DeadLetters(timeout(t), list)
+			must(t, err)
+			for _, l := range n.deadLetters(queue.DeadLetterList{Queue: "other", Limit: 100, Cursor: cursor}) {
+				if l.Queue != "other" {
+					t.Errorf("with the cursor of %+v there is %+v", list, l)
+				}
+			}
+		}
+	})
+}
