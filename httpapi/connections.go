@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -40,10 +41,15 @@ func LimitConnections(listener net.Listener, limits ConnectionLimits) (net.Liste
 	if err := limits.Registerer.Register(l.refused); err != nil {
 		return nil, err
 	}
-	return l, limits.Registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "keyval_http_connections",
-		Help: "Open connections of the API.",
-	}, func() float64 { return float64(l.count()) }))
+	return l, errors.Join(
+		limits.Registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "keyval_http_connections",
+			Help: "Open connections of the API.",
+		}, func() float64 { return float64(l.count()) })),
+		limits.Registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "keyval_http_connections_limit",
+			Help: "Connections that the API takes on: --max-connections, or fewer where the process may open fewer files.",
+		}, func() float64 { return float64(limits.Total) })))
 }
 
 func newRefusals() *prometheus.CounterVec {

@@ -47,6 +47,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.streams = sse.NewStreams(s.frame)
+	if err := s.streams.Register(s.cfg.Registerer); err != nil {
+		return nil, err
+	}
 	for _, room := range s.rooms() {
 		s.add(room)
 	}

@@ -71,7 +71,9 @@ func (n *Node) repeat(ctx context.Context, j job, epoch uint64) {
 }
 
 func (n *Node) runJob(ctx context.Context, j job, epoch uint64) {
+	began := time.Now()
 	err := j.run(ctx, int64(epoch))
+	n.metrics.ran(j, err, time.Since(began), ctx.Err() != nil)
 	switch {
 	case err == nil || ctx.Err() != nil:
 	case errors.Is(err, sqldb.ErrFenced):

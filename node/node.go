@@ -50,6 +50,7 @@ type Node struct {
 	stopping sync.Once
 	stopped  chan struct{} // closed when the cluster has been left
 	stopErr  error
+	metrics  *nodeMetrics
 }
 
 // Start brings a node up, in this order, and returns when it is ready to
@@ -65,6 +66,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		n.openDatabase, // which may take long: meanwhile /readyz says so
 		n.openQueue,
 		n.openWatch,
+		n.registerMetrics,
 		n.joinCluster,
 		n.serve,
 	} {
@@ -88,7 +90,7 @@ func newNode(cfg Config) *Node {
 	if cfg.Version == "" {
 		cfg.Version = "unknown"
 	}
-	return &Node{cfg: cfg, log: cfg.Logger, boot: uuid.NewString(), started: time.Now(), failed: make(chan error, 1), stopped: make(chan struct{})}
+	return &Node{cfg: cfg, log: cfg.Logger, boot: uuid.NewString(), started: time.Now(), failed: make(chan error, 1), stopped: make(chan struct{}), metrics: newNodeMetrics()}
 }
 
 // identify finds out who this node is.

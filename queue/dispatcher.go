@@ -108,6 +108,17 @@ func (d *dispatcher) join(name string, t *taker) error {
 	return nil
 }
 
+// waiting counts the takers of each queue that has any.
+func (d *dispatcher) waiting() map[string]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	counts := make(map[string]int, len(d.active))
+	for name, l := range d.active {
+		counts[name] = len(l.takers)
+	}
+	return counts
+}
+
 // askLocked has the database asked on behalf of a line: by a round if it is hot, else by
 // a look.
 func (d *dispatcher) askLocked(l *line) {

@@ -24,36 +24,40 @@ type metrics struct {
 	queue *Queue
 
 	enqueued, deliveries, redelivered, acked, nacked, deadLettered, expiries, purged *prometheus.CounterVec
-	depth, oldest                                                                    *prometheus.Desc
+	depth, oldest, waiting                                                           *prometheus.Desc
 
 	mu     sync.Mutex // covers labels
 	labels map[string]bool
 }
 
-func newMetrics(q *Queue, r prometheus.Registerer) *metrics {
+func newMetrics(q *Queue) *metrics {
 	counter := func(name, help string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "keyval_queue_" + name + "_total", Help: help}, []string{"queue"})
 	}
-	m := &metrics{
+	return &metrics{
 		queue:        q,
 		labels:       map[string]bool{},
 		enqueued:     counter("enqueued", "Messages enqueued or requeued through this node."),
 		deliveries:   counter("delivered", "Messages handed to a receiver by this node."),
-		redelivered:  counter("redelivered", "Those of them that had been delivered before."),
+		redelivered:  counter("redelivered", "Messages handed to a receiver by this node that had been delivered before."),
 		acked:        counter("acked", "Messages acked through this node."),
 		nacked:       counter("nacked", "Messages nacked through this node."),
-		deadLettered: counter("dead_lettered", "Messages that died through this node."),
-		expiries:     counter("lock_expiries", "Deliveries whose lock has ended, noticed by this node."),
+		deadLettered: counter("dead_lettered", "Messages that became dead letters through this node."),
+		expiries:     counter("lock_expiries", "Deliveries that were not acked before their lock ended, noticed by this node."),
 		purged:       counter("purged", "Messages purged through this node."),
 		depth: prometheus.NewDesc("keyval_queue_messages", "Messages by state, sampled at most once a minute.",
 			[]string{"queue", "state"}, nil),
 		oldest: prometheus.NewDesc("keyval_queue_oldest_ready_seconds", "Age of the oldest ready message, sampled at most once a minute.",
 			[]string{"queue"}, nil),
+		waiting: prometheus.NewDesc("keyval_queue_waiting_receivers", "Listeners and long polls that wait for messages on this node.",
+			[]string{"queue"}, nil),
 	}
+}
+
+func (m *metrics) register(r prometheus.Registerer) {
 	if r != nil {
 		r.MustRegister(m, m.enqueued, m.deliveries, m.redelivered, m.acked, m.nacked, m.deadLettered, m.expiries, m.purged)
 	}
-	return m
 }
 
 // label is the queue's name, as long as there are not too many of them.
@@ -98,11 +102,13 @@ func (m *metrics) expired(queue string, dead bool) {
 func (m *metrics) Describe(descs chan<- *prometheus.Desc) {
 	descs <- m.depth
 	descs <- m.oldest
+	descs <- m.waiting
 }
 
 // Collect implements prometheus.Collector. While the database does not answer,
 // the depths are missing.
 func (m *metrics) Collect(out chan<- prometheus.Metric) {
+	m.collectWaiting(out)
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	stats, err := m.queue.Sampled(ctx)
@@ -125,6 +131,28 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 		}
 		out <- prometheus.MustNewConstMetric(m.oldest, prometheus.GaugeValue, float64(c.OldestReady)/1000, label)
 	}
+}
+
+// collectWaiting counts without the database. A queue that is known and has nobody has 0.
+func (m *metrics) collectWaiting(out chan<- prometheus.Metric) {
+	labelled := m.zeros()
+	for queue, n := range m.queue.dispatcher.waiting() {
+		labelled[m.label(queue)] += n
+	}
+	for label, n := range labelled {
+		out <- prometheus.MustNewConstMetric(m.waiting, prometheus.GaugeValue, float64(n), label)
+	}
+}
+
+// zeros has a zero for each label that there is.
+func (m *metrics) zeros() map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	zeros := make(map[string]int, len(m.labels))
+	for label := range m.labels {
+		zeros[label] = 0
+	}
+	return zeros
 }
 
 // Sampled are Stats that may be up to a minute old, for monitoring.

@@ -65,8 +65,9 @@ func New(cfg Config) (*Queue, error) {
 		cfg.Announce = func([]string) {}
 	}
 	q := &Queue{db: cfg.DB, log: cfg.Logger, announce: cfg.Announce}
-	q.metrics = newMetrics(q, cfg.Registerer)
+	q.metrics = newMetrics(q)
 	q.dispatcher = newDispatcher(q, cfg.LookInterval)
+	q.metrics.register(cfg.Registerer)
 	return q, nil
 }
 

@@ -153,6 +153,18 @@ func (h *Hub) Position() kv.Versionstamp {
 	return h.position
 }
 
+// behind is how many transactions the tailer knows of and has not read.
+func (h *Hub) behind() uint64 { return between(h.Position(), h.hint.load()) }
+
+// between is how many transactions there are after a position up to a newer one. How many
+// an incarnation had before it ended is not known.
+func between(position, newest kv.Versionstamp) uint64 {
+	if newest <= position || newest.Incarnation() != position.Incarnation() {
+		return 0
+	}
+	return newest.Transaction() - position.Transaction()
+}
+
 // attach enters a stream into the index. A live one is given everything after
 // the position that attach returns; another one is behind. The first stream
 // starts the tailer.

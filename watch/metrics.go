@@ -23,7 +23,7 @@ func newMetrics(r prometheus.Registerer, h *Hub) *metrics {
 		events: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "keyval_watch_events_total", Help: "Events given to streams."}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "keyval_watch_lag_seconds", Help: "From a commit of this node to the write of its event to a stream.",
+			Name: "keyval_watch_lag_seconds", Help: "Time from a commit of this node to the write of its event to a stream.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16)}),
 		resumes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "keyval_watch_resumes_total", Help: "Streams and polls that went on from a position."}),
@@ -41,17 +41,25 @@ func newMetrics(r prometheus.Registerer, h *Hub) *metrics {
 				func() float64 { return float64(h.Streams()) }),
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "keyval_watch_buffered_bytes", Help: "Bytes of events that wait for readers, each event once."},
-				func() float64 { return float64(h.held.bytes.Load()) }))
+				func() float64 { return float64(h.held.bytes.Load()) }),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "keyval_watch_behind_transactions", Help: "Transactions that this node knows of and has not read in the change log yet; 0 while nobody watches."},
+				func() float64 { return float64(h.behind()) }))
+		for _, primary := range []bool{true, false} {
+			m.queries.WithLabelValues(databaseName(primary))
+		}
 	}
 	return m
 }
 
-func (m *metrics) query(primary bool) {
-	database := "replica"
+func (m *metrics) query(primary bool) { m.queries.WithLabelValues(databaseName(primary)).Inc() }
+
+// databaseName is a label's value.
+func databaseName(primary bool) string {
 	if primary {
-		database = "primary"
+		return "primary"
 	}
-	m.queries.WithLabelValues(database).Inc()
+	return "replica"
 }
 
 // wrote notes that an event is on its way to the client.

@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,10 +38,15 @@ func newBudget(limit int64) *budget {
 
 // register shows how much is taken.
 func (b *budget) register(to prometheus.Registerer) error {
-	return to.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "keyval_http_memory_in_flight_bytes",
-		Help: "Bytes that request bodies and answers take, of those that --max-memory-in-flight allows.",
-	}, func() float64 { return float64(b.used.Load()) }))
+	return errors.Join(
+		to.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "keyval_http_memory_in_flight_bytes",
+			Help: "Bytes that request bodies and answers take, of those that --max-memory-in-flight allows.",
+		}, func() float64 { return float64(b.used.Load()) })),
+		to.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "keyval_http_memory_in_flight_limit_bytes",
+			Help: "Bytes that --max-memory-in-flight allows for request bodies and answers over 4 KiB; beyond it they get 429.",
+		}, func() float64 { return float64(b.limit) })))
 }
 
 // fits tells whether there would be room now.

@@ -21,6 +21,7 @@ func (f *Frame) Endpoint(r *Route, d *Dialect) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		start := time.Now()
 		c := &Call{Frame: f, Route: r, Dialect: d, Writer: w, Request: req, id: RequestID(req), content: f.NewShare(), answer: f.NewShare()}
+		f.metrics.inFlight.Inc()
 		defer c.release()
 		c.SetHeader(api.HeaderRequestID, c.id)
 		ctx, span := tracer.start(req)

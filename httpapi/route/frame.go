@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -81,7 +82,20 @@ func New(cfg Config) (*Frame, error) {
 		memory: newBudget(cfg.MaxMemoryInFlight), failures: newFailureLimit(), refusals: rate.NewLimiter(rate.Every(refusalPause), loggedRefusals),
 	}
 	f.waits, f.endWaits = context.WithCancel(context.Background())
-	return f, f.memory.register(cfg.Registerer)
+	return f, errors.Join(f.memory.register(cfg.Registerer), f.registerDraining(cfg.Registerer))
+}
+
+// registerDraining shows whether the node drains.
+func (f *Frame) registerDraining(to prometheus.Registerer) error {
+	return to.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "keyval_http_draining",
+		Help: "1 from the moment on that the node has been told to stop, 0 before.",
+	}, func() float64 {
+		if f.Draining() {
+			return 1
+		}
+		return 0
+	}))
 }
 
 // Drain marks the node as draining and asks HTTP/1 clients to close their

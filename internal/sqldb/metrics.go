@@ -11,6 +11,7 @@ import (
 // metrics are those of one DB.
 type metrics struct {
 	pending    prometheus.Gauge
+	limit      prometheus.Gauge
 	operations *prometheus.HistogramVec
 	groupSize  prometheus.Histogram
 	groupTime  prometheus.Histogram
@@ -29,22 +30,24 @@ func newMetrics() *metrics {
 	latency := prometheus.ExponentialBuckets(0.0005, 2, 16)
 	return &metrics{
 		pending: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "keyval_commit_pending_operations", Help: "Operations that wait for a group."}),
+			Name: "keyval_commit_pending_operations", Help: "Writing operations that wait for a transaction to take them along."}),
+		limit: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keyval_commit_pending_operations_limit", Help: "Writing operations that may wait: --max-pending-writes. Beyond it they get 429."}),
 		operations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "keyval_commit_operation_seconds", Help: "From handing an operation over to its answer.", Buckets: latency},
+			Name: "keyval_commit_operation_seconds", Help: "Time from handing an operation over to its answer, by its name and outcome: ok, refused, timeout, overloaded, unavailable, unknown or fenced.", Buckets: latency},
 			[]string{"operation", "outcome"}),
 		groupSize: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "keyval_commit_group_operations", Help: "Operations that one transaction committed.", Buckets: prometheus.ExponentialBuckets(1, 2, 11)}),
 		groupTime: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "keyval_commit_group_seconds", Help: "Time of one group, reading included.", Buckets: latency}),
+			Name: "keyval_commit_group_seconds", Help: "Time that one transaction took, what it reads included.", Buckets: latency}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "keyval_commit_retries_total", Help: "Groups tried again because another node was faster."}),
+			Name: "keyval_commit_retries_total", Help: "Transactions tried again because another node was faster."}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "keyval_commit_lost_answers_total", Help: "Groups whose outcome had to be asked for."}),
+			Name: "keyval_commit_lost_answers_total", Help: "Transactions whose outcome had to be asked for, because the connection broke."}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "keyval_operation_panics_total", Help: "Operations and reads that failed because they panicked: bugs, whose stacks are in the log."}),
 		roundTrips: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keyval_sql_reads_total", Help: "Reading statements by database and outcome."},
+			Name: "keyval_sql_reads_total", Help: "Reading statements by database and outcome: ok, refused, timeout or unavailable."},
 			[]string{"database", "outcome"}),
 		coalesced: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "keyval_read_coalesced_keys", Help: "Keys that one statement read.", Buckets: prometheus.ExponentialBuckets(1, 2, 10)}),
@@ -54,7 +57,7 @@ func newMetrics() *metrics {
 		lag: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "keyval_replica_lag_transactions", Help: "Transactions that the replica was behind this node's newest at its last read."}),
 		circuit: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "keyval_replica_circuit_open", Help: "1 while the replica is left alone."}),
+			Name: "keyval_replica_circuit_open", Help: "1 while the replica is left alone, because it failed or was behind; the primary serves."}),
 		stale: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "keyval_replica_stale_reads_total", Help: "Reads that the replica answered too early and the primary again."}),
 	}
@@ -64,7 +67,7 @@ func newMetrics() *metrics {
 func (m *metrics) register(r prometheus.Registerer, others ...prometheus.Collector) {
 	if r != nil {
 		r.MustRegister(others...)
-		r.MustRegister(m.pending, m.operations, m.groupSize, m.groupTime, m.retries, m.lost, m.panics, m.roundTrips, m.coalesced, m.position, m.lag, m.circuit, m.stale)
+		r.MustRegister(m.pending, m.limit, m.operations, m.groupSize, m.groupTime, m.retries, m.lost, m.panics, m.roundTrips, m.coalesced, m.position, m.lag, m.circuit, m.stale)
 	}
 }
 

@@ -124,6 +124,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err := db.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, db.closeEngines())
 	}
+	db.metrics.limit.Set(float64(cfg.MaxPending))
 	db.metrics.register(cfg.Registerer, db.conditions()...) // not before: opening may be tried again
 	return db, nil
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/buntime/keyval/httpapi/route"
 )
 
@@ -31,6 +33,14 @@ func (s *Streams) Open() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.open)
+}
+
+// Register shows how many are open.
+func (s *Streams) Register(to prometheus.Registerer) error {
+	return to.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "keyval_http_streams",
+		Help: "Open event streams: watches and queue listeners.",
+	}, func() float64 { return float64(s.Open()) }))
 }
 
 // Start starts the answer: from now on the route can return an error, but it is
