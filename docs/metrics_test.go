@@ -54,7 +54,7 @@ var labelWords = map[string]string{
 }
 
 // fewValues are the labels whose values a node at rest shows, all of them.
-var fewValues = []string{"condition", "event", "job", "limit", "state", "status"}
+var fewValues = []string{"condition", "event", "leader_job", "limit", "state", "status"}
 
 // ofProcess are the metrics of Prometheus' own collectors that the page names: which others
 // there are depends on the system and on Go.
@@ -188,6 +188,18 @@ func (m *metric) unit() string {
 
 func escaped(cell string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ").Replace(cell)
+}
+
+// Prometheus gives these to whatever it scrapes, and renames those that are there.
+func TestNoLabelIsOneThatPrometheusGives(t *testing.T) {
+	t.Parallel()
+	for _, m := range nodeRegistry(t).sorted() {
+		for _, taken := range []string{"job", "instance"} {
+			if slices.Contains(m.labels, taken) {
+				t.Errorf("%s has the label %s", m.name, taken)
+			}
+		}
+	}
 }
 
 func TestANodeOnAServerHasTheMetricsOfThePage(t *testing.T) {

@@ -17,26 +17,28 @@ const (
 	sizeAge = time.Minute
 	// sizeTimeout bounds the asking for one scrape.
 	sizeTimeout = 5 * time.Second
+	// leaderJob is the label that names one; "job" is Prometheus' own.
+	leaderJob = "leader_job"
 )
 
 // nodeMetrics are those that belong to no part of a node but to the whole.
 type nodeMetrics struct {
-	runs    *prometheus.CounterVec // by job and outcome
-	seconds *prometheus.CounterVec // by job
-	success *prometheus.GaugeVec   // by job
+	runs    *prometheus.CounterVec // by leader_job and outcome
+	seconds *prometheus.CounterVec // by leader_job
+	success *prometheus.GaugeVec   // by leader_job
 }
 
 func newNodeMetrics() *nodeMetrics {
 	return &nodeMetrics{
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keyval_leader_job_runs_total", Help: "Runs of the leader's jobs on this node by outcome: ok, failed, or ended because leadership did."},
-			[]string{"job", "outcome"}),
+			[]string{leaderJob, "outcome"}),
 		seconds: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keyval_leader_job_seconds_total", Help: "Time that the leader's jobs have taken on this node."},
-			[]string{"job"}),
+			[]string{leaderJob}),
 		success: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keyval_leader_job_last_success_timestamp_seconds", Help: "When this node last did a leader's job without an error; 0 for never since it started."},
-			[]string{"job"}),
+			[]string{leaderJob}),
 	}
 }
 

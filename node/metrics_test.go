@@ -86,7 +86,7 @@ func TestTheLeadersJobsAreCountedWithTheirFailures(t *testing.T) {
 	cfg := testnode.NodeConfig(t.TempDir())
 	cfg.LibsqlURL, cfg.CleanupInterval = primary.HTTPURL(), time.Second
 	n := testnode.MustStartNode(t, cfg)
-	const job = `job="sweep expired entries"`
+	const job = `leader_job="sweep expired entries"`
 	awaitShown(t, n, `keyval_leader_job_runs_total{`+job+`,outcome="ok"}`, positive)
 	awaitShown(t, n, `keyval_leader_job_last_success_timestamp_seconds{`+job+`}`, positive)
 	awaitShown(t, n, `keyval_leader_job_seconds_total{`+job+`}`, positive)
