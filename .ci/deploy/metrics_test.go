@@ -5,15 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -101,17 +98,8 @@ func metricsOf(t *testing.T, where, expression string) []string {
 
 func TestAlertsAndDashboardReadMetricsThatANodeHas(t *testing.T) {
 	expressions := make(map[string]string)
-	rules, errs := rulefmt.Parse(mustRead(t, "alerts.yaml"), false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
-	for _, err := range errs {
-		t.Error(err)
-	}
-	if t.Failed() {
-		return
-	}
-	for _, group := range rules.Groups {
-		for _, rule := range group.Rules {
-			expressions["alert "+rule.Alert] = rule.Expr
-		}
+	for _, rule := range mustBeRules(t) {
+		expressions["alert "+rule.Alert] = rule.Expr
 	}
 	var dashboard struct {
 		Panels []struct {
