@@ -141,3 +141,15 @@ func TestReceiversThatWaitAreCountedByQueueAndAreRequestsInFlight(t *testing.T) 
 	awaitShown(t, n, name, is(0))
 	awaitShown(t, n, "keyval_http_requests_in_flight", is(1))
 }
+
+// Prometheus cannot tell how much has come to what it sees for the first time.
+func TestAQueuesCountersBeginWithZero(t *testing.T) {
+	t.Parallel()
+	n := testnode.MustStartNode(t, testnode.NodeConfig(t.TempDir()))
+	if _, err := n.Client.Enqueue(t.Context(), "mail", 1); err != nil {
+		t.Fatal(err)
+	}
+	if got, there := shown(t, n, `keyval_queue_dead_lettered_total{queue="mail"}`); got != 0 || !there {
+		t.Errorf("got %v, %t", got, there)
+	}
+}

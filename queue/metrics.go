@@ -55,8 +55,12 @@ func newMetrics(q *Queue) *metrics {
 }
 
 func (m *metrics) register(r prometheus.Registerer) {
-	if r != nil {
-		r.MustRegister(m, m.enqueued, m.deliveries, m.redelivered, m.acked, m.nacked, m.deadLettered, m.expiries, m.purged)
+	if r == nil {
+		return
+	}
+	r.MustRegister(m)
+	for _, c := range m.counters() {
+		r.MustRegister(c)
 	}
 }
 
@@ -69,8 +73,21 @@ func (m *metrics) label(queue string) string {
 			return otherLabel
 		}
 		m.labels[queue] = true
+		m.begin(queue)
 	}
 	return queue
+}
+
+// begin has a queue's counters start from 0: how much one has grown that begins with its
+// first message cannot be told.
+func (m *metrics) begin(queue string) {
+	for _, c := range m.counters() {
+		c.WithLabelValues(queue)
+	}
+}
+
+func (m *metrics) counters() []*prometheus.CounterVec {
+	return []*prometheus.CounterVec{m.enqueued, m.deliveries, m.redelivered, m.acked, m.nacked, m.deadLettered, m.expiries, m.purged}
 }
 
 func (m *metrics) count(c *prometheus.CounterVec, queue string, n int) {
