@@ -12,6 +12,7 @@ type Grant struct {
 	scopes scopeSet
 	ctx    context.Context // ends when the token is revoked, changed or has expired
 	end    context.CancelCauseFunc
+	usage  usage // of the token's limits, by its requests
 }
 
 // What nobody in particular may.
