@@ -19,7 +19,7 @@ const module = "github.com/buntime/keyval/"
 var arrows = map[string][]string{
 	"httpapi/access":    {},
 	"httpapi/route":     {"httpapi/access", "internal/strictjson"},
-	"httpapi/route/sse": {"httpapi/route"},
+	"httpapi/route/sse": {"httpapi/access", "httpapi/route"},
 	"httpapi/wire":      {"httpapi/access", "httpapi/route", "kv"},
 	"httpapi/keys":      {"httpapi/access", "httpapi/route", "httpapi/wire", "kv", "queue"},
 	"httpapi/queues":    {"httpapi/access", "httpapi/route", "httpapi/route/sse", "httpapi/wire", "kv", "queue"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -33,6 +34,8 @@ type (
 	Cluster = operate.Cluster
 	// Check is one condition of readiness.
 	Check = operate.Check
+	// Limits are how much may be asked at a time, and how fast.
+	Limits = access.GateConfig
 )
 
 // Config is what New needs.
@@ -75,6 +78,11 @@ type Config struct {
 	// MaxMemoryInFlight bounds the bytes that bodies and answers take at a time. Zero:
 	// 256 MiB.
 	MaxMemoryInFlight int64
+	// Limits refuse what is more than they say; their Registerer is Config's. Zero: none.
+	Limits Limits
+	// TrustedProxies are networks of load balancers, whose X-Forwarded-For is believed.
+	// Empty: a caller's address is its connection's.
+	TrustedProxies []netip.Prefix
 	// Patience is how long a reader may take nothing. Zero: 30 seconds.
 	Patience time.Duration
 	// CORSOrigins are the origins, such as https://app.example, whose pages may

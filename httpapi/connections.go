@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/route"
 )
 
@@ -178,20 +179,13 @@ func sayBusy(conn net.Conn) {
 	}
 }
 
-// addressOf is what one caller has: an IPv4 address, or of IPv6 a network of the size
-// that one customer has at least.
+// addressOf is where a connection comes from.
 func addressOf(conn net.Conn) netip.Prefix {
 	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
 	if !ok {
 		return netip.Prefix{}
 	}
-	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
-	bits := 32
-	if addr.Is6() {
-		bits = 64
-	}
-	prefix, _ := addr.Prefix(bits) // bits fit
-	return prefix
+	return access.AddressOf(tcp.AddrPort().Addr())
 }
 
 // counted is a connection that leaves when it is closed.

@@ -42,8 +42,12 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg.withDefaults(), mux: chi.NewMux(), schemas: map[string]*route.Schema{}}
 	s.origins, s.hosts = newOrigins(cfg.CORSOrigins), newHosts(cfg.AllowedHosts)
 	s.tickets = newTickets(s.cfg)
-	var err error
-	if s.frame, err = route.New(s.frameConfig()); err != nil {
+	s.cfg.Limits.Registerer = s.cfg.Registerer
+	gate, err := access.NewGate(s.cfg.Limits)
+	if err != nil {
+		return nil, err
+	}
+	if s.frame, err = route.New(s.frameConfig(gate)); err != nil {
 		return nil, err
 	}
 	s.streams = sse.NewStreams(s.frame)
@@ -68,7 +72,7 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) frameConfig() route.Config {
+func (s *Server) frameConfig(gate *access.Gate) route.Config {
 	return route.Config{
 		OperationTimeout:  s.cfg.OperationTimeout,
 		Compress:          s.cfg.Compress,
@@ -77,6 +81,8 @@ func (s *Server) frameConfig() route.Config {
 		Admit:             s.admit,
 		Authority:         s.cfg.Authority,
 		Redeem:            s.tickets.Redeem,
+		Gate:              gate,
+		Proxies:           s.cfg.TrustedProxies,
 		Errors:            slices.Concat(databaseErrors, wire.Errors),
 		Logger:            s.cfg.Logger,
 		Registerer:        s.cfg.Registerer,

@@ -70,6 +70,22 @@ type Config struct {
 	// come through one load balancer, and the rest is for who does not, such as a
 	// health check.
 	MaxConnectionsPerAddress int
+	// RateLimitPerToken and RateLimitPerAddress (rate-limit-per-token,
+	// rate-limit-per-address) are requests a second, of which a burst may have as many
+	// as a second, but at least 10; those beyond are refused with 429. 0: no limit.
+	RateLimitPerToken, RateLimitPerAddress float64
+	// MaxRequests and MaxRequestsPerToken (max-requests, max-requests-per-token) are how
+	// many requests may be under way at a time, apart from streams and long polls, and
+	// from health checks, metrics, acks, nacks and extends, which have a quarter as much
+	// each beside it. Those beyond are refused, the node's with 503, a token's with 429.
+	// 0: no limit.
+	MaxRequests, MaxRequestsPerToken int
+	// MaxStreams and MaxStreamsPerToken (max-streams, max-streams-per-token) are how
+	// many streams and long polls may be open. 0: no limit but that of connections.
+	MaxStreams, MaxStreamsPerToken int
+	// TrustedProxies (trusted-proxy) are networks or addresses of load balancers whose
+	// X-Forwarded-For is believed. Empty: a caller's address is its connection's.
+	TrustedProxies []string
 	// DrainDelay (drain-delay) is how long a stopping node goes on serving while
 	// /readyz already fails, so that the load balancer sees it. Zero: not at all.
 	DrainDelay time.Duration
@@ -167,6 +183,8 @@ func DefaultConfig() Config {
 		BasePath:           "/_/plugin-keyval",
 		Compress:           true,
 		MaxMemoryInFlight:  256 << 20,
+		MaxRequests:        4096,
+		MaxStreams:         20_000,
 		DrainDelay:         2 * time.Second,
 		DrainTimeout:       20 * time.Second,
 		LibsqlURL:          "file:keyval.db",

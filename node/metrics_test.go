@@ -118,7 +118,7 @@ func TestOpenStreamsAreCounted(t *testing.T) {
 	awaitShown(t, n, "keyval_http_streams", is(0))
 }
 
-func TestReceiversThatWaitAreCountedByQueueAndAreRequestsInFlight(t *testing.T) {
+func TestReceiversThatWaitAreCountedByQueueAndAreUnderWay(t *testing.T) {
 	t.Parallel()
 	n := testnode.MustStartNode(t, testnode.NodeConfig(t.TempDir()))
 	waits := make(chan error, 1)
@@ -131,7 +131,7 @@ func TestReceiversThatWaitAreCountedByQueueAndAreRequestsInFlight(t *testing.T) 
 	}()
 	const name = `keyval_queue_waiting_receivers{queue="mail"}`
 	awaitShown(t, n, name, is(1))
-	awaitShown(t, n, "keyval_http_requests_in_flight", is(2)) // the other one asks for this
+	awaitShown(t, n, `keyval_http_requests_under_way{kind="waiting"}`, is(1))
 	if _, err := n.Client.Enqueue(t.Context(), "mail", 1); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestReceiversThatWaitAreCountedByQueueAndAreRequestsInFlight(t *testing.T) 
 		t.Fatal(err)
 	}
 	awaitShown(t, n, name, is(0))
-	awaitShown(t, n, "keyval_http_requests_in_flight", is(1))
+	awaitShown(t, n, `keyval_http_requests_under_way{kind="waiting"}`, is(0))
 }
 
 // Prometheus cannot tell how much has come to what it sees for the first time.

@@ -60,6 +60,9 @@ func (c Config) validateHTTP() error {
 	if err := c.validateConnections(); err != nil {
 		return err
 	}
+	if err := c.validateLimits(); err != nil {
+		return err
+	}
 	if c.DrainDelay < 0 {
 		return badSetting("drain-delay", "%v is negative; use 0 to close at once", c.DrainDelay)
 	}

@@ -39,6 +39,7 @@ func newParser(grammar *cli, settings *layers, p process) (*kong.Kong, error) {
 		kong.KindMapper(reflect.Bool, settings.explainBool()),
 		kong.KindMapper(reflect.Int, settings.explain(numberMapper{})),
 		kong.KindMapper(reflect.Int64, settings.explain(numberMapper{})),
+		kong.KindMapper(reflect.Float64, settings.explain(fractionMapper{})),
 		kong.KindMapper(reflect.String, settings.explain(textMapper{})),
 		kong.Resolvers(settings),
 	)

@@ -126,6 +126,22 @@ func (numberMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error 
 	return nil
 }
 
+// fractionMapper reads a decimal number.
+type fractionMapper struct{}
+
+func (fractionMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	text, err := popText(ctx)
+	if err != nil {
+		return err
+	}
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return fmt.Errorf("%q is no number", text)
+	}
+	target.SetFloat(x)
+	return nil
+}
+
 // textMapper takes the text as it is.
 type textMapper struct{}
 

@@ -46,6 +46,13 @@ type httpSettings struct {
 	MaxMemoryInFlight        byteSize      `env:"KEYVAL_MAX_MEMORY_IN_FLIGHT" default:"268435456" placeholder:"SIZE" help:"How much bodies of requests and answers may take at a time before the next one is refused with 429, in bytes or with a unit; at least 32MiB, and at most half of GOMEMLIMIT where that is set."`
 	MaxConnections           int           `env:"KEYVAL_MAX_CONNECTIONS" default:"0" placeholder:"N" help:"How many connections the API has at a time; those beyond are closed at once. 0: 20,000, or fewer where the process may open fewer files."`
 	MaxConnectionsPerAddress int           `env:"KEYVAL_MAX_CONNECTIONS_PER_ADDRESS" default:"0" placeholder:"N" help:"How many of them one address may have, or one /64 of IPv6. 0: three quarters."`
+	RateLimitPerToken        float64       `env:"KEYVAL_RATE_LIMIT_PER_TOKEN" default:"0" placeholder:"N" help:"How many requests a token may make in a second, and at once, there at least 10; those beyond are refused with 429. A token's own limits win. 0: no limit."`
+	RateLimitPerAddress      float64       `env:"KEYVAL_RATE_LIMIT_PER_ADDRESS" default:"0" placeholder:"N" help:"The same for an address, or a /64 of IPv6, before its token is looked at; one that is not known costs ten requests. Behind a load balancer give --trusted-proxy, too. 0: no limit."`
+	MaxRequests              int           `env:"KEYVAL_MAX_REQUESTS" default:"4096" placeholder:"N" help:"How many requests the node has under way at a time, apart from streams and long polls; those beyond are refused with 503. Acks, nacks and extends, and health and metrics, have a quarter as much each beside it. 0: no limit."`
+	MaxRequestsPerToken      int           `env:"KEYVAL_MAX_REQUESTS_PER_TOKEN" default:"0" placeholder:"N" help:"How many of them one token may have; those beyond are refused with 429. A token's own limits win. 0: no limit."`
+	MaxStreams               int           `env:"KEYVAL_MAX_STREAMS" default:"20000" placeholder:"N" help:"How many streams and long polls the node has open at a time; those beyond are refused with 503. 0: no limit but that of connections."`
+	MaxStreamsPerToken       int           `env:"KEYVAL_MAX_STREAMS_PER_TOKEN" default:"0" placeholder:"N" help:"How many of them one token may have; those beyond are refused with 429. A token's own limits win. 0: no limit."`
+	TrustedProxy             []string      `env:"KEYVAL_TRUSTED_PROXY" placeholder:"CIDR" help:"Networks or addresses of load balancers whose X-Forwarded-For is believed: limits then count the last address in it that is none of these. Repeatable. Default: the connection's address counts."`
 	DrainDelay               time.Duration `env:"KEYVAL_DRAIN_DELAY" default:"2s" placeholder:"TIME" help:"How long a stopping node serves while /readyz already fails, for the load balancer to see it."`
 	DrainTimeout             time.Duration `env:"KEYVAL_DRAIN_TIMEOUT" default:"20s" placeholder:"TIME" help:"How long requests in flight may take to end after that."`
 	AuthFile                 string        `env:"KEYVAL_AUTH_FILE" placeholder:"FILE" help:"Tokens and what each may do. Not available in this version: setting it is refused."`
@@ -103,7 +110,7 @@ func (s settings) nodeConfig(from *layers) (node.Config, error) {
 	for _, list := range []struct {
 		setting string
 		items   []string
-	}{{"join", s.Join}, {"cors-origin", s.CORSOrigin}, {"allowed-host", s.AllowedHost}, {"gossip-key", s.GossipKey}} {
+	}{{"join", s.Join}, {"cors-origin", s.CORSOrigin}, {"allowed-host", s.AllowedHost}, {"trusted-proxy", s.TrustedProxy}, {"gossip-key", s.GossipKey}} {
 		if err := from.checkList(list.setting, list.items); err != nil {
 			return node.Config{}, err
 		}
@@ -126,6 +133,10 @@ func (s httpSettings) apply(cfg *node.Config) {
 	cfg.AllowedHosts = trimmed(s.AllowedHost)
 	cfg.MaxMemoryInFlight = int64(s.MaxMemoryInFlight)
 	cfg.MaxConnections, cfg.MaxConnectionsPerAddress = s.MaxConnections, s.MaxConnectionsPerAddress
+	cfg.RateLimitPerToken, cfg.RateLimitPerAddress = s.RateLimitPerToken, s.RateLimitPerAddress
+	cfg.MaxRequests, cfg.MaxRequestsPerToken = s.MaxRequests, s.MaxRequestsPerToken
+	cfg.MaxStreams, cfg.MaxStreamsPerToken = s.MaxStreams, s.MaxStreamsPerToken
+	cfg.TrustedProxies = trimmed(s.TrustedProxy)
 	cfg.TLSCert, cfg.TLSKey = s.TLSCert, s.TLSKey
 	cfg.DrainDelay, cfg.DrainTimeout = s.DrainDelay, s.DrainTimeout
 }

@@ -49,6 +49,14 @@ func until(t testing.TB, ask func() error) (passed int, refused *LimitError) {
 	return 1000, nil
 }
 
+// exhaust asks until it is refused.
+func exhaust(t testing.TB, ask func() error) {
+	t.Helper()
+	if _, refused := until(t, ask); refused == nil {
+		t.Fatal("nothing is refused")
+	}
+}
+
 func (g *Gate) enterBy(grant *Grant, kind Kind) func() error {
 	return func() error {
 		_, err := g.Enter(grant, kind)
@@ -137,11 +145,11 @@ func TestEssentialRequestsPassWhateverElseIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := mustGate(t, GateConfig{RatePerToken: 10, RatePerAddress: 10, Requests: 100, RequestsPerToken: 20, Streams: 1, StreamsPerToken: 1})
 		grant := newGrant(Token{Name: "a"})
-		until(t, g.knockFrom("192.0.2.1", Ordinary))
-		until(t, g.enterBy(grant, Ordinary))
-		until(t, g.enterBy(grant, Waiting))
-		until(t, g.enterBy(Everything, Ordinary))
-		until(t, g.enterBy(Everything, Waiting))
+		exhaust(t, g.knockFrom("192.0.2.1", Ordinary))
+		exhaust(t, g.enterBy(grant, Ordinary))
+		exhaust(t, g.enterBy(grant, Waiting))
+		exhaust(t, g.enterBy(Everything, Ordinary))
+		exhaust(t, g.enterBy(Everything, Waiting))
 		for _, c := range []struct {
 			kind Kind
 			want int
@@ -163,7 +171,9 @@ func TestWhatRelievesCountsByTheRateOfItsToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := mustGate(t, GateConfig{RatePerToken: 10})
 		grant := newGrant(Token{Name: "a"})
-		until(t, g.enterBy(grant, Relieving))
+		if passed, refused := until(t, g.enterBy(grant, Relieving)); refused != nil {
+			t.Errorf("after %d of them: %v", passed, refused)
+		}
 		if _, err := g.Enter(grant, Ordinary); err == nil {
 			t.Error("after more of them than the rate allows, another request passed")
 		}
@@ -251,8 +261,8 @@ func TestARefusalIsCountedByItsLimit(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	g := mustGate(t, GateConfig{Requests: 1, RatePerAddress: 1, Registerer: registry})
-	until(t, g.enterBy(Everything, Ordinary))
-	until(t, g.knockFrom("192.0.2.1", Ordinary))
+	exhaust(t, g.enterBy(Everything, Ordinary))
+	exhaust(t, g.knockFrom("192.0.2.1", Ordinary))
 	for l, want := range map[*limit]float64{nodeRequests: 1, addressRate: 1, tokenRate: 0} {
 		if got := metric(t, registry, "keyval_http_refused_total", l.name).GetCounter().GetValue(); got != want {
 			t.Errorf("%s: %v, want %v", l.name, got, want)

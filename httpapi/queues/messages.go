@@ -173,7 +173,7 @@ func (q *room) queueRoutes() []route.Route {
 func settleRoutes(rows ...route.Route) []route.Route {
 	var all []route.Route
 	for _, r := range rows {
-		r.Method, r.Tag, r.Scope, r.Changes = http.MethodPost, tagQueues, access.Queue, true
+		r.Method, r.Tag, r.Scope, r.Changes, r.Relieves = http.MethodPost, tagQueues, access.Queue, true, true
 		r.Query = []route.Param{receiptParam.Param()}
 		inBody := r
 		r.Pattern = "/queue/" + r.Op + "/{id}"

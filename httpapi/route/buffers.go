@@ -115,5 +115,5 @@ func (c *Call) release() {
 		c.AtEnd()
 	}
 	c.Frame.buffers.put(c.Out)
-	c.Frame.metrics.inFlight.Dec()
+	c.pass.Leave()
 }

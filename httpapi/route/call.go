@@ -3,6 +3,7 @@ package route
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"net/url"
 
 	"github.com/go-chi/chi/v5"
@@ -42,6 +43,9 @@ type Call struct {
 	// streaming is set once the answer's header belongs to a stream.
 	streaming bool
 
+	// address is where the request comes from, pass what lets it out.
+	address netip.Prefix
+	pass    access.Pass
 	// content and answer are what the two bodies have of the frame's memory.
 	content, answer Share
 

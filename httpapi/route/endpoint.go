@@ -21,7 +21,6 @@ func (f *Frame) Endpoint(r *Route, d *Dialect) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		start := time.Now()
 		c := &Call{Frame: f, Route: r, Dialect: d, Writer: w, Request: req, id: RequestID(req), content: f.NewShare(), answer: f.NewShare()}
-		f.metrics.inFlight.Inc()
 		defer c.release()
 		c.SetHeader(api.HeaderRequestID, c.id)
 		ctx, span := tracer.start(req)
@@ -52,12 +51,16 @@ func (c *Call) run(ctx context.Context) (outcome api.Code) {
 		err = c.account(ctx)
 	}
 	if err != nil {
+		c.guessed(err)
 		return c.fail(ctx, err)
 	}
 	return outcomeOK
 }
 
 func (c *Call) serve(ctx context.Context) (err error) {
+	if err = c.knock(); err != nil {
+		return err
+	}
 	if err = checkTarget(c.Request); err != nil {
 		return err
 	}
@@ -67,6 +70,9 @@ func (c *Call) serve(ctx context.Context) (err error) {
 		}
 	}
 	if err = c.authenticate(ctx); err != nil {
+		return err
+	}
+	if err = c.enter(); err != nil {
 		return err
 	}
 	if c.Query, err = c.Route.ParseQuery(c.Request.URL.RawQuery); err != nil {

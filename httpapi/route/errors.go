@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/buntime/keyval/httpapi/api"
 )
@@ -48,6 +49,9 @@ type Refusal struct {
 	Hidden error
 	// Deleted is how far an operation came that is atomic only in batches.
 	Deleted int64
+	// RetryAfter is after how many seconds to ask again, where the code says that one
+	// may. 0: RetryAfterSeconds.
+	RetryAfter int
 }
 
 func (e *Refusal) Error() string { return e.Text }
@@ -83,7 +87,7 @@ const (
 )
 
 // CommonErrors are what any route may answer with.
-var CommonErrors = []api.Code{api.InvalidArgument, api.Misdirected, api.TooLarge, api.TooManyRequests, api.Internal}
+var CommonErrors = []api.Code{api.InvalidArgument, api.Misdirected, api.TooLarge, api.TooManyRequests, api.Unavailable, api.Internal}
 
 // RetryAfterSeconds is what a refused caller is told to wait.
 const RetryAfterSeconds = "1"
@@ -147,7 +151,7 @@ func (c *Call) fail(ctx context.Context, err error) api.Code {
 	c.LogFailure(ctx, err)
 	switch code {
 	case api.TooManyRequests, api.Unavailable:
-		c.SetHeader("Retry-After", RetryAfterSeconds)
+		c.SetHeader("Retry-After", retryAfter(err))
 	case api.Unauthenticated:
 		c.SetHeader("Www-Authenticate", "Bearer")
 	}
@@ -155,6 +159,13 @@ func (c *Call) fail(ctx context.Context, err error) api.Code {
 	c.ContentType = ""
 	c.Out = AppendJSON(c.Out[:0], c.Frame.errorBody(code, err))
 	return code
+}
+
+func retryAfter(err error) string {
+	if refusal, ok := errors.AsType[*Refusal](err); ok && refusal.RetryAfter > 0 {
+		return strconv.Itoa(refusal.RetryAfter)
+	}
+	return RetryAfterSeconds
 }
 
 func (f *Frame) errorBody(code api.Code, err error) api.ErrorBody {

@@ -34,6 +34,10 @@ type Config struct {
 	Authority *access.Authority
 	// Redeem is what the bearer of a ticket may. Nil: there are no tickets.
 	Redeem func(ctx context.Context, ticket string) (*access.Grant, error)
+	// Gate refuses what is too much before anything of a request's body is read. Nil:
+	// nothing is. Proxies are those whose word for the caller's address is taken.
+	Gate    *access.Gate
+	Proxies access.Proxies
 	// Errors are the errors of what all rooms call: see Frame.Know.
 	Errors []ErrorRow
 	// Logger takes one record for each failure of ours. Required.

@@ -21,7 +21,6 @@ var latencyBuckets = []float64{
 // /metrics is derived too, so the two forms never disagree.
 type metrics struct {
 	duration *prometheus.HistogramVec
-	inFlight prometheus.Gauge
 	// ops is the operation of each route, by method and template.
 	ops map[[2]string]string
 }
@@ -33,13 +32,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help:    "Time from a request's header to its answer, by route and outcome: ok, an error code, or canceled. For streams, how long they were open.",
 			Buckets: latencyBuckets,
 		}, []string{"method", "route", "outcome"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "keyval_http_requests_in_flight",
-			Help: "Requests that are being answered, long polls included. A stream over HTTP/1 counts until it has begun.",
-		}),
 		ops: make(map[[2]string]string),
 	}
-	return m, errors.Join(reg.Register(m.duration), reg.Register(m.inFlight))
+	return m, reg.Register(m.duration)
 }
 
 // A meter observes one route. It keeps what it has looked up, because labels cost

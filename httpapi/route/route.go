@@ -60,6 +60,9 @@ type Route struct {
 	// has gone or the node drains; its work in the database goes under
 	// Call.Bounded.
 	Waits bool
+	// Relieves marks a route that ends or prolongs a delivery: refused for overload, it
+	// would make more of it, so it has room for itself.
+	Relieves bool
 	// Serve decodes, calls and encodes. An error is rendered by its code, and
 	// nothing that was encoded before it is sent.
 	Serve func(ctx context.Context, c *Call) error

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/route"
 )
 
@@ -41,7 +42,7 @@ func (s *Streams) ServeIdle(ctx context.Context, c *route.Call, feed func(contex
 	}
 	own := &Stream{frame: s.frame, sink: connSink{conn}, conn: conn, granted: stream.granted}
 	s.move(stream, own)
-	go (&idleStream{streams: s, stream: own, feed: feed, head: streamHead(c.Writer.Header())}).serve()
+	go (&idleStream{streams: s, stream: own, feed: feed, head: streamHead(c.Writer.Header()), pass: c.HandPass()}).serve()
 	return nil
 }
 
@@ -51,11 +52,13 @@ type idleStream struct {
 	stream  *Stream
 	feed    func(context.Context, *Stream) error
 	head    []byte
+	pass    access.Pass
 }
 
 func (i *idleStream) serve() {
 	frame, conn := i.streams.frame, i.stream.conn
 	defer i.streams.leave(i.stream)
+	defer i.pass.Leave()
 	ctx, gone := context.WithCancel(frame.Waits())
 	defer gone()
 	defer context.AfterFunc(i.stream.granted, gone)()
