@@ -94,6 +94,8 @@ type Config struct {
 	Loopback     bool
 	AllowedHosts []string
 
+	// AccessLog has the Logger take a record for each request, when it ends.
+	AccessLog bool
 	// Logger takes one record for each failure of ours. Nil: they are dropped.
 	Logger *slog.Logger
 	// Registerer takes the metrics, Gatherer is what GET /metrics/prometheus

@@ -84,6 +84,7 @@ func (s *Server) frameConfig(gate *access.Gate) route.Config {
 		Gate:              gate,
 		Proxies:           s.cfg.TrustedProxies,
 		Errors:            slices.Concat(databaseErrors, wire.Errors),
+		AccessLog:         s.cfg.AccessLog,
 		Logger:            s.cfg.Logger,
 		Registerer:        s.cfg.Registerer,
 		TracerProvider:    s.cfg.TracerProvider,

@@ -44,6 +44,7 @@ func (n *Node) apiConfig() httpapi.Config {
 		CORSOrigins:    n.cfg.CORSOrigins,
 		Loopback:       isLoopback(n.listener.Addr()),
 		AllowedHosts:   n.cfg.AllowedHosts,
+		AccessLog:      n.cfg.AccessLog,
 		Logger:         n.log,
 		Registerer:     n.cfg.Registerer,
 		Gatherer:       n.cfg.Gatherer,

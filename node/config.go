@@ -165,6 +165,8 @@ type Config struct {
 	Version string
 	// Stdout gets the line that says where a ready node serves. Nil: nowhere.
 	Stdout io.Writer
+	// AccessLog (access-log) has the Logger take a record for each request, when it ends.
+	AccessLog bool
 	// Logger takes the node's records. Nil: they are dropped.
 	Logger *slog.Logger
 	// Registerer and Gatherer are where metrics are registered and what

@@ -61,6 +61,7 @@ var badSettings = map[string][][]string{
 	"raft-tls-ca":                 nil, // it is looked at after a pair that fits
 	"log-level":                   {{"loud"}},
 	"log-format":                  {{"xml"}},
+	"access-log":                  {{"some"}},
 	"config":                      {{"missing.jsonc"}},
 }
 

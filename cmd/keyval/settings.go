@@ -95,6 +95,7 @@ type clusterSettings struct {
 type logSettings struct {
 	LogLevel  string `env:"KEYVAL_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Least important level that is logged: debug, info, warn or error."`
 	LogFormat string `env:"KEYVAL_LOG_FORMAT" default:"auto" enum:"auto,text,json" placeholder:"FORMAT" help:"Format of the log on stderr: text, json, or auto, which is text on a terminal and else json."`
+	AccessLog bool   `env:"KEYVAL_ACCESS_LOG" help:"Log every request when it ends, at level info, with its route's template and never its path."`
 }
 
 type configFile struct {
@@ -121,6 +122,7 @@ func (s settings) nodeConfig(from *layers) (node.Config, error) {
 	if err := s.clusterSettings.apply(&cfg, from); err != nil {
 		return node.Config{}, err
 	}
+	cfg.AccessLog = s.AccessLog
 	cfg.Version = version()
 	return cfg, from.validate(cfg)
 }

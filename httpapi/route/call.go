@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -22,6 +23,7 @@ type Call struct {
 	Writer  http.ResponseWriter
 	Request *http.Request
 	id      string // X-Request-Id
+	begun   time.Time
 	// Grant is what the caller may do. A route with a scope is served with one that has
 	// it; under access.Open it is that of nobody.
 	Grant *access.Grant
@@ -33,6 +35,8 @@ type Call struct {
 	Out []byte
 	// ContentType of the answer; empty means application/json.
 	ContentType string
+	// Sent is how many bytes of the answer's body have been written.
+	Sent int64
 	// Unsent, if not nil, is called when the answer could not be sent: what it
 	// hands over is not lost with it.
 	Unsent func()
@@ -42,6 +46,9 @@ type Call struct {
 	administrative bool
 	// streaming is set once the answer's header belongs to a stream.
 	streaming bool
+	// answered is set once an answer is sent, takenOver once a stream goes on without
+	// the call.
+	answered, takenOver bool
 
 	// address is where the request comes from, pass what lets it out.
 	address netip.Prefix
@@ -49,7 +56,8 @@ type Call struct {
 	// content and answer are what the two bodies have of the frame's memory.
 	content, answer Share
 
-	raw     []byte // the request's body, once read
+	body    countedBody // unused without an access log
+	raw     []byte      // the request's body, once read
 	hasRead bool
 }
 

@@ -19,12 +19,14 @@ func (f *Frame) Endpoint(r *Route, d *Dialect) http.HandlerFunc {
 	meter := f.metrics.meter(r)
 	tracer := f.tracing.route(r)
 	return func(w http.ResponseWriter, req *http.Request) {
-		start := time.Now()
-		c := &Call{Frame: f, Route: r, Dialect: d, Writer: w, Request: req, id: RequestID(req), content: f.NewShare(), answer: f.NewShare()}
+		c := &Call{Frame: f, Route: r, Dialect: d, Writer: w, Request: req, id: RequestID(req), begun: time.Now(), content: f.NewShare(), answer: f.NewShare()}
 		defer c.release()
 		c.SetHeader(api.HeaderRequestID, c.id)
+		c.countBody()
 		ctx, span := tracer.start(req)
-		outcome := c.run(ctx)
+		outcome := api.Internal // where a panic breaks the connection
+		defer func() { c.logAccess(ctx, outcome) }()
+		outcome = c.run(ctx)
 		c.ReleaseBody()
 		if outcome != outcomeCanceled && !c.streaming {
 			if err := c.send(); err != nil && c.Unsent != nil {
@@ -33,7 +35,7 @@ func (f *Frame) Endpoint(r *Route, d *Dialect) http.HandlerFunc {
 		}
 		c.audit(ctx, outcome)
 		span.end(outcome, c.Status, c.id)
-		meter.observe(outcome, time.Since(start))
+		meter.observe(outcome, time.Since(c.begun))
 	}
 }
 
@@ -147,6 +149,7 @@ func (c *Call) send() error {
 	if c.Unsent != nil && c.Request.Context().Err() != nil {
 		return context.Cause(c.Request.Context())
 	}
+	c.answered = true
 	h := c.Writer.Header()
 	if len(c.Out) > 0 {
 		contentType := c.ContentType
@@ -166,7 +169,10 @@ func (c *Call) send() error {
 	if c.Status != 0 && c.Status != http.StatusOK {
 		c.Writer.WriteHeader(c.Status)
 	}
-	err := c.Frame.Pace(ResponseSink{c.Writer}, c.Out)
+	n, err := c.Frame.Pace(ResponseSink{c.Writer}, c.Out)
+	if c.Request.Method != http.MethodHead { // which net/http drops
+		c.Sent = n
+	}
 	if err == nil && c.Unsent != nil {
 		// Out of the server's buffer, so that an error shows now.
 		err = http.NewResponseController(c.Writer).Flush()
@@ -192,10 +198,13 @@ func validRequestID(id string) bool {
 	return id != "" && len(id) <= 128
 }
 
+// unmatchedMethod is that of what no route matches.
+const unmatchedMethod = "any"
+
 // Unmatched serves what no route matches, as if it were a route, so that it has a
 // request id, metrics and JSON errors like all others.
 func (f *Frame) Unmatched(serve func(context.Context, *Call) error) http.HandlerFunc {
 	return f.Endpoint(&Route{
-		Method: "any", Pattern: "unmatched", Op: "unmatched", Tag: &Tag{}, anyRequest: true, Serve: serve,
+		Method: unmatchedMethod, Pattern: "unmatched", Op: "unmatched", Tag: &Tag{}, anyRequest: true, Serve: serve,
 	}, &Dialect{})
 }

@@ -40,6 +40,8 @@ type Config struct {
 	Proxies access.Proxies
 	// Errors are the errors of what all rooms call: see Frame.Know.
 	Errors []ErrorRow
+	// AccessLog has the Logger take a record for each request, when it ends.
+	AccessLog bool
 	// Logger takes one record for each failure of ours. Required.
 	Logger *slog.Logger
 	// Registerer takes the metrics. Required.

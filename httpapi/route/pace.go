@@ -45,9 +45,9 @@ func setWriteDeadline(w http.ResponseWriter, t time.Time) error {
 }
 
 // Pace writes for as long as the reader takes its time and no longer: what is written is
-// in memory until then. The deadline is left as it is, for what net/http itself still
+// in memory until then. It returns how much that was. The deadline is left as it is, for what net/http itself still
 // has to write.
-func (f *Frame) Pace(to Sink, text []byte) error {
+func (f *Frame) Pace(to Sink, text []byte) (written int64, err error) {
 	end := time.Now().Add(f.timeFor(len(text)))
 	for {
 		piece := text[:min(len(text), pieceBytes)]
@@ -56,13 +56,15 @@ func (f *Frame) Pace(to Sink, text []byte) error {
 			deadline = end
 		}
 		if err := to.SetWriteDeadline(deadline); err != nil {
-			return err
+			return written, err
 		}
-		if _, err := to.Write(piece); err != nil {
-			return err
+		n, err := to.Write(piece)
+		written += int64(n)
+		if err != nil {
+			return written, err
 		}
 		if text = text[len(piece):]; len(text) == 0 {
-			return nil
+			return written, nil
 		}
 	}
 }

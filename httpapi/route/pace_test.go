@@ -35,7 +35,7 @@ func TestASlowReaderOfALargeAnswerIsNotCutOff(t *testing.T) {
 		s := &Frame{cfg: Config{Patience: SlowGrace}}
 		slow := &reading{each: func(n int) time.Duration { return time.Duration(n) * time.Second / slowBytesPerSecond }}
 		start := time.Now()
-		if err := s.Pace(slow, make([]byte, 54<<20)); err != nil {
+		if _, err := s.Pace(slow, make([]byte, 54<<20)); err != nil {
 			t.Error(err)
 		}
 		t.Logf("it took %v", time.Since(start))
@@ -48,7 +48,7 @@ func TestAReaderThatTakesNothingIsCutOffLongBeforeASlowOneWouldBeThrough(t *test
 		never := &reading{each: func(int) time.Duration { return 24 * time.Hour }}
 		for _, size := range []int{0, 100, 54 << 20} {
 			start := time.Now()
-			if s.Pace(never, make([]byte, size)) == nil {
+			if _, err := s.Pace(never, make([]byte, size)); err == nil {
 				t.Errorf("%d bytes: it was written", size)
 			}
 			if took := time.Since(start); took > time.Minute {
@@ -62,7 +62,7 @@ func TestAReaderThatTakesAByteNowAndThenIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &Frame{cfg: Config{Patience: SlowGrace}}
 		slower := &reading{each: func(n int) time.Duration { return time.Duration(n) * 2 * time.Second / slowBytesPerSecond }}
-		if s.Pace(slower, make([]byte, 54<<20)) == nil {
+		if _, err := s.Pace(slower, make([]byte, 54<<20)); err == nil {
 			t.Error("it was written at half of the least speed")
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi/access"
+	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 )
 
@@ -40,9 +41,10 @@ func (s *Streams) ServeIdle(ctx context.Context, c *route.Call, feed func(contex
 	if err != nil {
 		return feed(ctx, stream) // whoever wraps the writer keeps it
 	}
-	own := &Stream{frame: s.frame, sink: connSink{conn}, conn: conn, granted: stream.granted}
-	s.move(stream, own)
-	go (&idleStream{streams: s, stream: own, feed: feed, head: streamHead(c.Writer.Header()), pass: c.HandPass()}).serve()
+	idle := &idleStream{streams: s, feed: feed, head: streamHead(c.Writer.Header()), pass: c.HandPass(), access: c.TakeAccess(ctx)}
+	idle.stream = &Stream{frame: s.frame, sink: connSink{conn}, conn: conn, sent: &idle.sent, granted: stream.granted}
+	s.move(stream, idle.stream)
+	go idle.serve()
 	return nil
 }
 
@@ -53,12 +55,16 @@ type idleStream struct {
 	feed    func(context.Context, *Stream) error
 	head    []byte
 	pass    access.Pass
+	access  *route.Access // nil without an access log
+	sent    int64
 }
 
 func (i *idleStream) serve() {
 	frame, conn := i.streams.frame, i.stream.conn
 	defer i.streams.leave(i.stream)
 	defer i.pass.Leave()
+	outcome := api.Internal // where the feed panics
+	defer func() { i.access.End(outcome, i.sent) }()
 	ctx, gone := context.WithCancel(frame.Waits())
 	defer gone()
 	defer context.AfterFunc(i.stream.granted, gone)()
@@ -78,7 +84,8 @@ func (i *idleStream) serve() {
 		gone() // feed still has what to give back
 	}
 	i.head = nil
-	_ = i.feed(ctx, i.stream) // the reader has gone
+	i.sent = 0 // the head is no part of the body
+	outcome = route.StreamOutcome(i.feed(ctx, i.stream))
 }
 
 // streamHead renders the head of an answer that ends with its connection.

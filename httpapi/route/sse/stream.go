@@ -40,6 +40,7 @@ type Stream struct {
 	buf   []byte
 	conn  net.Conn    // what sink writes through; nil: not known
 	cut   atomic.Bool // set when nothing more is to be written
+	sent  *int64      // counts the bytes that are written
 	// granted ends when the reader may no longer read.
 	granted context.Context
 }
@@ -119,7 +120,9 @@ func (s *Stream) Send(rendered []byte) error {
 	if s.cut.Load() {
 		return route.Draining
 	}
-	if err := s.frame.Pace(s.sink, rendered); err != nil {
+	n, err := s.frame.Pace(s.sink, rendered)
+	*s.sent += n
+	if err != nil {
 		return err
 	}
 	return s.sink.Flush()

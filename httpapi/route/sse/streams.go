@@ -54,7 +54,7 @@ func (s *Streams) Start(c *route.Call) *Stream {
 
 func (s *Streams) stream(c *route.Call) *Stream {
 	conn, _ := c.Request.Context().Value(connKey{}).(net.Conn)
-	return &Stream{frame: s.frame, sink: route.ResponseSink{ResponseWriter: c.Writer}, conn: conn, granted: c.Grant.Context()}
+	return &Stream{frame: s.frame, sink: route.ResponseSink{ResponseWriter: c.Writer}, conn: conn, sent: &c.Sent, granted: c.Grant.Context()}
 }
 
 func (s *Streams) begin(c *route.Call, stream *Stream) {
