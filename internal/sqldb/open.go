@@ -291,12 +291,18 @@ func openURL(address, token string) (*engine, error) {
 	if token != "" {
 		options = append(options, libsql.WithAuthToken(token))
 	}
-	connector, err := libsql.NewConnector(address, options...)
+	user, bare := userOf(address)
+	if user != nil && strings.HasPrefix(urlScheme(address), "ws") {
+		bare = address
+	} else if user != nil && token == "" {
+		options = append(options, basicAuth(user))
+	}
+	connector, err := libsql.NewConnector(bare, options...)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the libSQL driver does not accept it", ErrBadURL) // its error would show the URL, and with it a password
 	}
 	e := &engine{}
-	e.db = sql.OpenDB(placedConnector{boundedConnector{connector}, e})
+	e.db = sql.OpenDB(placedConnector{boundedConnector{discreetConnector{connector, user}}, e})
 	return e, nil
 }
 
