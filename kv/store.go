@@ -31,6 +31,7 @@ func New(db *sqldb.DB, cfg Config) *Store {
 	if cfg.MaxValueBytes == 0 {
 		cfg.MaxValueBytes = 1 << 20
 	}
+	db.Call(statementNames)
 	return &Store{
 		db: db, cfg: cfg, merged: sqldb.NewCoalescer(db, fetchEntries),
 		maxLockedBytes: maxLockedBytes, maxAgainBytes: maxAgainBytes, sweepBytes: sweepBytes,

@@ -173,7 +173,8 @@ type Config struct {
 	// /metrics/prometheus shows. Both or none; nil: a registry of the node's own.
 	Registerer prometheus.Registerer
 	Gatherer   prometheus.Gatherer
-	// TracerProvider makes the spans of requests. Nil: none are made.
+	// TracerProvider makes spans, of requests and of what is done for them. Nil: none are
+	// made.
 	TracerProvider trace.TracerProvider
 }
 

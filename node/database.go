@@ -36,6 +36,7 @@ func (n *Node) openDatabase(ctx context.Context) error {
 		}
 		n.db, n.ownsDB = db, true
 	}
+	n.db.Call(statementNames)
 	n.store = kv.New(n.db, kv.Config{MaxValueBytes: int(n.cfg.MaxValueBytes)})
 	return nil
 }
@@ -144,6 +145,8 @@ func connect(ctx context.Context, cfg Config, mustExist bool) (*sqldb.DB, error)
 		Logger:     cfg.Logger,
 		Registerer: cfg.Registerer,
 		MustExist:  mustExist,
+
+		TracerProvider: cfg.TracerProvider,
 	})
 	if err != nil {
 		return nil, databaseError(cfg, err)

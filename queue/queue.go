@@ -64,6 +64,7 @@ func New(cfg Config) (*Queue, error) {
 	if cfg.Announce == nil {
 		cfg.Announce = func([]string) {}
 	}
+	cfg.DB.Call(statementNames)
 	q := &Queue{db: cfg.DB, log: cfg.Logger, announce: cfg.Announce}
 	q.metrics = newMetrics(q)
 	q.dispatcher = newDispatcher(q, cfg.LookInterval)

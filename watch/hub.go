@@ -103,6 +103,7 @@ func New(cfg Config) *Hub {
 	h.metrics = newMetrics(cfg.Registerer, h)
 	h.changes = &changelog{db: cfg.DB, metrics: h.metrics, catchingUp: make(chan struct{}, catchUpReads)}
 	h.life, h.stop = context.WithCancel(context.Background())
+	cfg.DB.Call(statementNames)
 	cfg.DB.OnCommit(h.committed)
 	go func() {
 		defer close(h.done)

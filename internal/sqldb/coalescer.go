@@ -6,6 +6,10 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/buntime/keyval/internal/spans"
 )
 
 // Bounds of merged point reads.
@@ -48,12 +52,14 @@ func NewCoalescer[V any](db *DB, fetch func(ctx context.Context, r Reader, keys 
 func (c *Coalescer[V]) Get(ctx context.Context, fresh Freshness, keys []string) ([]V, Position, error) {
 	var values []V
 	var position Position
+	ctx, span := c.db.beginRead(ctx, len(keys))
 	err := c.db.Read(ctx, fresh, func(ctx context.Context, r Reader) (Position, error) {
 		var err error
 		// A Reader is always one of ours.
 		values, position, err = c.lane(road{r.(*source), len(keys) > manyKeys}).get(ctx, keys)
 		return position, err
 	})
+	endRead(span, err)
 	return values, position, err
 }
 
@@ -86,8 +92,9 @@ type lane[V any] struct {
 
 type lookup[V any] struct {
 	keys     []string
-	batch    *batch // while somebody waits for it in one
-	gone     bool   // nobody waits for it any more
+	traced   *tracedRead // nil if it is not
+	batch    *batch      // while somebody waits for it in one
+	gone     bool        // nobody waits for it any more
 	values   []V
 	position Position
 	err      error
@@ -111,7 +118,7 @@ func (l *lane[V]) start() {
 }
 
 func (l *lane[V]) get(ctx context.Context, keys []string) ([]V, Position, error) {
-	look := &lookup[V]{keys: keys, done: make(chan struct{})}
+	look := &lookup[V]{keys: keys, traced: l.coalescer.db.traced(ctx), done: make(chan struct{})}
 	if err := l.join(look); err != nil {
 		return nil, "", err
 	}
@@ -236,7 +243,9 @@ func (l *lane[V]) read(ctx context.Context, lookups []*lookup[V]) {
 		keys = append(keys, look.keys...)
 	}
 	l.coalescer.db.metrics.coalesced.Observe(float64(len(keys)))
+	ctx, span := l.trace(ctx, lookups, len(keys))
 	values, position, err := l.fetch(ctx, keys)
+	endRead(span, err)
 	if len(lookups) > 1 && (errors.Is(err, ErrTooLarge) || isPanic(err)) {
 		l.read(ctx, lookups[:len(lookups)/2])
 		l.read(ctx, lookups[len(lookups)/2:])
@@ -251,6 +260,22 @@ func (l *lane[V]) read(ctx context.Context, lookups []*lookup[V]) {
 		close(look.done)
 	}
 	l.answered(lookups)
+}
+
+// trace begins the span of a reading, if any of those whom it is for is traced: below the
+// first one that is, and linked both ways with each of them.
+func (l *lane[V]) trace(ctx context.Context, lookups []*lookup[V], keys int) (context.Context, spans.Span) {
+	var span spans.Span
+	for _, look := range lookups {
+		if look.traced == nil {
+			continue
+		}
+		if !span.On() {
+			ctx, span = l.coalescer.db.beginMerged(trace.ContextWithSpan(ctx, look.traced.span), len(lookups), keys)
+		}
+		span.Join(look.traced.span)
+	}
+	return ctx, span
 }
 
 // fetch reads the values of keys.

@@ -20,8 +20,12 @@ type road struct {
 
 func newRoad(t *testing.T) *road {
 	t.Helper()
+	return newRoadOn(t, open(t, sqldb.Config{PrimaryURL: embeddedURL(t)}))
+}
+
+func newRoadOn(t *testing.T, db *sqldb.DB) *road {
+	t.Helper()
 	r := &road{began: make(chan []string, 100), gate: make(chan struct{})}
-	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
 	r.merged = sqldb.NewCoalescer(db, func(ctx context.Context, _ sqldb.Reader, keys []string) ([]string, sqldb.Position, error) {
 		r.began <- keys
 		select {

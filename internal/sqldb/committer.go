@@ -168,12 +168,14 @@ func (c *committer) refusePendingLocked(err error) {
 // the operation was sent; then nothing was written.
 func (db *DB) Do(ctx context.Context, op *Op) (Commit, error) {
 	start := time.Now()
+	ctx, span := db.beginCommit(ctx, op)
 	commit, err := db.do(ctx, op)
 	for heavier := heavierError(0); errors.As(err, &heavier); {
 		op.Again = int(heavier)
 		commit, err = db.do(ctx, op)
 	}
 	db.metrics.operation(op.Name, err, time.Since(start))
+	endCommit(span, commit, err)
 	return commit, err
 }
 

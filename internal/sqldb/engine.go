@@ -20,6 +20,7 @@ type engine struct {
 	embedded bool
 	place    place     // of an embedded database's file, once that is open
 	liveness *liveness // nil for what is no server
+	witness  *witness  // nil for nobody
 
 	prepared sync.Map // *sql.Stmt by text
 }
@@ -63,7 +64,7 @@ func (s *session) run(ctx context.Context, stmts ...Stmt) (_ [][]Row, err error)
 		results, err = s.runEach(ctx, stmts)
 	} else {
 		err = s.engine.liveness.call(ctx, func(ctx context.Context) (err error) {
-			results, err = s.runBatch(ctx, stmts)
+			results, err = s.runTogether(ctx, stmts)
 			return err
 		})
 	}
@@ -117,6 +118,21 @@ func whileBusy(ctx context.Context, try func() error) error {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// runTogether is runBatch that is seen.
+func (s *session) runTogether(ctx context.Context, stmts []Stmt) ([][]Row, error) {
+	ctx, seen := s.engine.witness.seeAll(ctx, stmts)
+	results, err := s.runBatch(ctx, stmts)
+	seen.end(rowsOf(results), err)
+	return results, err
+}
+
+func rowsOf(results [][]Row) (n int) {
+	for _, rows := range results {
+		n += len(rows)
+	}
+	return n
 }
 
 // runBatch sends all statements as one batch.
@@ -184,7 +200,15 @@ func (s *session) undo(ctx context.Context, st Stmt, err error) error {
 	return err
 }
 
+// runOne runs a statement that is seen.
 func (s *session) runOne(ctx context.Context, st Stmt) ([]Row, error) {
+	ctx, seen := s.engine.witness.see(ctx, st)
+	rows, err := s.runPrepared(ctx, st)
+	seen.end(len(rows), err)
+	return rows, err
+}
+
+func (s *session) runPrepared(ctx context.Context, st Stmt) ([]Row, error) {
 	prepared, ok := s.prepared[st.SQL]
 	if !ok {
 		var err error
@@ -228,7 +252,14 @@ func (s *session) drop() {
 }
 
 // query runs one reading statement on any connection.
-func (e *engine) query(ctx context.Context, st Stmt) (_ []Row, err error) {
+func (e *engine) query(ctx context.Context, st Stmt) ([]Row, error) {
+	ctx, seen := e.witness.see(ctx, st)
+	rows, err := e.queryAny(ctx, st)
+	seen.end(len(rows), err)
+	return rows, err
+}
+
+func (e *engine) queryAny(ctx context.Context, st Stmt) (_ []Row, err error) {
 	defer recoverDriver(&err)
 	var rows *sql.Rows
 	if e.embedded {

@@ -45,7 +45,7 @@ var (
 // takes, and answers every one of them or puts it back.
 func (c *committer) commitAll(ctx context.Context, group []*waiting) {
 	for try := 0; len(group) > 0; try++ {
-		a := &attempt{committer: c, group: group, locked: c.mustLock(group, try), credulous: try == 0 && time.Now().After(c.doubtUntil)}
+		a := &attempt{committer: c, group: group, try: try, locked: c.mustLock(group, try), credulous: try == 0 && time.Now().After(c.doubtUntil)}
 		err := a.timed(ctx)
 		if !errors.Is(err, ErrCommitUnknown) {
 			c.retract(group)
@@ -156,6 +156,7 @@ func unfinished(group []*waiting) []*waiting {
 type attempt struct {
 	*committer
 	group  []*waiting
+	try    int // 0 at first
 	locked bool
 	// credulous: rows that an operation expects are not read.
 	credulous bool
@@ -186,6 +187,13 @@ func (o *applied) asks() bool {
 
 // timed runs the attempt and tells whether it has failed for want of time.
 func (a *attempt) timed(ctx context.Context) error {
+	ctx, span := a.trace(ctx)
+	err := a.inTime(ctx)
+	a.endTrace(span, err)
+	return err
+}
+
+func (a *attempt) inTime(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.time())
 	defer cancel()
 	switch {

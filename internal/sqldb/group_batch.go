@@ -39,6 +39,7 @@ func (a *attempt) commit(ctx context.Context, ops int) (Commit, [][]Row, error) 
 	case reason == "" && neverCommitted(err):
 		return Commit{}, nil, undone(err)
 	}
+	tellLost(ctx)
 	return a.recover(number, a.outcomes(), err)
 }
 

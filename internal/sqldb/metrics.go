@@ -97,6 +97,10 @@ func (m *metrics) group(ops int, took time.Duration) {
 	m.groupTime.Observe(took.Seconds())
 }
 
+// outcomeRefused is the outcome of an operation that its caller is told of, such as a
+// condition that did not hold.
+const outcomeRefused = "refused"
+
 // outcomeOf is a label: what an error means to an operator.
 func outcomeOf(err error) string {
 	switch {
@@ -113,6 +117,6 @@ func outcomeOf(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return "timeout"
 	default:
-		return "refused"
+		return outcomeRefused
 	}
 }

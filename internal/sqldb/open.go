@@ -16,7 +16,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tursodatabase/libsql-client-go/libsql"
+	"go.opentelemetry.io/otel/trace"
 	_ "modernc.org/sqlite" // the engine behind the driver's file: URLs
+
+	"github.com/buntime/keyval/internal/spans"
 )
 
 // Config says which database to open and how.
@@ -43,6 +46,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil keeps them unregistered.
 	Registerer prometheus.Registerer
+	// TracerProvider makes the spans of what is done for a caller who is traced; nil: none
+	// are made.
+	TracerProvider trace.TracerProvider
 	// MustExist makes Open fail with ErrNoSchema where there is no database of
 	// ours, instead of making one.
 	MustExist bool
@@ -52,6 +58,8 @@ type Config struct {
 type DB struct {
 	log     *slog.Logger
 	metrics *metrics
+	spans   spans.Tracer
+	names   *statementNames
 	writer  *engine // transactions on the primary
 	primary *source
 	replica *source // nil without one
@@ -98,7 +106,10 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{log: cfg.Logger, metrics: newMetrics(), writer: writer, ended: make(chan struct{})}
+	db := &DB{log: cfg.Logger, metrics: newMetrics(), writer: writer, ended: make(chan struct{}),
+		spans: spans.From(cfg.TracerProvider, "internal/sqldb"), names: newStatementNames()}
+	seen := db.newWitness("primary", cfg.PrimaryURL)
+	writer.witness, reader.witness = seen, seen
 	db.primary = newSource("primary", reader, nil, db.metrics, cfg.Logger)
 	if !reader.embedded {
 		db.primary.plain = writer
@@ -116,6 +127,8 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("replica: %w", err), replica.close(), db.closeEngines())
 		}
+		seen := db.newWitness("replica", cfg.ReplicaURL)
+		replica.witness, plain.witness = seen, seen
 		db.replica = newSource("replica", replica, plain, db.metrics, cfg.Logger)
 		if err := db.replica.lookAfter(cfg, cfg.ReplicaURL, slog.New(slog.DiscardHandler)); err != nil { // its breaker tells
 			return nil, errors.Join(fmt.Errorf("replica: %w", err), db.closeEngines())

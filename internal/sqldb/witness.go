@@ -1,0 +1,131 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/buntime/keyval/internal/spans"
+)
+
+// A witness sees what one database is asked, and makes a span of each statement whose
+// caller is traced. Nil sees nothing.
+type witness struct {
+	spans  spans.Tracer
+	names  *statementNames
+	common []attribute.KeyValue // which database it is
+}
+
+// newWitness is that of the primary or the replica. Of its address, spans have the host and
+// the port alone: the rest may hold a token.
+func (db *DB) newWitness(database, address string) *witness {
+	if db.spans.Off() {
+		return nil
+	}
+	w := &witness{spans: db.spans, names: db.names}
+	w.common = append(systemOf(address), attribute.String("keyval.database", database))
+	return w
+}
+
+func systemOf(address string) []attribute.KeyValue {
+	if urlScheme(address) == "file" {
+		return []attribute.KeyValue{attribute.String("db.system.name", "sqlite")}
+	}
+	system := []attribute.KeyValue{attribute.String("db.system.name", "libsql")}
+	u, err := url.Parse(address)
+	if err != nil {
+		return system // Open has refused it
+	}
+	system = append(system, attribute.String("server.address", u.Hostname()))
+	if port, err := strconv.Atoi(u.Port()); err == nil {
+		system = append(system, attribute.Int("server.port", port))
+	}
+	return system
+}
+
+// A sight is one round trip to a database that a witness sees.
+type sight struct {
+	witness *witness
+	span    spans.Span
+}
+
+// see begins the sight of one statement.
+func (w *witness) see(ctx context.Context, st Stmt) (context.Context, sight) {
+	if w == nil || !w.spans.Records(ctx) {
+		return ctx, sight{}
+	}
+	name := w.names.of(st.SQL)
+	verb, _, _ := strings.Cut(st.SQL, " ")
+	return w.begin(ctx, name, name, verb)
+}
+
+// seeAll begins that of statements that travel together.
+func (w *witness) seeAll(ctx context.Context, stmts []Stmt) (context.Context, sight) {
+	if len(stmts) == 1 {
+		return w.see(ctx, stmts[0])
+	}
+	if w == nil || !w.spans.Records(ctx) {
+		return ctx, sight{}
+	}
+	ctx, seen := w.begin(ctx, spans.Together, w.names.summary(stmts), "BATCH")
+	seen.span.Set(attribute.Int("db.operation.batch.size", len(stmts)))
+	return ctx, seen
+}
+
+func (w *witness) begin(ctx context.Context, name, summary, operation string) (context.Context, sight) {
+	ctx, span := w.spans.Below(ctx, name, trace.SpanKindClient)
+	span.Set(w.common...)
+	span.Set(attribute.String("db.operation.name", operation), attribute.String("db.query.summary", summary))
+	return ctx, sight{witness: w, span: span}
+}
+
+// end ends it.
+func (s sight) end(rows int, err error) {
+	if !s.span.On() {
+		return
+	}
+	if err != nil {
+		s.span.Fail(failureKind(err))
+	} else {
+		s.span.Set(attribute.Int("db.response.returned_rows", rows))
+	}
+	s.span.End()
+}
+
+// failureKind is what an error of the driver is called in a span.
+func failureKind(err error) string {
+	switch reason := guardReason(err); {
+	case reason != "":
+		return reason
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return "timeout"
+	case answered(err):
+		return "refused"
+	}
+	return "unavailable"
+}
+
+// mostSummary bounds a summary, as the conventions demand.
+const mostSummary = 255
+
+// summary names all statements, each once.
+func (n *statementNames) summary(stmts []Stmt) string {
+	var names []string
+	for _, st := range stmts {
+		if name := n.of(st.SQL); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	summary := strings.Join(names, "; ")
+	if len(summary) > mostSummary {
+		cut := strings.LastIndex(summary[:mostSummary], "; ")
+		summary = summary[:cut]
+	}
+	return summary
+}
