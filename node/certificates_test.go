@@ -81,6 +81,10 @@ func TestCertificatesThatDoNotFitAreNamed(t *testing.T) {
 		{"tls-key", func(c *Config) { c.TLSCert, c.TLSKey = p.cert, p.key+"x" }},
 		{"raft-tls-ca", func(c *Config) { c.RaftTLSCert, c.RaftTLSKey = p.cert, p.key }},
 		{"raft-tls-ca", func(c *Config) { c.RaftTLSCert, c.RaftTLSKey, c.RaftTLSCA = p.cert, p.key, p.key }},
+		{"raft-tls-cert", func(c *Config) { c.RaftTLSCert, c.RaftTLSKey, c.RaftTLSCA = p.cert, p.key, other.cert }},
+		{"tls-client-ca", func(c *Config) { c.TLSClientCA = p.cert }},
+		{"tls-client-ca", func(c *Config) { c.TLSCert, c.TLSKey, c.TLSClientCA = p.cert, p.key, p.key }},
+		{"tls-client-ca", func(c *Config) { c.TLSCert, c.TLSKey, c.TLSClientCA = p.cert, p.key, p.cert+"x" }},
 	}
 	for _, test := range tests {
 		cfg := DefaultConfig()
@@ -117,11 +121,11 @@ func TestRaftTLSWantsACertificateFromBothSides(t *testing.T) {
 
 func mustRaftTLS(t *testing.T, p pair) *tls.Config {
 	t.Helper()
-	cfg, err := Config{RaftTLSCert: p.cert, RaftTLSKey: p.key, RaftTLSCA: p.cert}.raftTLS()
+	read, err := Config{RaftTLSCert: p.cert, RaftTLSKey: p.key, RaftTLSCA: p.cert}.raftTLS()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cfg
+	return read.config
 }
 
 // handshake returns what the server says of it.

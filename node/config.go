@@ -5,6 +5,7 @@ package node
 import (
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,6 +58,10 @@ type Config struct {
 	// TLSCert and TLSKey (tls-cert, tls-key) are PEM files. Both or none; none:
 	// HTTP/1.1 and h2c without TLS.
 	TLSCert, TLSKey string
+	// TLSClientCA (tls-client-ca) is a PEM file with the authorities of clients'
+	// certificates, which are optional and then tell who the client is. Empty: clients
+	// are not asked for one. Only with TLSCert.
+	TLSClientCA string
 	// MaxMemoryInFlight (max-memory-in-flight) bounds the bytes that bodies of requests
 	// and answers take at a time, beyond which requests are refused with 429. At least
 	// MinMemoryInFlight.
@@ -161,6 +166,9 @@ type Config struct {
 	// Database, if not nil, is an open database that nodes of one process share;
 	// its owner closes it after them. Nil: the node opens LibsqlURL.
 	Database *sqldb.DB
+	// Reload has a node that Run runs read certificates and keys again, for each signal.
+	// Nil: it does so only when their files change.
+	Reload <-chan os.Signal
 	// Version is reported by /cluster. Empty: "unknown".
 	Version string
 	// Stdout gets the line that says where a ready node serves. Nil: nowhere.

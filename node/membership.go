@@ -41,9 +41,12 @@ func (n *Node) joinCluster(ctx context.Context) error {
 	cfg.DatabaseID = n.db.Info().DatabaseID
 	cfg.Founder, cfg.Epochs = registry{n.db}, registry{n.db}
 	cfg.Lead, cfg.OnDoorbell = n.lead, n.heard
-	var err error
-	if cfg.RaftTLS, err = n.cfg.raftTLS(); err != nil {
+	raft, err := n.cfg.raftTLS()
+	if err != nil {
 		return err
+	}
+	if raft != nil {
+		cfg.RaftTLS = raft.config
 	}
 	if n.cluster, err = cluster.New(cfg); err != nil {
 		return clusterError(err)

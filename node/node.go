@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,7 +40,8 @@ type Node struct {
 	joined   atomic.Bool // set once cluster may be rung
 	api      *httpapi.Server
 	listener net.Listener
-	tls      *tls.Config  // nil serves without
+	tls      *liveTLS     // nil serves without
+	secrets  *secrets     // nil until the node listens
 	server   *http.Server // nil until something is served
 	door     doorway
 
@@ -62,7 +62,8 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	n := newNode(cfg)
 	for _, step := range []func(context.Context) error{
 		n.identify,
-		n.listen,       // before the cluster, which tells others the address
+		n.listen, // before the cluster, which tells others the address
+		n.openSecrets,
 		n.openDatabase, // which may take long: meanwhile /readyz says so
 		n.openQueue,
 		n.openWatch,
@@ -112,8 +113,13 @@ func (n *Node) openWatch(context.Context) error {
 
 // listen takes the address, and looks at what answering on it needs.
 func (n *Node) listen(ctx context.Context) (err error) {
-	if n.tls, err = n.cfg.httpTLS(); err != nil {
+	read, err := n.cfg.httpTLS()
+	if err != nil {
 		return err
+	}
+	if read != nil {
+		n.tls = new(liveTLS)
+		n.tls.current.Store(read)
 	}
 	n.listener, err = new(net.ListenConfig).Listen(ctx, cluster.OfFamily("tcp", n.cfg.HTTPAddr), n.cfg.HTTPAddr)
 	if err == nil {
@@ -138,7 +144,11 @@ func (n *Node) open(handler http.Handler) {
 	if n.server != nil {
 		return // it serves already, and meets the new handler
 	}
-	n.server = httpapi.NewServer(httpapi.ListenConfig{Handler: &n.door, TLS: n.tls, OperationTimeout: n.cfg.OperationTimeout, Logger: n.log})
+	listen := httpapi.ListenConfig{Handler: &n.door, OperationTimeout: n.cfg.OperationTimeout, Logger: n.log}
+	if n.tls != nil {
+		listen.TLS = n.tls.server()
+	}
+	n.server = httpapi.NewServer(listen)
 	n.serving.Go(func() {
 		var err error
 		if n.tls != nil {

@@ -12,12 +12,16 @@ func Run(ctx context.Context, cfg Config) error {
 		}
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		n.log.Info("draining", "node", n.id)
-		return n.Stop(context.WithoutCancel(ctx))
-	case err := <-n.Failed():
-		n.abandon(ctx) // it is no member any more
-		return err
+	for {
+		select {
+		case <-ctx.Done():
+			n.log.Info("draining", "node", n.id)
+			return n.Stop(context.WithoutCancel(ctx))
+		case <-cfg.Reload:
+			n.Reload()
+		case err := <-n.Failed():
+			n.abandon(ctx) // it is no member any more
+			return err
+		}
 	}
 }

@@ -22,6 +22,10 @@ func (n *Node) abandon(ctx context.Context) {
 }
 
 func (n *Node) stop(ctx context.Context) error {
+	// The parts that use what is read again are there for a little longer.
+	if n.secrets != nil {
+		n.secrets.stop()
+	}
 	// The load balancer is to see /readyz fail while everything still works.
 	if n.api != nil {
 		n.api.Drain()

@@ -22,6 +22,7 @@ var badSettings = map[string][][]string{
 	"allowed-host":                {{""}, {"kv.example:80"}, {"300.1.1.1"}, {"*"}},
 	"tls-cert":                    {{"missing.pem", "--tls-key=missing.pem"}},
 	"tls-key":                     {{"", "--tls-cert=missing.pem"}},
+	"tls-client-ca":               {{"missing.pem"}},
 	"max-memory-in-flight":        {{"31MiB"}, {"much"}, {"-1"}},
 	"max-connections":             {{"-1"}, {"many"}},
 	"max-connections-per-address": {{"-1"}, {"1.5"}},

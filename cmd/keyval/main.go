@@ -3,7 +3,8 @@
 //
 // Exit codes: 0 is a clean end, 1 a failure at run time, 2 a setting or flag
 // that has to be changed first. SIGTERM and SIGINT drain the node; a second
-// signal ends the process at once with 128 plus the signal's number.
+// signal ends the process at once with 128 plus the signal's number. SIGHUP has a
+// serving node read its certificates and keys again.
 package main
 
 import (
@@ -36,6 +37,7 @@ func main() {
 		environ:   os.Environ(),
 		stdout:    os.Stdout,
 		stderr:    os.Stderr,
+		hangUps:   hangUps,
 	}))
 }
 
@@ -45,6 +47,7 @@ type process struct {
 	lookupEnv      func(string) (string, bool)
 	environ        []string // all of it, as NAME=value
 	stdout, stderr io.Writer
+	hangUps        func() <-chan os.Signal // takes SIGHUP from now on; nil: nobody sends one
 }
 
 // run runs one command line and returns the exit code.
@@ -108,6 +111,13 @@ func oneLine(err error) string {
 	}
 	text = strings.TrimPrefix(text, errUsage.Error()+": ")
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// hangUps delivers SIGHUP, which then does not end the process any more.
+func hangUps() <-chan os.Signal {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	return signals
 }
 
 // drainOnSignal returns a context that the first SIGTERM or SIGINT cancels. The

@@ -18,6 +18,9 @@ func (c *serveCmd) Run(ctx context.Context, from *layers, p process) error {
 		return err
 	}
 	boundMemory(&cfg)
+	if p.hangUps != nil {
+		cfg.Reload = p.hangUps()
+	}
 	return c.observed(ctx, &cfg, from, p, func(ctx context.Context) error {
 		return node.Run(ctx, cfg)
 	})

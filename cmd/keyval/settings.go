@@ -43,6 +43,7 @@ type httpSettings struct {
 	AllowedHost              []string      `name:"allowed-host" env:"KEYVAL_ALLOWED_HOST" placeholder:"HOST" help:"Names that requests may have for Host on a loopback address, apart from localhost and its like; for a load balancer on this machine. Repeatable."`
 	TLSCert                  string        `name:"tls-cert" env:"KEYVAL_TLS_CERT" placeholder:"FILE" help:"PEM file with the API's certificate chain. Default: no TLS."`
 	TLSKey                   string        `name:"tls-key" env:"KEYVAL_TLS_KEY" placeholder:"FILE" help:"PEM file with the certificate's key."`
+	TLSClientCA              string        `name:"tls-client-ca" env:"KEYVAL_TLS_CLIENT_CA" placeholder:"FILE" help:"PEM file with the authorities of clients' certificates, which are optional. Default: clients are not asked for one."`
 	MaxMemoryInFlight        byteSize      `env:"KEYVAL_MAX_MEMORY_IN_FLIGHT" default:"268435456" placeholder:"SIZE" help:"How much bodies of requests and answers may take at a time before the next one is refused with 429, in bytes or with a unit; at least 32MiB, and at most half of GOMEMLIMIT where that is set."`
 	MaxConnections           int           `env:"KEYVAL_MAX_CONNECTIONS" default:"0" placeholder:"N" help:"How many connections the API has at a time; those beyond are closed at once. 0: 20,000, or fewer where the process may open fewer files."`
 	MaxConnectionsPerAddress int           `env:"KEYVAL_MAX_CONNECTIONS_PER_ADDRESS" default:"0" placeholder:"N" help:"How many of them one address may have, or one /64 of IPv6. 0: three quarters."`
@@ -139,7 +140,7 @@ func (s httpSettings) apply(cfg *node.Config) {
 	cfg.MaxRequests, cfg.MaxRequestsPerToken = s.MaxRequests, s.MaxRequestsPerToken
 	cfg.MaxStreams, cfg.MaxStreamsPerToken = s.MaxStreams, s.MaxStreamsPerToken
 	cfg.TrustedProxies = trimmed(s.TrustedProxy)
-	cfg.TLSCert, cfg.TLSKey = s.TLSCert, s.TLSKey
+	cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA = s.TLSCert, s.TLSKey, s.TLSClientCA
 	cfg.DrainDelay, cfg.DrainTimeout = s.DrainDelay, s.DrainTimeout
 }
 
