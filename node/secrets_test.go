@@ -168,8 +168,8 @@ func get(ctx context.Context, transport *http.Transport, url string) (reused boo
 	return reused, answer, err
 }
 
-// shown is how a new connection to a node goes: the serial number of its certificate.
-func shown(t *testing.T, n *tlsNode, config *tls.Config) (string, error) {
+// shownCertificate is how a new connection to a node goes: the serial number of its certificate.
+func shownCertificate(t *testing.T, n *tlsNode, config *tls.Config) (string, error) {
 	t.Helper()
 	config = config.Clone()
 	transport := newTLSTransport(t, config)
@@ -187,7 +187,7 @@ func TestACertificateThatIsReplacedIsThatOfNewConnectionsAndDisturbsNone(t *test
 	files := newPEMFiles(t)
 	files.mustIssue(t, first, time.Now())
 	n := mustStartTLSNode(t, func(c *node.Config) { c.TLSCert, c.TLSKey = files.cert, files.key })
-	before, err := shown(t, n, trusting(first))
+	before, err := shownCertificate(t, n, trusting(first))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestACertificateThatIsReplacedIsThatOfNewConnectionsAndDisturbsNone(t *test
 	files.mustIssue(t, second, time.Now())
 	n.awaitLoaded(t, "api_tls", replaced)
 
-	if after, err := shown(t, n, trusting(second)); err != nil || after == before {
+	if after, err := shownCertificate(t, n, trusting(second)); err != nil || after == before {
 		t.Errorf("a new connection got certificate %s, error %v, want another one than %s", after, err, before)
 	}
 	put, err := http.NewRequestWithContext(t.Context(), http.MethodPut, n.URL()+"/keys/a", strings.NewReader("1"))
@@ -249,13 +249,13 @@ func TestFilesThatCannotBeUsedLeaveInUseWhatWasThereAndAreToldOnce(t *testing.T)
 	good.mustIssue(t, ours, time.Now())
 	n := mustStartTLSNode(t, func(c *node.Config) { c.TLSCert, c.TLSKey = good.cert, good.key })
 	for i, test := range tests {
-		before, err := shown(t, n, trusting(ours))
+		before, err := shownCertificate(t, n, trusting(ours))
 		if err != nil {
 			t.Fatal(err)
 		}
 		test.spoil(t)
 		await.That(t, test.name+" is told", func() bool { return n.secret(t, "keyval_secret_unusable", "api_tls") == 1 }, n.log.String)
-		if now, err := shown(t, n, trusting(ours)); err != nil || now != before {
+		if now, err := shownCertificate(t, n, trusting(ours)); err != nil || now != before {
 			t.Errorf("%s: got certificate %s, error %v, want %s as before", test.name, now, err, before)
 		}
 		replaced := time.Now()
@@ -319,7 +319,7 @@ func TestTLSIsAtLeast12(t *testing.T) {
 	for version, good := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		config := trusting(ours)
 		config.MinVersion, config.MaxVersion = tls.VersionTLS10, version
-		if _, err := shown(t, n, config); (err == nil) != good {
+		if _, err := shownCertificate(t, n, config); (err == nil) != good {
 			t.Errorf("%s: got %v, want success %v", tls.VersionName(version), err, good)
 		}
 	}
@@ -356,11 +356,11 @@ func TestClientsCertificatesAreOptionalAndAreThoseOfTheAuthoritiesThatAreThereNo
 			n.awaitLoaded(t, "api_tls", replaced)
 		}
 		for name, good := range step.let {
-			if _, err := shown(t, n, clients[name]); (err == nil) != good {
+			if _, err := shownCertificate(t, n, clients[name]); (err == nil) != good {
 				t.Errorf("step %d: a client of %s got %v, want success %v", i+1, name, err, good)
 			}
 		}
-		if _, err := shown(t, n, trusting(ours)); err != nil {
+		if _, err := shownCertificate(t, n, trusting(ours)); err != nil {
 			t.Errorf("step %d: a client without a certificate got %v", i+1, err)
 		}
 	}
