@@ -110,6 +110,16 @@ func MustStartHAProxy(tb TB, config HAProxyConfig) *HAProxy {
 	return balancer
 }
 
+// MustStartPrometheus starts Prometheus for one test and ends it with the test. If the
+// test fails, it shows the end of its log.
+func MustStartPrometheus(tb TB, config string) *Prometheus {
+	tb.Helper()
+	prometheus, err := StartPrometheus(tb.Context(), config)
+	Check(tb, err)
+	closeWithTest(tb, prometheus, "prometheus")
+	return prometheus
+}
+
 // MustStartBrowser starts Chromium for one test and ends it with the test. If the
 // test fails, it shows the end of its log.
 func MustStartBrowser(tb TB) *Browser {

@@ -45,6 +45,9 @@ func FindSqld() (string, error) {
 // FindHAProxy returns the file of HAProxy, or [ErrToolMissing].
 func FindHAProxy() (string, error) { return findInPath("haproxy", "/usr/sbin/haproxy") }
 
+// FindPrometheus returns the file of Prometheus, or [ErrToolMissing].
+func FindPrometheus() (string, error) { return findInPath("prometheus") }
+
 // FindChromium returns the file of Chromium or Chrome, or [ErrToolMissing].
 func FindChromium() (string, error) {
 	path, err := findInPath("chromium")
