@@ -23,7 +23,13 @@ type Doorbell struct {
 	Queues []string
 	// AllQueues stands for more queues than fit into one packet.
 	AllQueues bool
+	// Trace is the W3C traceparent of one of those that rang, or empty. It only says
+	// where others look for the cause.
+	Trace string
 }
+
+// maxTrace is how long a traceparent is.
+const maxTrace = 55
 
 // maxBell bounds an encoded doorbell, so that it fits into a packet of 1,400 bytes
 // with the label and the encryption around it.
@@ -32,6 +38,7 @@ const maxBell = 1000
 // merge returns the doorbell that says what both say.
 func (d Doorbell) merge(o Doorbell) Doorbell {
 	d.Position = max(d.Position, o.Position)
+	d.Trace = max(d.Trace, o.Trace)
 	d.AllQueues = d.AllQueues || o.AllQueues
 	if d.AllQueues {
 		d.Queues = nil
@@ -63,12 +70,18 @@ type bell struct {
 	Position  string   `json:"p,omitempty"`
 	Queues    []string `json:"q,omitempty"`
 	AllQueues bool     `json:"a,omitempty"`
+	Trace     string   `json:"t,omitempty"`
 	Epoch     uint64   `json:"e,omitempty"`
 	Leader    string   `json:"l,omitempty"`
 }
 
 func (b bell) doorbell() Doorbell {
-	return Doorbell{Position: b.Position, Queues: b.Queues, AllQueues: b.AllQueues}
+	return Doorbell{Position: b.Position, Queues: b.Queues, AllQueues: b.AllQueues, Trace: b.Trace}
+}
+
+// bell is the doorbell on the wire.
+func (d Doorbell) bell() bell {
+	return bell{Position: d.Position, Queues: d.Queues, AllQueues: d.AllQueues, Trace: d.Trace}
 }
 
 var errBell = errors.New("malformed doorbell")
@@ -79,7 +92,7 @@ func decodeBell(p []byte) (bell, error) {
 	if len(p) > maxBell+200 || json.Unmarshal(p, &b) != nil {
 		return bell{}, errBell
 	}
-	if b.Position != "" && !validPosition(b.Position) {
+	if b.Position != "" && !validPosition(b.Position) || len(b.Trace) > maxTrace {
 		return bell{}, errBell
 	}
 	for _, q := range b.Queues {
@@ -96,10 +109,13 @@ func validPosition(p string) bool {
 
 // Ring tells the other members d: at once, if nothing was rung a moment ago. What is
 // rung within 5 ms (10 ms with more than 17 members) goes out as one.
-// It never blocks. A malformed position or queue name is dropped.
+// It never blocks. A malformed position, queue name or trace is dropped.
 func (c *Cluster) Ring(d Doorbell) {
 	if d.Position != "" && !validPosition(d.Position) {
 		d.Position = ""
+	}
+	if len(d.Trace) > maxTrace {
+		d.Trace = ""
 	}
 	d.Queues = slices.DeleteFunc(slices.Clone(d.Queues), func(q string) bool { return q == "" || len(q) > 64 })
 	if !d.empty() {
@@ -161,7 +177,7 @@ func (b *bells) sendLoop(ctx context.Context) {
 		b.out = Doorbell{}
 		b.mu.Unlock()
 		if !d.empty() {
-			b.emit(bell{Position: d.Position, Queues: d.Queues, AllQueues: d.AllQueues})
+			b.emit(d.bell())
 		}
 		sleep(ctx, b.pause())
 	}
@@ -240,7 +256,7 @@ func (b *bells) spreadLocked(d Doorbell) {
 	if time.Since(b.waveAt) < 2*b.cfg.Timings.Gossip {
 		d = d.merge(b.wave)
 	}
-	p, err := json.Marshal(bell{Position: d.Position, Queues: d.Queues, AllQueues: d.AllQueues})
+	p, err := json.Marshal(d.bell())
 	if err != nil {
 		return
 	}

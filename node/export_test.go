@@ -32,6 +32,7 @@ func (h HalfNode) TakeEpoch(ctx context.Context, name string) (uint64, error) {
 // Jobs does each of the leader's jobs and reports its error under its name.
 func (h HalfNode) Jobs(ctx context.Context, epoch uint64, report func(name string, err error)) {
 	for _, j := range h.n.jobs() {
-		report(j.name, j.run(ctx, int64(epoch)))
+		_, err := j.run(ctx, int64(epoch))
+		report(j.name, err)
 	}
 }

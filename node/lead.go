@@ -20,18 +20,19 @@ const compactEvery = 10 * time.Second
 type job struct {
 	name  string
 	every time.Duration
-	run   func(ctx context.Context, epoch int64) error
+	// run returns how much it has done, as far as that is counted.
+	run func(ctx context.Context, epoch int64) (int64, error)
 }
 
 func (n *Node) jobs() []job {
 	interval := n.cfg.CleanupInterval
 	return []job{
-		{"sweep expired entries", interval, uncounted(n.store.Sweep)},
-		{"reclaim locks", interval, uncounted(n.queue.ReclaimLocks)},
-		{"forget dedupe ids", interval, n.queue.ForgetDedupeIDs},
-		{"compact the change log", min(interval, compactEvery), uncounted(n.compact)},
-		{"forget answers", interval, n.store.ForgetAnswers},
-		{"forget nodes", interval, n.db.ForgetNodes},
+		{"sweep expired entries", interval, n.store.Sweep},
+		{"reclaim locks", interval, n.reclaimLocks},
+		{"forget dedupe ids", interval, uncounted(n.queue.ForgetDedupeIDs)},
+		{"compact the change log", min(interval, compactEvery), n.compact},
+		{"forget answers", interval, uncounted(n.store.ForgetAnswers)},
+		{"forget nodes", interval, uncounted(n.db.ForgetNodes)},
 	}
 }
 
@@ -39,17 +40,20 @@ func (n *Node) compact(ctx context.Context, epoch int64) (int64, error) {
 	return watch.Compact(ctx, n.db, epoch, n.cfg.ChangelogRetention, n.cfg.ChangelogMaxRows)
 }
 
-// uncounted is a job of which nobody wants to know how much it has done.
-func uncounted[N int | int64](run func(context.Context, int64) (N, error)) func(context.Context, int64) error {
-	return func(ctx context.Context, epoch int64) error {
-		_, err := run(ctx, epoch)
-		return err
-	}
+func (n *Node) reclaimLocks(ctx context.Context, epoch int64) (int64, error) {
+	done, err := n.queue.ReclaimLocks(ctx, epoch)
+	return int64(done), err
+}
+
+// uncounted is a job that does not tell how much it has done.
+func uncounted(run func(context.Context, int64) error) func(context.Context, int64) (int64, error) {
+	return func(ctx context.Context, epoch int64) (int64, error) { return 0, run(ctx, epoch) }
 }
 
 // lead does the leader's jobs side by side, each at once and then in its
 // interval, until leadership ends.
 func (n *Node) lead(ctx context.Context, epoch uint64) {
+	defer n.traceReign(ctx, epoch)()
 	var working sync.WaitGroup
 	defer working.Wait()
 	for _, j := range n.jobs() {
@@ -72,13 +76,15 @@ func (n *Node) repeat(ctx context.Context, j job, epoch uint64) {
 
 func (n *Node) runJob(ctx context.Context, j job, epoch uint64) {
 	began := time.Now()
-	err := j.run(ctx, int64(epoch))
+	ctx, span := n.beginJob(ctx, j, epoch)
+	done, err := j.run(ctx, int64(epoch))
+	endJob(ctx, span, done, err)
 	n.metrics.ran(j, err, time.Since(began), ctx.Err() != nil)
 	switch {
 	case err == nil || ctx.Err() != nil:
 	case errors.Is(err, sqldb.ErrFenced):
 		n.cluster.Fenced(epoch)
 	default:
-		n.log.Warn("a leader's job failed and is tried again after the interval", "job", j.name, "error", err)
+		n.log.WarnContext(ctx, "a leader's job failed and is tried again after the interval", "job", j.name, "error", err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/buntime/keyval/cluster"
 	"github.com/buntime/keyval/httpapi/api"
-	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -23,8 +22,10 @@ func (n *Node) announceQueues(queues []string) {
 
 // heard passes on what other nodes have rung.
 func (n *Node) heard(d cluster.Doorbell) {
+	ctx, span := n.beginRung(d)
+	defer span.End()
 	if d.Position != "" {
-		n.changes.Hint(kv.Versionstamp(d.Position))
+		n.changes.HintFrom(ctx, kv.Versionstamp(d.Position))
 	}
 	if d.AllQueues {
 		n.queue.NotifyAll()
@@ -58,7 +59,7 @@ func (n *Node) joinCluster(ctx context.Context) error {
 		return clusterError(err)
 	}
 	n.joined.Store(true)
-	n.db.OnCommit(func(p sqldb.Position) { n.cluster.Ring(cluster.Doorbell{Position: string(p)}) })
+	n.db.OnCommit(n.ring)
 	return nil
 }
 

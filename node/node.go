@@ -16,6 +16,7 @@ import (
 
 	"github.com/buntime/keyval/cluster"
 	"github.com/buntime/keyval/httpapi"
+	"github.com/buntime/keyval/internal/spans"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
@@ -26,6 +27,7 @@ import (
 type Node struct {
 	cfg     Config
 	log     *slog.Logger
+	spans   spans.Tracer
 	id      string
 	boot    string
 	started time.Time
@@ -91,7 +93,7 @@ func newNode(cfg Config) *Node {
 	if cfg.Version == "" {
 		cfg.Version = "unknown"
 	}
-	return &Node{cfg: cfg, log: cfg.Logger, boot: uuid.NewString(), started: time.Now(), failed: make(chan error, 1), stopped: make(chan struct{}), metrics: newNodeMetrics()}
+	return &Node{cfg: cfg, log: cfg.Logger, spans: spans.From(cfg.TracerProvider, "node"), boot: uuid.NewString(), started: time.Now(), metrics: newNodeMetrics(), failed: make(chan error, 1), stopped: make(chan struct{})}
 }
 
 // identify finds out who this node is.
@@ -107,7 +109,8 @@ func (n *Node) openQueue(context.Context) (err error) {
 
 func (n *Node) openWatch(context.Context) error {
 	n.changes = watch.New(watch.Config{
-		DB: n.db, Store: n.store, Timeout: n.cfg.OperationTimeout, Logger: n.log, Registerer: n.cfg.Registerer})
+		DB: n.db, Store: n.store, Timeout: n.cfg.OperationTimeout, Logger: n.log, Registerer: n.cfg.Registerer,
+		TracerProvider: n.cfg.TracerProvider})
 	return nil
 }
 

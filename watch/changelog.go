@@ -32,6 +32,7 @@ type batch struct {
 	// position, how far the log is compacted, and whether it is the primary's.
 	position, compacted kv.Versionstamp
 	primary             bool
+	asked               time.Time // when it was asked for
 }
 
 // oldest is the oldest position that the log can be read from.

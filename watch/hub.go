@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
+	"github.com/buntime/keyval/internal/spans"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
@@ -37,6 +39,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil keeps them unregistered.
 	Registerer prometheus.Registerer
+	// TracerProvider makes the spans of what is delivered; nil: none are made.
+	TracerProvider trace.TracerProvider
 }
 
 // A Hub follows the change log for all streams of a node.
@@ -46,6 +50,8 @@ type Hub struct {
 	metrics *metrics
 	changes *changelog
 	commits commitTimes
+	spans   spans.Tracer
+	callers callers
 
 	hint newest        // newest position that is said to exist
 	wake chan struct{} // has room for one
@@ -98,7 +104,7 @@ func New(cfg Config) *Hub {
 	h := &Hub{
 		cfg: cfg, log: cfg.Logger,
 		wake: make(chan struct{}, 1), slow: make(chan struct{}, maxSlow), done: make(chan struct{}),
-		streams: newIndex(),
+		streams: newIndex(), spans: spans.From(cfg.TracerProvider, "watch"),
 	}
 	h.metrics = newMetrics(cfg.Registerer, h)
 	h.changes = &changelog{db: cfg.DB, metrics: h.metrics, catchingUp: make(chan struct{}, catchUpReads)}
@@ -130,10 +136,18 @@ func (h *Hub) Hint(v kv.Versionstamp) {
 	}
 }
 
-func (h *Hub) committed(p sqldb.Position) {
+// HintFrom is Hint by one who may be traced: what is delivered then is linked with that.
+func (h *Hub) HintFrom(ctx context.Context, v kv.Versionstamp) {
+	if h.spans.Records(ctx) {
+		h.callers.note(v, trace.SpanContextFromContext(ctx))
+	}
+	h.Hint(v)
+}
+
+func (h *Hub) committed(ctx context.Context, p sqldb.Position) {
 	v := kv.Versionstamp(p)
 	h.commits.note(v, time.Now())
-	h.Hint(v)
+	h.HintFrom(ctx, v)
 }
 
 func (h *Hub) ring() {

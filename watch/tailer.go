@@ -67,10 +67,12 @@ func (h *Hub) advance(ctx context.Context) error {
 	target, patience, pause := h.hint.load(), time.Now().Add(replicaPatience), firstPause
 	for {
 		before := h.tailPosition()
-		b, err := h.changes.after(ctx, before, time.Now().After(patience))
+		asked := time.Now()
+		b, err := h.changes.after(ctx, before, asked.After(patience))
 		if err != nil {
 			return err
 		}
+		b.asked = asked
 		if err := h.dispatch(ctx, before, b); err != nil {
 			return err
 		}
@@ -118,11 +120,13 @@ func (h *Hub) dispatch(ctx context.Context, position kv.Versionstamp, b batch) e
 		return nil // nothing new, or a replica that is behind
 	}
 	wanted := h.match(b)
+	ctx, span := h.trace(ctx, position, b, len(wanted))
+	defer span.End()
 	for len(wanted) > 0 {
 		entries, err := h.changes.resolve(ctx, wanted, sqldb.MaxAnswer)
 		if err != nil {
 			// The streams have been promised this batch: it is not given up.
-			h.log.Warn("values for watchers cannot be read; trying again", "error", err)
+			h.log.WarnContext(ctx, "values for watchers cannot be read; trying again", "error", err)
 			select {
 			case <-ctx.Done():
 				return ctx.Err()

@@ -108,6 +108,13 @@ func (s Span) Join(other trace.Span) {
 	}
 }
 
+// Link links the span with one that may have ended, or be of another process.
+func (s Span) Link(other trace.SpanContext) {
+	if s.On() {
+		s.span.AddLink(trace.Link{SpanContext: other})
+	}
+}
+
 // Context is what others link with.
 func (s Span) Context() trace.SpanContext {
 	if !s.On() {

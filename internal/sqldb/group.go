@@ -264,7 +264,7 @@ func (a *attempt) run(ctx context.Context) error {
 	a.db.Answered(a.newest)
 	a.db.metrics.met("primary", a.newest)
 	a.answer(commit, results)
-	a.observers.notify(a.newest)
+	a.observers.notify(ctx, a.newest)
 	return nil
 }
 

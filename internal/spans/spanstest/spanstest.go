@@ -65,8 +65,18 @@ func (r *Recorder) Await(t testing.TB, name string, holds func(Span) bool) Span 
 			}
 		}
 		return false
-	})
+	}, r.names)
 	return found
+}
+
+// names are those of all spans that have ended, each once.
+func (r *Recorder) names() string {
+	var names []string
+	for _, s := range r.spans.Ended() {
+		names = append(names, s.Name())
+	}
+	slices.Sort(names)
+	return "there are " + strings.Join(slices.Compact(names), ", ")
 }
 
 // Tree draws the trace that a span belongs to: a line for each span, below its parent's.
