@@ -16,8 +16,8 @@ func TestOthersAreToldWhereTheAPIIsReached(t *testing.T) {
 		want   string // with PORT for that on which the API listens
 	}{
 		"one address":                       {func(*node.Config) {}, "127.0.0.1:PORT"},
-		"every IPv4 address":                {func(c *node.Config) { c.HTTPAddr = "0.0.0.0:0" }, "127.0.0.1:PORT"},
-		"every address":                     {func(c *node.Config) { c.HTTPAddr = ":0" }, "127.0.0.1:PORT"},
+		"every IPv4 address":                {func(c *node.Config) { c.HTTPAddr, c.Insecure = "0.0.0.0:0", true }, "127.0.0.1:PORT"},
+		"every address":                     {func(c *node.Config) { c.HTTPAddr, c.Insecure = ":0", true }, "127.0.0.1:PORT"},
 		"what the setting says":             {func(c *node.Config) { c.HTTPAdvertise = "kv.example:443" }, "kv.example:443"},
 		"a setting without a port":          {func(c *node.Config) { c.HTTPAdvertise = "kv.example" }, "kv.example:PORT"},
 		"a setting with an IPv6 address":    {func(c *node.Config) { c.HTTPAdvertise = "fd00::1" }, "[fd00::1]:PORT"},

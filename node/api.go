@@ -28,6 +28,7 @@ func (n *Node) apiConfig() httpapi.Config {
 			{Name: "database", Ready: n.db.Ping},
 			{Name: "storage", Ready: n.db.Writable},
 		},
+		Authority:          n.authorities(),
 		TicketKey:          n.db.TicketSecret,
 		BasePath:           n.cfg.BasePath,
 		DefaultConsistency: consistency,

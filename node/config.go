@@ -97,6 +97,12 @@ type Config struct {
 	// DrainTimeout (drain-timeout) is how long requests in flight may take to end
 	// after the listener has closed. Positive.
 	DrainTimeout time.Duration
+	// AuthFile (auth-file) has the tokens of who may call the API, see
+	// httpapi/access/authfile; it is read again when it changes. Empty: everybody may do
+	// everything, so that HTTPAddr must be a loopback address.
+	AuthFile string
+	// Insecure (insecure) lets HTTPAddr be another address without AuthFile. Not with it.
+	Insecure bool
 
 	// LibsqlURL (libsql-url) is the primary: http, https, ws, wss or libsql for a
 	// server, file:PATH for the embedded engine.

@@ -46,6 +46,7 @@ type Node struct {
 	secrets  *secrets     // nil until the node listens
 	server   *http.Server // nil until something is served
 	door     doorway
+	keeper   *doorkeeper // nil lets everybody in
 
 	serving  sync.WaitGroup
 	failed   chan error
@@ -64,6 +65,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	n := newNode(cfg)
 	for _, step := range []func(context.Context) error{
 		n.identify,
+		n.admitTokens,
 		n.listen, // before the cluster, which tells others the address
 		n.openSecrets,
 		n.openDatabase, // which may take long: meanwhile /readyz says so
@@ -126,6 +128,9 @@ func (n *Node) listen(ctx context.Context) (err error) {
 	}
 	n.listener, err = new(net.ListenConfig).Listen(ctx, cluster.OfFamily("tcp", n.cfg.HTTPAddr), n.cfg.HTTPAddr)
 	if err == nil {
+		if err := n.checkListener(n.listener.Addr()); err != nil {
+			return err
+		}
 		return n.limitConnections()
 	}
 	return cannotUse("http-addr", err, "cannot listen on %s: %v", n.cfg.HTTPAddr, cause(err))

@@ -124,6 +124,9 @@ func (n *Node) openSecrets(context.Context) (err error) {
 }
 
 // Reload has the node read again at once what it reads again anyway, a moment after it
-// has changed: certificates, keys and authorities. It does not wait; what cannot be used
+// has changed: certificates, keys, authorities and tokens. It does not wait; what cannot be used
 // is logged, and changes nothing. Not before Start has returned.
-func (n *Node) Reload() { n.secrets.reload() }
+func (n *Node) Reload() {
+	n.secrets.reload()
+	n.keeper.reload()
+}

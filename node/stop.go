@@ -57,6 +57,7 @@ func (n *Node) stop(ctx context.Context) error {
 	if n.cluster != nil {
 		err = errors.Join(err, n.cluster.Close(ctx))
 	}
+	n.keeper.close()
 	close(n.stopped)
 	n.serving.Wait()
 	if n.ownsDB {

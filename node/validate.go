@@ -15,11 +15,12 @@ import (
 )
 
 // Validate returns a *SettingError for the first setting that cannot be used,
-// alone or together with another. It reads the certificate files that the
-// Config names, and nothing else.
+// alone or together with another. It reads the files with certificates and tokens
+// that the Config names, and nothing else.
 func (c Config) Validate() error {
 	for _, check := range []func() error{
 		c.validateHTTP,
+		c.validateAccess,
 		c.validateDatabase,
 		c.validateData,
 		c.validateCluster,

@@ -21,11 +21,13 @@ func TestTheZeroConfigIsNotValid(t *testing.T) {
 
 func TestValidateAcceptsWhatOperatorsNeed(t *testing.T) {
 	tests := map[string]func(*Config){
-		"every address, port of the kernel": func(c *Config) { c.HTTPAddr = ":0" },
+		"every address, port of the kernel": func(c *Config) { c.HTTPAddr, c.Insecure = ":0", true },
 		"advertised without ports": func(c *Config) {
 			c.GossipAdvertise, c.RaftAdvertise, c.HTTPAdvertise = "fd00::1", "fd00::1", "fd00::1"
 		},
-		"every address":                   func(c *Config) { c.HTTPAddr, c.GossipAddr, c.RaftAddr = ":8080", ":7946", ":7947" },
+		"every address": func(c *Config) {
+			c.HTTPAddr, c.GossipAddr, c.RaftAddr, c.Insecure = ":8080", ":7946", ":7947", true
+		},
 		"advertised by name":              func(c *Config) { c.HTTPAdvertise = "kv-1.example:443" },
 		"names that look like no address": func(c *Config) { c.Join = []string{"kv1", "1.kv", "3com.example:7946"} },
 		"IPv6":                            func(c *Config) { c.HTTPAddr, c.GossipAddr, c.RaftAddr = "[::1]:8080", "[::]:7946", "[::]:7947" },
@@ -66,6 +68,11 @@ func TestValidateNamesTheSettingThatCannotBe(t *testing.T) {
 		{"http-addr", func(c *Config) { c.HTTPAddr = "localhost" }},
 		{"http-addr", func(c *Config) { c.HTTPAddr = "localhost:http" }},
 		{"http-addr", func(c *Config) { c.HTTPAddr = "localhost:65536" }},
+		{"http-addr", func(c *Config) { c.HTTPAddr = ":8080" }},
+		{"http-addr", func(c *Config) { c.HTTPAddr = "[::]:8080" }},
+		{"http-addr", func(c *Config) { c.HTTPAddr = "192.0.2.1:8080" }},
+		{"auth-file", func(c *Config) { c.AuthFile = "missing.jsonc" }},
+		{"insecure", func(c *Config) { c.AuthFile, c.Insecure = "missing.jsonc", true }},
 		{"base-path", func(c *Config) { c.BasePath = "" }},
 		{"base-path", func(c *Config) { c.BasePath = "/" }},
 		{"base-path", func(c *Config) { c.BasePath = "kv" }},

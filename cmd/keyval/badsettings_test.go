@@ -14,7 +14,7 @@ import (
 
 // badSettings are values that no command takes, by the setting that is to blame.
 var badSettings = map[string][][]string{
-	"http-addr":                   {{""}, {"8080"}, {"localhost:http"}, {"localhost:65536"}, {"300.1.1.1:8080"}, {"a b:8080"}},
+	"http-addr":                   {{""}, {"8080"}, {"localhost:http"}, {"localhost:65536"}, {"300.1.1.1:8080"}, {"a b:8080"}, {":8080"}, {"0.0.0.0:8080"}, {"[::]:8080"}, {"192.0.2.1:8080", "--insecure=false"}},
 	"http-advertise":              {{"0.0.0.0"}, {"[::]:8080"}, {"kv.example:0"}, {"kv.example:http"}, {"http://kv.example"}, {"10.1"}, {strings.Repeat("a", 254)}},
 	"base-path":                   {{""}, {"/"}, {"kv"}, {"/keys"}},
 	"compress":                    {{"maybe"}},
@@ -35,8 +35,8 @@ var badSettings = map[string][][]string{
 	"trusted-proxy":               {{""}, {"10.0.0.0/33"}, {"proxy.example"}, {"10.0.0.1,10.0.0.0/"}, {"fe80::1%eth0"}},
 	"drain-delay":                 {{"-1s"}, {"soon"}},
 	"drain-timeout":               {{"0"}, {"-1"}},
-	"auth-file":                   {{"tokens.json"}},
-	"insecure":                    {{"perhaps"}},
+	"auth-file":                   {{"missing.jsonc"}},
+	"insecure":                    {{"perhaps"}, {"true", "--auth-file=missing.jsonc"}},
 	"libsql-url":                  {{""}, {"keyval.db"}, {"file:"}, {"file::memory:"}, {"http://:8080"}, {"postgres://a"}, {"http://300.1.1.1"}},
 	"libsql-replica-url":          {{"http://a"}, {"b", "--libsql-url=http://a"}},
 	"operation-timeout":           {{"0"}, {"soon"}},

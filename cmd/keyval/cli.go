@@ -16,6 +16,7 @@ type cli struct {
 	Check       checkCmd       `cmd:"" help:"Ask a node whether it is ready."`
 	Config      configCmd      `cmd:"" help:"Show the settings that serve would run with, and where each comes from."`
 	Cluster     clusterCmd     `cmd:"" help:"Look at a cluster, or found it again."`
+	Token       tokenCmd       `cmd:"" help:"Make, show and revoke the tokens of who may call the API."`
 	Incarnation incarnationCmd `cmd:"" help:"Begin a new life of a restored database."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	Completion  completionCmd  `cmd:"" help:"Print the completion script of a shell."`

@@ -12,7 +12,8 @@ import (
 
 type devCmd struct {
 	Nodes            int    `default:"3" placeholder:"N" help:"How many nodes run."`
-	HTTPAddr         string `env:"KEYVAL_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the first node's API listens; each further node takes the next port."`
+	HTTPAddr         string `group:"http" env:"KEYVAL_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the first node's API listens; each further node takes the next port."`
+	accessSettings   `group:"http"`
 	databaseSettings `group:"database"`
 	dataSettings     `group:"data"`
 	logSettings      `group:"log"`
@@ -70,6 +71,7 @@ func (c *devCmd) devConfig(from *layers) (node.DevConfig, error) {
 	}
 	cfg := node.DefaultConfig()
 	cfg.HTTPAddr = c.HTTPAddr
+	c.accessSettings.apply(&cfg)
 	c.databaseSettings.apply(&cfg)
 	c.dataSettings.apply(&cfg)
 	cfg.Ephemeral = true

@@ -38,7 +38,8 @@ milliseconds. Tracing is set by the standard OTEL_* variables.
 Examples:
   keyval serve
   keyval serve --libsql-url http://127.0.0.1:8880 --libsql-replica-url http://127.0.0.1:8882
-  keyval serve --http-addr 0.0.0.0:8080 --gossip-addr 10.0.0.1:7946 --raft-addr 10.0.0.1:7947 --join 10.0.0.2
+  keyval serve --http-addr 0.0.0.0:8080 --auth-file tokens.jsonc    (keyval token new makes the file)
+  keyval serve --gossip-addr 10.0.0.1:7946 --raft-addr 10.0.0.1:7947 --join 10.0.0.2
 
 SIGTERM and SIGINT drain: /readyz fails, then the listener closes, then running requests end. A second
 signal ends the process at once, with exit code 143 or 130.
@@ -74,6 +75,23 @@ Examples:
 	"cluster status": `Examples:
   keyval cluster status
   keyval cluster status --url http://10.0.0.2:8080
+`,
+	"token new": `The secret goes to stdout, alone, everything else to stderr. A file that is not there is made, for its owner
+alone. Nodes that read it know the token within a second.
+
+Examples:
+  keyval token new --name web --scope read,write --prefix users --auth-file /etc/keyval/tokens.jsonc
+  keyval token new --name mailer --scope queue --queue mails --expires 90d --auth-file /etc/keyval/tokens.jsonc
+  keyval token new --name prometheus --scope admin --auth-file tokens.jsonc > prometheus.token
+`,
+	"token list": `Examples:
+  keyval token list --auth-file /etc/keyval/tokens.jsonc
+  KEYVAL_AUTH_FILE=/etc/keyval/tokens.jsonc keyval token list --json
+`,
+	"token revoke": `Its streams end, too, within a second, on every node that reads the file.
+
+Examples:
+  keyval token revoke web --auth-file /etc/keyval/tokens.jsonc
 `,
 	"incarnation raise": `Run it once after the database has been restored from a backup or replaced. Versionstamps keep growing,
 and positions in the lost part of the change log are refused. On a libSQL server nodes may be up: those that

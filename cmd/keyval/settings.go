@@ -17,6 +17,7 @@ import (
 // settings is everything that serve can be told.
 type settings struct {
 	httpSettings     `group:"http"`
+	accessSettings   `group:"http"`
 	databaseSettings `group:"database"`
 	dataSettings     `group:"data"`
 	clusterSettings  `group:"cluster"`
@@ -56,8 +57,12 @@ type httpSettings struct {
 	TrustedProxy             []string      `env:"KEYVAL_TRUSTED_PROXY" placeholder:"CIDR" help:"Networks or addresses of load balancers whose X-Forwarded-For is believed: limits then count the last address in it that is none of these. Repeatable. Default: the connection's address counts."`
 	DrainDelay               time.Duration `env:"KEYVAL_DRAIN_DELAY" default:"2s" placeholder:"TIME" help:"How long a stopping node serves while /readyz already fails, for the load balancer to see it."`
 	DrainTimeout             time.Duration `env:"KEYVAL_DRAIN_TIMEOUT" default:"20s" placeholder:"TIME" help:"How long requests in flight may take to end after that."`
-	AuthFile                 string        `env:"KEYVAL_AUTH_FILE" placeholder:"FILE" help:"Tokens and what each may do. Not available in this version: setting it is refused."`
-	Insecure                 bool          `env:"KEYVAL_INSECURE" help:"Serve without authentication. This version has none, so the flag is accepted and changes nothing."`
+}
+
+// accessSettings are who may call the API.
+type accessSettings struct {
+	AuthFile string `env:"KEYVAL_AUTH_FILE" placeholder:"FILE" help:"JSON file with the tokens of who may call the API and what each may do, made by keyval token new and read again when it changes. Default: everybody may do everything, which needs a loopback address or --insecure."`
+	Insecure bool   `env:"KEYVAL_INSECURE" help:"Serve without tokens also where other machines reach the API."`
 }
 
 type databaseSettings struct {
@@ -105,9 +110,6 @@ type configFile struct {
 
 // nodeConfig is the checked configuration. Its errors name where a bad value is from.
 func (s settings) nodeConfig(from *layers) (node.Config, error) {
-	if s.AuthFile != "" {
-		return node.Config{}, from.badSetting("auth-file", "authentication is not available in this version; leave it out")
-	}
 	cfg := node.DefaultConfig()
 	for _, list := range []struct {
 		setting string
@@ -118,6 +120,7 @@ func (s settings) nodeConfig(from *layers) (node.Config, error) {
 		}
 	}
 	s.httpSettings.apply(&cfg)
+	s.accessSettings.apply(&cfg)
 	s.databaseSettings.apply(&cfg)
 	s.dataSettings.apply(&cfg)
 	if err := s.clusterSettings.apply(&cfg, from); err != nil {
@@ -142,6 +145,10 @@ func (s httpSettings) apply(cfg *node.Config) {
 	cfg.TrustedProxies = trimmed(s.TrustedProxy)
 	cfg.TLSCert, cfg.TLSKey, cfg.TLSClientCA = s.TLSCert, s.TLSKey, s.TLSClientCA
 	cfg.DrainDelay, cfg.DrainTimeout = s.DrainDelay, s.DrainTimeout
+}
+
+func (s accessSettings) apply(cfg *node.Config) {
+	cfg.AuthFile, cfg.Insecure = s.AuthFile, s.Insecure
 }
 
 func (s databaseSettings) apply(cfg *node.Config) {

@@ -32,6 +32,9 @@ func Append(content []byte, e Entry, rules Rules) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := parseEntry(text, rules); err != nil {
+		return nil, err
+	}
 	edited, err := edit(content, func(list *hujson.Array) error {
 		appendTo(list, hujson.Literal(text))
 		return nil

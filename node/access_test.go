@@ -1,0 +1,121 @@
+package node_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/buntime/keyval/internal/await"
+	"github.com/buntime/keyval/node"
+	"github.com/buntime/keyval/node/testnode"
+)
+
+// mustWriteTokens replaces the file of tokens at once, as keyval token does.
+func mustWriteTokens(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheFileOfTokensIsReadAgainAndABadOneChangesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tokens.jsonc")
+	mustWriteTokens(t, path, `{"tokens": [{"name": "web", "scopes": ["read"]}, {"name": "old", "scopes": ["read"]}]}`)
+	var log journal
+	cfg := testnode.NodeConfig(t.TempDir())
+	cfg.AuthFile, cfg.Logger = path, log.logger()
+	testnode.MustStartNode(t, cfg)
+	says := func(parts ...string) func() bool {
+		return func() bool {
+			for line := range strings.Lines(log.String()) {
+				found := true
+				for _, part := range parts {
+					found = found && strings.Contains(line, part)
+				}
+				if found {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	if !says("level=INFO", "callers need a token", "tokens=2")() {
+		t.Errorf("it does not say how many tokens there are:\n%s", log.String())
+	}
+	mustWriteTokens(t, path, `{"tokens": [{"name": "web", "scopes": ["reed"]}]}`)
+	await.That(t, "it warns of the bad file", says("level=WARN", "the tokens are those of before", "tokens.jsonc: line 1, column 13", "reed"), log.String)
+	mustWriteTokens(t, path, `{"tokens": [{"name": "web", "scopes": ["write"]}, {"name": "new", "scopes": ["read"]}]}`)
+	await.That(t, "one record names what has changed", says("audit", "action=tokens", "added=[new]", "gone=[old]", "changed=[web]"), log.String)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	await.That(t, "it warns of the file that is gone", says("level=WARN", "the tokens are those of before", "no such file"), log.String)
+}
+
+func TestWithoutTokensANodeListensForThisMachineAlone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tokens.jsonc")
+	mustWriteTokens(t, path, `{"tokens": []}`)
+	tests := map[string]struct {
+		change  func(*node.Config)
+		refused bool
+		warns   bool
+	}{
+		"another address":           {func(c *node.Config) { c.HTTPAddr = "0.0.0.0:0" }, true, false},
+		"another address, insecure": {func(c *node.Config) { c.HTTPAddr, c.Insecure = "0.0.0.0:0", true }, false, false},
+		"another address, tokens":   {func(c *node.Config) { c.HTTPAddr, c.AuthFile = "0.0.0.0:0", path }, false, true},
+		"a name of loopback":        {func(c *node.Config) { c.HTTPAddr = "localhost:0" }, false, false},
+		"loopback, tokens":          {func(c *node.Config) { c.AuthFile = path }, false, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log journal
+			cfg := testnode.NodeConfig(t.TempDir())
+			cfg.Logger = log.logger()
+			test.change(&cfg)
+			n, err := node.Start(t.Context(), cfg)
+			if test.refused {
+				bad, ok := errors.AsType[*node.SettingError](err)
+				if !ok || bad.Setting != "http-addr" || !strings.Contains(bad.Problem, "--auth-file") || !strings.Contains(bad.Problem, "--insecure") {
+					t.Errorf("got %v, want http-addr refused with both ways out", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := n.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if got := strings.Contains(log.String(), "tokens are sent in the clear"); got != test.warns {
+				t.Errorf("got a warning %t, want %t:\n%s", got, test.warns, log.String())
+			}
+		})
+	}
+}
+
+// A name may lead anywhere, which turns out when it is listened on.
+func TestANameThatLeadsToOtherMachinesIsRefusedWhenItIsListenedOn(t *testing.T) {
+	t.Parallel()
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := testnode.NodeConfig(t.TempDir())
+	cfg.HTTPAddr = name + ":0"
+	n, err := node.Start(t.Context(), cfg)
+	if err == nil { // this machine's own name is one of loopback
+		_ = n.Stop(t.Context())
+		t.Skip("the machine's name leads to loopback")
+	}
+	if bad, ok := errors.AsType[*node.SettingError](err); !ok || bad.Setting != "http-addr" {
+		t.Errorf("got %v, want http-addr refused", err)
+	}
+}
