@@ -2,13 +2,18 @@ package node_test
 
 import (
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/buntime/keyval/httpapi/access"
+	"github.com/buntime/keyval/httpapi/access/authfile"
 	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/node"
+	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/node/testnode"
 )
 
@@ -118,4 +123,84 @@ func TestANameThatLeadsToOtherMachinesIsRefusedWhenItIsListenedOn(t *testing.T) 
 	if bad, ok := errors.AsType[*node.SettingError](err); !ok || bad.Setting != "http-addr" {
 		t.Errorf("got %v, want http-addr refused", err)
 	}
+}
+
+// A stream of a token's, and whether it has ended.
+func mustFollow(t *testing.T, url, secret string) (ended func() bool) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/watch/prefix?prefix=users", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+secret)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = answer.Body.Close() })
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("the stream is refused with %d", answer.StatusCode)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(io.Discard, answer.Body)
+	}()
+	return func() bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+func TestARevokedTokenAndItsStreamEndAndOthersGoOn(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tokens.jsonc")
+	secrets := map[string]string{}
+	for _, name := range []string{"stays", "goes"} {
+		entry, secret := authfile.New(access.Token{Name: name, Scopes: []access.Scope{access.Read, access.Watch}}, nil, false)
+		secrets[name] = secret
+		nodetest.Check(t, authfile.Update(path, func(content []byte) ([]byte, error) { return authfile.Append(content, entry, node.TokenRules) }))
+	}
+	cfg := testnode.NodeConfig(t.TempDir())
+	cfg.AuthFile = path
+	n := testnode.MustStartNode(t, cfg)
+	if got := statusWith(t, n.URL(), ""); got != http.StatusUnauthorized {
+		t.Errorf("without a token: got %d, want 401", got)
+	}
+	stays, goes := mustFollow(t, n.URL(), secrets["stays"]), mustFollow(t, n.URL(), secrets["goes"])
+	nodetest.Check(t, authfile.Update(path, func(content []byte) ([]byte, error) {
+		edited, _, err := authfile.Remove(content, "goes", node.TokenRules)
+		return edited, err
+	}))
+	n.Reload() // what it would see by itself a moment later
+	await.That(t, "the stream of the revoked token ends", goes)
+	await.That(t, "the revoked token is refused", func() bool { return statusWith(t, n.URL(), secrets["goes"]) == http.StatusUnauthorized })
+	if got := statusWith(t, n.URL(), secrets["stays"]); got != http.StatusOK {
+		t.Errorf("the other token: got %d, want 200", got)
+	}
+	if stays() {
+		t.Error("the stream of the other token has ended, too")
+	}
+}
+
+// statusWith is the answer to a reader with a token.
+func statusWith(t *testing.T, url, secret string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/keys?prefix=users", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if secret != "" {
+		request.Header.Set("Authorization", "Bearer "+secret)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
 }
