@@ -98,6 +98,7 @@ type (
 		Summary     string                `json:"summary"`
 		Description string                `json:"description,omitempty"`
 		Scope       access.Scope          `json:"x-keyval-scope"`
+		Changes     bool                  `json:"x-keyval-changes,omitempty"`
 		Parameters  []parameter           `json:"parameters,omitempty"`
 		RequestBody *requestBody          `json:"requestBody,omitempty"`
 		Security    []map[string][]string `json:"security,omitempty"`
@@ -189,7 +190,7 @@ func (s *Server) tags() []openAPITag {
 
 func describeRoute(r *route.Route) *operation {
 	op := &operation{
-		OperationID: r.Op, Tags: []string{r.Tag.Name}, Summary: r.Summary, Description: r.Doc, Scope: r.Scope,
+		OperationID: r.Op, Tags: []string{r.Tag.Name}, Summary: r.Summary, Description: r.Doc, Scope: r.Scope, Changes: r.Changes,
 		Responses: responses(r),
 	}
 	if r.Scope != access.Open {
