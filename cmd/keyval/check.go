@@ -16,6 +16,7 @@ import (
 type nodeTarget struct {
 	URL        string        `name:"url" env:"KEYVAL_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Where the node serves."`
 	Timeout    time.Duration `default:"5s" placeholder:"TIME" help:"How long to wait for its answer."`
+	Token      string        `env:"KEYVAL_TOKEN" placeholder:"SECRET" secret:"" help:"The secret of a token, for a node that asks for one. Better set in the environment: a command line can be seen by everyone on the machine."`
 	SkipVerify bool          `help:"Accept any certificate: for a check over loopback, where its name does not match."`
 }
 
@@ -34,6 +35,9 @@ func (t nodeTarget) get(ctx context.Context, from *layers, route string) (status
 	if err != nil {
 		return 0, nil, err
 	}
+	if token := strings.TrimSpace(t.Token); token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
 	answer, err := t.client().Do(request)
 	if err != nil {
 		return 0, nil, fmt.Errorf("%s does not answer: %w", base.Redacted(), withoutURL(err))
@@ -44,11 +48,15 @@ func (t nodeTarget) get(ctx context.Context, from *layers, route string) (status
 }
 
 func (t nodeTarget) client() *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		Proxy:             nil, // a node is asked directly
-		DisableKeepAlives: true,
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: t.SkipVerify},
-	}}
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:             nil, // a node is asked directly
+			DisableKeepAlives: true,
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: t.SkipVerify},
+		},
+		// A node sends nobody elsewhere, and the token is for nobody else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // withoutURL is a client error without the URL, which the message has already.

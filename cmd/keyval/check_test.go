@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,5 +89,35 @@ func TestCheckVerifiesCertificatesUnlessToldOtherwise(t *testing.T) {
 	}
 	if got := runCommand(t, nil, "check", "--url", server.URL, "--timeout", "1m"); got.code != exitFailure {
 		t.Errorf("without --skip-verify: got %+v, want exit code 1", got)
+	}
+}
+
+func TestCommandsSendTheirTokenAndToNobodyElse(t *testing.T) {
+	var elsewhere atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	t.Cleanup(other.Close)
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer hush" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if r.URL.Path == "/moved/readyz" {
+			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+		}
+	}))
+	t.Cleanup(node.Close)
+	env := map[string]string{"KEYVAL_TOKEN": "hush\n"} // as a file has it
+	if got := runCommand(t, env, "check", "--timeout", "1m", "--url", node.URL); got.code != exitClean {
+		t.Errorf("got %+v, want exit code 0", got)
+	}
+	if got := runCommand(t, nil, "check", "--timeout", "1m", "--url", node.URL, "--token", "hush"); got.code != exitClean {
+		t.Errorf("by the flag: got %+v, want exit code 0", got)
+	}
+	got := runCommand(t, env, "check", "--timeout", "1m", "--url", node.URL+"/moved")
+	if got.code != exitFailure || elsewhere.Load() != 0 {
+		t.Errorf("got %+v and %d requests elsewhere, want exit code 1 and none", got, elsewhere.Load())
+	}
+	if strings.Contains(got.stderr, "hush") {
+		t.Errorf("the message holds the token: %s", got.stderr)
 	}
 }

@@ -46,6 +46,9 @@ func (c *clusterStatusCmd) Run(ctx context.Context, from *layers, p process) err
 	if err != nil {
 		return err
 	}
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		return fmt.Errorf("status %d: %s; set KEYVAL_TOKEN to the secret of a token with the scope admin", status, excerpt(body))
+	}
 	if status != http.StatusOK {
 		return fmt.Errorf("status %d: %s", status, excerpt(body))
 	}

@@ -40,6 +40,7 @@ func TestClusterStatusPrintsANodesViewAsATable(t *testing.T) {
 		{"no leader", 200, `{"node":{"id":"a","version":"x"},"leader":null,"epoch":0,"members":[]}`, nil, result{exitClean,
 			"asked    a (x)\nleader   none\nepoch    0\nprimary  none\nreplica  none\ntail     none\n\nNODE  STATUS  ROLE  LEADER  HTTP  GOSSIP  RAFT\n", ""}},
 		{"another server", 200, "<html>hello</html>", nil, result{exitFailure, "", "keyval: not the answer of a keyval node: <html>hello</html>\n"}},
+		{"no token", 401, `{"error":"this needs a token"}`, nil, result{exitFailure, "", "keyval: status 401: {\"error\":\"this needs a token\"}; set KEYVAL_TOKEN to the secret of a token with the scope admin\n"}},
 		{"refused", 404, `{"error":"no such route"}`, nil, result{exitFailure, "", "keyval: status 404: {\"error\":\"no such route\"}\n"}},
 	}
 	for _, test := range tests {

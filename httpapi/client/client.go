@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -26,11 +27,13 @@ type Client struct {
 
 // New returns a client of the node or load balancer at baseURL, such as
 // "http://127.0.0.1:8080" or "https://kv.example.org/_/plugin-keyval". Nothing
-// is sent yet.
+// is sent yet. Without WithToken the client takes the token that the environment
+// variable KEYVAL_TOKEN has, if there is one.
 func New(baseURL string, opts ...Option) (*Client, error) {
 	c := &Client{
 		transport: &transport{
 			userAgent: "keyval-go",
+			token:     strings.TrimSpace(os.Getenv(TokenVariable)),
 			log:       slog.New(slog.DiscardHandler),
 		},
 		session:     new(session),
@@ -70,9 +73,11 @@ func newHTTPClient() *http.Client {
 			// Entries are small and mostly local: gzip costs more than it saves.
 			DisableCompression: true,
 		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: useLastResponse,
 	}
 }
+
+func useLastResponse(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // parseBaseURL refuses what would be dropped silently later. It never repeats a
 // URL with a password in an error.

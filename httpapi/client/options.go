@@ -11,7 +11,11 @@ import (
 // Option is a setting of New.
 type Option func(*Client) error
 
-// WithToken sends token as a bearer token with every request.
+// TokenVariable is the environment variable with the token of a client that is given none.
+const TokenVariable = "KEYVAL_TOKEN"
+
+// WithToken sends token as a bearer token with every request, and not that of
+// KEYVAL_TOKEN; "" sends none.
 func WithToken(token string) Option {
 	return func(c *Client) error {
 		c.token = token
@@ -20,13 +24,18 @@ func WithToken(token string) Option {
 }
 
 // WithHTTPClient replaces the tuned default. A Timeout in it would cut watches
-// and long polls.
+// and long polls. It follows no redirects unless it has a CheckRedirect: a node sends
+// nobody elsewhere, and the token is for nobody else.
 func WithHTTPClient(h *http.Client) Option {
 	return func(c *Client) error {
 		if h == nil {
 			return errors.New("keyval: WithHTTPClient: the client is nil")
 		}
-		c.http = h
+		own := *h
+		if own.CheckRedirect == nil {
+			own.CheckRedirect = useLastResponse
+		}
+		c.http = &own
 		return nil
 	}
 }
