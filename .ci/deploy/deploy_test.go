@@ -80,6 +80,9 @@ func mustBeSettings(t *testing.T, settings map[string]string) {
 	}
 	check := exec.Command(keyval, "config")
 	for name, value := range settings {
+		if name == "KEYVAL_AUTH_FILE" && value != "" {
+			value = mustMakeTokens(t)
+		}
 		if !bytes.Contains(help, []byte("[$"+name+"]")) {
 			t.Errorf("%s is no setting of keyval serve", name)
 		}
@@ -88,6 +91,16 @@ func mustBeSettings(t *testing.T, settings map[string]string) {
 	if output, err := check.CombinedOutput(); err != nil {
 		t.Errorf("keyval config: %v\n%s", err, output)
 	}
+}
+
+// mustMakeTokens makes a file of tokens as the files in deploy/ say.
+func mustMakeTokens(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "tokens.jsonc")
+	if output, err := exec.Command(keyval, "token", "new", "--name", "web", "--scope", "read,write", "--auth-file", file).CombinedOutput(); err != nil {
+		t.Fatalf("keyval token new: %v\n%s", err, output)
+	}
+	return file
 }
 
 // mustRun lets keyval parse a command line, without running it.
@@ -214,6 +227,13 @@ func TestTheKubernetesManifestsAreWhatKubernetesAndKeyvalAccept(t *testing.T) {
 			}
 		}
 	}
+	var mounts []string
+	for _, mount := range container.VolumeMounts {
+		mounts = append(mounts, mount.MountPath)
+	}
+	if dir := filepath.Dir(settings["KEYVAL_AUTH_FILE"]); !slices.Contains(mounts, dir) {
+		t.Errorf("the file of tokens is in %s, where nothing is mounted", dir)
+	}
 	if got := container.ReadinessProbe.HTTPGet.Path; got != "/readyz" {
 		t.Errorf("readiness asks %s", got)
 	}
@@ -325,6 +345,16 @@ func TestTheSystemdUnitIsWhatSystemdAndKeyvalAccept(t *testing.T) {
 	for _, match := range regexp.MustCompile(`(?m)^Environment=(\w+)=(.*)$`).FindAllStringSubmatch(unit, -1) {
 		settings[match[1]] = match[2]
 	}
+	mustBeSettings(t, settings)
+	for _, match := range regexp.MustCompile(`(?m)^#?([A-Z_]+)=(.*)$`).FindAllStringSubmatch(string(mustRead(t, "systemd/keyval.env")), -1) {
+		// Either of the two, and all else together.
+		if match[1] != "KEYVAL_INSECURE" {
+			settings[match[1]] = match[2]
+		}
+	}
+	mustBeSettings(t, settings)
+	delete(settings, "KEYVAL_AUTH_FILE")
+	settings["KEYVAL_INSECURE"] = "true"
 	mustBeSettings(t, settings)
 	stop := regexp.MustCompile(`(?m)^TimeoutStopSec=(.*)$`).FindStringSubmatch(unit)
 	grace, err := time.ParseDuration(stop[1])
