@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/buntime/keyval/httpapi/access"
@@ -104,6 +105,8 @@ type Config struct {
 	Gatherer   prometheus.Gatherer
 	// TracerProvider makes the spans of requests; nil: none are made.
 	TracerProvider trace.TracerProvider
+	// Propagator reads the caller's trace out of a request; nil: W3C's traceparent.
+	Propagator propagation.TextMapPropagator
 	// Snapshots are sections of the JSON of GET /metrics beside those of the rooms.
 	Snapshots map[string]route.Section
 }

@@ -88,6 +88,7 @@ func (s *Server) frameConfig(gate *access.Gate) route.Config {
 		Logger:            s.cfg.Logger,
 		Registerer:        s.cfg.Registerer,
 		TracerProvider:    s.cfg.TracerProvider,
+		Propagator:        s.cfg.Propagator,
 	}
 }
 

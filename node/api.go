@@ -50,6 +50,7 @@ func (n *Node) apiConfig() httpapi.Config {
 		Registerer:     n.cfg.Registerer,
 		Gatherer:       n.cfg.Gatherer,
 		TracerProvider: n.cfg.TracerProvider,
+		Propagator:     n.cfg.Propagator,
 		Snapshots: map[string]func(context.Context) (any, error){
 			"storage": sampled(time.Minute, n.storage),
 			"cluster": view.metrics,

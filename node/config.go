@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/buntime/keyval/internal/sqldb"
@@ -190,6 +191,8 @@ type Config struct {
 	// TracerProvider makes spans, of requests and of what is done for them. Nil: none are
 	// made.
 	TracerProvider trace.TracerProvider
+	// Propagator reads a caller's trace out of a request. Nil: W3C's traceparent.
+	Propagator propagation.TextMapPropagator
 }
 
 // DefaultConfig is what `keyval serve` without any setting runs with: one node

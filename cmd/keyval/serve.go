@@ -22,7 +22,7 @@ func (c *serveCmd) Run(ctx context.Context, from *layers, p process) error {
 		cfg.Reload = p.hangUps()
 	}
 	return c.observed(ctx, &cfg, from, p, func(ctx context.Context) error {
-		return node.Run(ctx, cfg)
+		return measured(ctx, from.env, &cfg, node.Run)
 	})
 }
 

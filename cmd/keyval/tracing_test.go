@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/buntime/keyval/node"
@@ -71,6 +72,68 @@ func TestAnUnknownExporterIsABadSetting(t *testing.T) {
 	t.Setenv("OTEL_TRACES_EXPORTER", "carrier-pigeon")
 	_, _, err := startTracing(t.Context(), newLayers(os.LookupEnv).env, slog.New(slog.DiscardHandler))
 	if !errors.Is(err, node.ErrBadSetting) {
+		t.Errorf("got %v, want a bad setting", err)
+	}
+}
+
+func TestTheStandardVariablesSetTheSampling(t *testing.T) {
+	const always = 200
+	tests := []struct {
+		sampler, arg string
+		least, most  int
+	}{
+		{"", "", always, always},
+		{"always_off", "", 0, 0},
+		{"parentbased_traceidratio", "0", 0, 0},
+		{"parentbased_traceidratio", "1", always, always},
+		{"traceidratio", "0.5", 1, always - 1},
+	}
+	for _, test := range tests {
+		t.Run(test.sampler+test.arg, func(t *testing.T) {
+			t.Setenv("OTEL_TRACES_EXPORTER", "console")
+			t.Setenv("OTEL_TRACES_SAMPLER", test.sampler)
+			t.Setenv("OTEL_TRACES_SAMPLER_ARG", test.arg)
+			provider, stop, err := startTracing(t.Context(), newLayers(os.LookupEnv).env, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = stop() })
+			sampled := 0
+			for range always {
+				if _, span := provider.Tracer("test").Start(t.Context(), "request"); span.SpanContext().IsSampled() {
+					sampled++ // it does not end, and so is not printed
+				}
+			}
+			if sampled < test.least || sampled > test.most {
+				t.Errorf("%d of %d were sampled, want %d to %d", sampled, always, test.least, test.most)
+			}
+		})
+	}
+}
+
+func TestThePropagatorsAreThoseOfTheStandardVariable(t *testing.T) {
+	tests := map[string][]string{
+		"":                      {"baggage", "traceparent", "tracestate"},
+		"tracecontext":          {"traceparent", "tracestate"},
+		"baggage, tracecontext": {"baggage", "traceparent", "tracestate"},
+		"none":                  nil,
+	}
+	for value, want := range tests {
+		env := map[string]string{}
+		if value != "" {
+			env["OTEL_PROPAGATORS"] = value
+		}
+		p, err := propagator(lookup(env))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := p.Fields()
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: got %v, want %v", value, got, want)
+		}
+	}
+	if _, err := propagator(lookup(map[string]string{"OTEL_PROPAGATORS": "pigeon"})); !errors.Is(err, node.ErrBadSetting) {
 		t.Errorf("got %v, want a bad setting", err)
 	}
 }

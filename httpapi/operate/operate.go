@@ -107,9 +107,9 @@ func wantsPrometheus(accept string) bool {
 	return strings.Contains(accept, "text/plain") || strings.Contains(accept, "application/openmetrics-text")
 }
 
-// getPrometheus leaves the format to the library.
+// getPrometheus leaves the format to the library: who asks for OpenMetrics sees exemplars.
 func (o *room) getPrometheus(_ context.Context, c *route.Call) error {
-	promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{DisableCompression: true}).ServeHTTP(collected{c}, c.Request)
+	promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{DisableCompression: true, EnableOpenMetrics: true}).ServeHTTP(collected{c}, c.Request)
 	c.ContentType = c.Writer.Header().Get("Content-Type")
 	return nil
 }

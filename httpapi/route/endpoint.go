@@ -35,7 +35,7 @@ func (f *Frame) Endpoint(r *Route, d *Dialect) http.HandlerFunc {
 		}
 		c.audit(ctx, outcome)
 		span.end(outcome, c.Status, c.id)
-		meter.observe(outcome, time.Since(c.begun))
+		meter.observe(outcome, time.Since(c.begun), span.traceID())
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
@@ -48,6 +49,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// TracerProvider makes the spans of requests; nil: none are made.
 	TracerProvider trace.TracerProvider
+	// Propagator reads the caller's trace out of a request; nil: W3C's traceparent.
+	Propagator propagation.TextMapPropagator
 }
 
 // A Frame is what all calls have in common.
@@ -84,7 +87,7 @@ func New(cfg Config) (*Frame, error) {
 		return nil, err
 	}
 	f := &Frame{
-		cfg: cfg, errors: slices.Concat(accessErrors, cfg.Errors), metrics: m, tracing: newTracing(cfg.TracerProvider),
+		cfg: cfg, errors: slices.Concat(accessErrors, cfg.Errors), metrics: m, tracing: newTracing(cfg.TracerProvider, cfg.Propagator),
 		memory: newBudget(cfg.MaxMemoryInFlight), failures: newFailureLimit(), refusals: rate.NewLimiter(rate.Every(refusalPause), loggedRefusals),
 	}
 	f.waits, f.endWaits = context.WithCancel(context.Background())

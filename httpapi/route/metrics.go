@@ -51,12 +51,18 @@ func (m *metrics) meter(r *Route) *meter {
 	return &meter{duration: duration, ok: duration.WithLabelValues(string(outcomeOK))}
 }
 
-func (m *meter) observe(outcome api.Code, d time.Duration) {
+// observe notes a request; traceID is that of its trace, if it is sampled.
+func (m *meter) observe(outcome api.Code, d time.Duration, traceID string) {
 	observer := m.ok
 	if outcome != outcomeOK {
 		observer = m.observer(outcome)
 	}
-	observer.Observe(d.Seconds())
+	if traceID == "" {
+		observer.Observe(d.Seconds())
+		return
+	}
+	// A histogram's observer is always one.
+	observer.(prometheus.ExemplarObserver).ObserveWithExemplar(d.Seconds(), prometheus.Labels{"trace_id": traceID})
 }
 
 func (m *meter) observer(outcome api.Code) prometheus.Observer {

@@ -2,7 +2,9 @@ package route
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -15,26 +17,32 @@ import (
 
 // tracing makes a server span for each request, named by its route. Without a
 // tracer provider it costs nothing.
-type tracing struct{ tracer trace.Tracer }
+type tracing struct {
+	tracer     trace.Tracer
+	propagator propagation.TextMapPropagator
+}
 
-func newTracing(provider trace.TracerProvider) tracing {
+func newTracing(provider trace.TracerProvider, propagator propagation.TextMapPropagator) tracing {
 	if provider == nil {
 		return tracing{}
 	}
-	return tracing{tracer: provider.Tracer("github.com/buntime/keyval/httpapi")}
+	if propagator == nil {
+		propagator = propagation.TraceContext{}
+	}
+	return tracing{provider.Tracer("github.com/buntime/keyval/httpapi"), propagator}
 }
 
 // routeTracer starts the spans of one route.
 type routeTracer struct {
-	tracer  trace.Tracer
+	tracing
 	name    string
 	options []trace.SpanStartOption
 }
 
 func (t tracing) route(r *Route) routeTracer {
 	return routeTracer{
-		tracer: t.tracer,
-		name:   r.Method + " " + r.Name(),
+		tracing: t,
+		name:    r.Method + " " + r.Name(),
 		options: []trace.SpanStartOption{
 			trace.WithSpanKind(trace.SpanKindServer),
 			trace.WithAttributes(
@@ -55,13 +63,64 @@ func (t routeTracer) start(r *http.Request) (context.Context, span) {
 	if t.tracer == nil {
 		return ctx, span{}
 	}
-	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	ctx = t.propagator.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	ctx, s := t.tracer.Start(ctx, t.name, t.options...)
 	if s.IsRecording() {
-		// Exporters drop a whole batch for one string that is not UTF-8.
-		s.SetAttributes(attribute.String("url.path", strings.ToValidUTF8(SentPath(r), "\uFFFD")))
+		s.SetAttributes(asked(r)...)
 	}
 	return ctx, span{span: s}
+}
+
+// asked is what OpenTelemetry's conventions for HTTP servers want to know of a request.
+func asked(r *http.Request) []attribute.KeyValue {
+	attributes := []attribute.KeyValue{
+		attribute.String("url.scheme", scheme(r)),
+		attribute.String("url.path", fit(SentPath(r))),
+		attribute.String("network.protocol.version", protocolVersion(r)),
+	}
+	if host, port, err := net.SplitHostPort(r.Host); err != nil {
+		attributes = append(attributes, attribute.String("server.address", fit(r.Host)))
+	} else if number, err := strconv.Atoi(port); err == nil {
+		attributes = append(attributes, attribute.String("server.address", fit(host)), attribute.Int("server.port", number))
+	}
+	if client, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		attributes = append(attributes, attribute.String("client.address", client))
+	}
+	if agent := r.UserAgent(); agent != "" {
+		attributes = append(attributes, attribute.String("user_agent.original", fit(agent)))
+	}
+	return attributes
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+func protocolVersion(r *http.Request) string {
+	if r.ProtoMajor >= 2 {
+		return strconv.Itoa(r.ProtoMajor)
+	}
+	return strconv.Itoa(r.ProtoMajor) + "." + strconv.Itoa(r.ProtoMinor)
+}
+
+// longestAttribute bounds what a caller can put into a span.
+const longestAttribute = 1024
+
+// fit makes a caller's text fit for an attribute: exporters drop a whole batch for one
+// string that is not UTF-8.
+func fit(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), longestAttribute)], "\uFFFD")
+}
+
+// traceID names the trace for an exemplar, "" for a request that is not sampled.
+func (s span) traceID() string {
+	if s.span == nil || !s.span.SpanContext().IsSampled() {
+		return ""
+	}
+	return s.span.SpanContext().TraceID().String()
 }
 
 func (s span) end(outcome api.Code, status int, requestID string) {
@@ -75,6 +134,7 @@ func (s span) end(outcome api.Code, status int, requestID string) {
 			attribute.String("keyval.request_id", requestID),
 		)
 		if status >= http.StatusInternalServerError {
+			s.span.SetAttributes(attribute.String("error.type", string(outcome)))
 			s.span.SetStatus(codes.Error, string(outcome))
 		}
 	}

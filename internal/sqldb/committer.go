@@ -174,7 +174,7 @@ func (db *DB) Do(ctx context.Context, op *Op) (Commit, error) {
 		op.Again = int(heavier)
 		commit, err = db.do(ctx, op)
 	}
-	db.metrics.operation(op.Name, err, time.Since(start))
+	db.metrics.operation(op.Name, err, time.Since(start), span)
 	endCommit(span, commit, err)
 	return commit, err
 }

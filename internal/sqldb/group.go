@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/buntime/keyval/internal/spans"
 )
 
 // optimisticTries is how often a group is read outside the write lock before
@@ -171,6 +173,7 @@ type attempt struct {
 	others   int64 // other nodes that write at the time
 	closed   bool  // the number of the group before is closed
 	wrote    bool  // it has committed
+	span     spans.Span
 }
 
 // applied is what became of an operation when it was applied.
@@ -187,9 +190,9 @@ func (o *applied) asks() bool {
 
 // timed runs the attempt and tells whether it has failed for want of time.
 func (a *attempt) timed(ctx context.Context) error {
-	ctx, span := a.trace(ctx)
+	ctx, a.span = a.trace(ctx)
 	err := a.inTime(ctx)
-	a.endTrace(span, err)
+	a.endTrace(a.span, err)
 	return err
 }
 
@@ -259,7 +262,7 @@ func (a *attempt) run(ctx context.Context) error {
 		a.newest = p
 	}
 	took := time.Since(start)
-	a.db.metrics.group(ops, took)
+	a.db.metrics.group(ops, took, a.span)
 	a.pacer.committed(a.others, ops+a.pendingNow(), took)
 	a.db.Answered(a.newest)
 	a.db.metrics.met("primary", a.newest)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/buntime/keyval/internal/spans"
 )
 
 // metrics are those of one DB.
@@ -83,8 +85,19 @@ func (db *DB) conditions() []prometheus.Collector {
 	return []prometheus.Collector{of("unreachable", func() bool { return is(unreachable)() || db.writer.liveness.isSilent() }), of("full", is(full)), of("read_only", is(unwritable)), of("moved", is(moved)), of("corrupt", db.primary.damage.known)}
 }
 
-func (m *metrics) operation(name string, err error, took time.Duration) {
-	m.operations.WithLabelValues(name, outcomeOf(err)).Observe(took.Seconds())
+func (m *metrics) operation(name string, err error, took time.Duration, span spans.Span) {
+	observe(m.operations.WithLabelValues(name, outcomeOf(err)), took, span)
+}
+
+// observe notes how long something took, with the trace that shows it, if there is one.
+func observe(o prometheus.Observer, took time.Duration, span spans.Span) {
+	if !span.On() {
+		o.Observe(took.Seconds())
+		return
+	}
+	// A histogram's observer is always one.
+	o.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(),
+		prometheus.Labels{"trace_id": span.Context().TraceID().String()})
 }
 
 // met notes how far a database is.
@@ -92,9 +105,9 @@ func (m *metrics) met(database string, p Position) {
 	m.position.WithLabelValues(database).Set(float64(txnOf(p)))
 }
 
-func (m *metrics) group(ops int, took time.Duration) {
+func (m *metrics) group(ops int, took time.Duration, span spans.Span) {
 	m.groupSize.Observe(float64(ops))
-	m.groupTime.Observe(took.Seconds())
+	observe(m.groupTime, took, span)
 }
 
 // outcomeRefused is the outcome of an operation that its caller is told of, such as a
