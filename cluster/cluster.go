@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/hashicorp/memberlist"
 )
 
 // Cluster is one node's membership. New makes it, Listen opens its ports, Start
@@ -20,8 +21,9 @@ type Cluster struct {
 	stats        *stats
 	dir          *directory
 	bells        *bells
-	newClusterID string    // ours, if we found
-	began        time.Time // of New, by the monotonic clock
+	keyring      *memberlist.Keyring // nil: gossip is in the clear
+	newClusterID string              // ours, if we found
+	began        time.Time           // of New, by the monotonic clock
 
 	// Set by Listen.
 	gossipAdvertise, raftAdvertise *net.TCPAddr
@@ -41,6 +43,8 @@ type Cluster struct {
 	loops     sync.WaitGroup     // the others
 	closing   sync.Once
 	closed    chan struct{} // closed when Close is done
+
+	rekeying sync.Mutex // one SetGossipKeys at a time
 
 	mu      sync.Mutex // covers current
 	current *election
@@ -63,6 +67,9 @@ func New(cfg Config) (*Cluster, error) {
 		failed:       make(chan error, 1),
 		joinedOnce:   make(chan struct{}),
 		closed:       make(chan struct{}),
+	}
+	if keys := cfg.GossipKeys; len(keys) > 0 {
+		c.keyring, _ = memberlist.NewKeyring(keys, keys[0]) // validate has seen their lengths
 	}
 	c.bells = newBells(cfg, c.stats, func() int { return len(c.dir.others()) + 1 })
 	c.bells.send = c.send

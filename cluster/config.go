@@ -67,12 +67,15 @@ type Config struct {
 
 	// GossipKeys encrypt gossip (AES-GCM); each has 16, 24 or 32 bytes. The first
 	// encrypts, all decrypt: to rotate, add the new key last everywhere, then move
-	// it first, then remove the old one. None means no encryption.
+	// it first, then remove the old one, with SetGossipKeys or by restarts. None means
+	// no encryption.
 	GossipKeys [][]byte
-	// RaftTLS, if not nil, protects raft's connections, as client and as server.
-	// For mutual TLS set Certificates, RootCAs, ClientCAs and ClientAuth. With no
+	// RaftTLS, if not nil, protects raft's connections, as client and as server. It is
+	// called for each new connection, concurrently, and what it has returned is not
+	// changed any more; connections that are there keep what they began with. For
+	// mutual TLS set Certificates, RootCAs, ClientCAs and ClientAuth. With no
 	// ServerName the certificate must name the peer's advertised IP.
-	RaftTLS *tls.Config
+	RaftTLS func() *tls.Config
 
 	// Founder decides who founds the cluster. Required.
 	Founder Founder

@@ -62,9 +62,7 @@ func (c *Cluster) memberlistConfig(g *gossip) *memberlist.Config {
 	mc.Logger = memberlistTo(c.log, c.limiter)
 	mc.Delegate, mc.Events, mc.Ping = delegate{c, g}, c.dir, c.dir
 	mc.Merge, mc.Alive = delegate{c, g}, delegate{c, g}
-	if keys := c.cfg.GossipKeys; len(keys) > 0 {
-		mc.Keyring, _ = memberlist.NewKeyring(keys, keys[0]) // lengths are validated
-	}
+	mc.Keyring = c.keyring
 	return mc
 }
 

@@ -92,7 +92,7 @@ func (p *raftPort) admit(conn net.Conn) {
 	_ = conn.SetDeadline(time.Now().Add(handshakeTimeout))
 	secure := conn
 	if p.cfg.RaftTLS != nil {
-		secure = tls.Server(conn, p.cfg.RaftTLS)
+		secure = tls.Server(conn, p.cfg.RaftTLS())
 	}
 	var got [32]byte
 	if _, err := io.ReadFull(secure, got[:]); err != nil {
@@ -261,7 +261,7 @@ func (l *raftLink) Dial(address raft.ServerAddress, timeout time.Duration) (net.
 // open does the client's side of the handshake. It closes conn if that fails.
 func (l *raftLink) open(ctx context.Context, conn net.Conn, to raftAddr) (net.Conn, error) {
 	if l.port.cfg.RaftTLS != nil {
-		cfg := l.port.cfg.RaftTLS.Clone()
+		cfg := l.port.cfg.RaftTLS().Clone()
 		if cfg.ServerName == "" {
 			cfg.ServerName, _, _ = net.SplitHostPort(to.hostPort)
 		}

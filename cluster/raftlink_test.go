@@ -69,11 +69,13 @@ func (a *authority) mutual() *tls.Config {
 	}
 }
 
+func always(cfg *tls.Config) func() *tls.Config { return func() *tls.Config { return cfg } }
+
 func TestRaftSpeaksMutualTLS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ours := newAuthority(t)
-	secure := func(cfg *cluster.Config) { cfg.RaftTLS = ours.mutual() }
+	secure := func(cfg *cluster.Config) { cfg.RaftTLS = always(ours.mutual()) }
 	a, b := w.mustStart("a", secure), w.mustStart("b", secure)
 	w.waitVoters(2, a, b)
 

@@ -75,7 +75,7 @@ func TestNodesWithoutTLSBesideNodesWithItGetNoVote(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ours := newAuthority(t)
-	secure := func(cfg *cluster.Config) { cfg.RaftTLS = ours.mutual() }
+	secure := func(cfg *cluster.Config) { cfg.RaftTLS = always(ours.mutual()) }
 	a, b, c := w.three(secure)
 	d, e := w.mustStart("d"), w.mustStart("e")
 	leader := w.leader(a, b, c)
@@ -98,7 +98,7 @@ func TestANodeWithTLSBesideNodesWithoutItGetsNoVote(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b, c := w.three()
-	d := w.mustStart("d", func(cfg *cluster.Config) { cfg.RaftTLS = newAuthority(t).mutual() })
+	d := w.mustStart("d", func(cfg *cluster.Config) { cfg.RaftTLS = always(newAuthority(t).mutual()) })
 	leader := w.leader(a, b, c)
 	w.until("the leader says that it does not answer", func() bool { return leader.logs.count("does not answer raft") > 0 })
 	w.until("it says that it was called without TLS", func() bool {

@@ -44,7 +44,7 @@ func (cfg Config) CheckSettings() error {
 		{"gossip-advertise", checkAdvertise(cfg.GossipAdvertise)},
 		{"raft-advertise", checkAdvertise(cfg.RaftAdvertise)},
 		{"join", checkSeeds(cfg.Join)},
-		{"gossip-key", checkGossipKeys(cfg.GossipKeys)},
+		{"gossip-key", CheckGossipKeys(cfg.GossipKeys)},
 	} {
 		if c.err != nil {
 			return &SettingError{c.setting, c.err}
@@ -88,7 +88,8 @@ func checkName(name string) error {
 	return nil
 }
 
-func checkGossipKeys(keys [][]byte) error {
+// CheckGossipKeys refuses keys that AES does not take. Its error holds none.
+func CheckGossipKeys(keys [][]byte) error {
 	for i, key := range keys {
 		if n := len(key); n != 16 && n != 24 && n != 32 {
 			return fmt.Errorf("key %d is %d bytes long; an AES key has 16, 24 or 32, for example from: openssl rand -base64 32", i+1, n)

@@ -87,6 +87,39 @@ func TestGossipKeysCanBeRotatedOneNodeAfterTheOther(t *testing.T) {
 	w.waitVoters(3, b, c, a)
 }
 
+func TestGossipKeysCanBeRotatedWhileAllNodesRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b, c := w.three(func(cfg *cluster.Config) { cfg.GossipKeys = [][]byte{key(1)} })
+	for _, keys := range [][][]byte{{key(1), key(2)}, {key(2), key(1)}, {key(2)}} {
+		for _, n := range []*node{a, b, c} {
+			if err := n.SetGossipKeys(keys); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.waitVoters(3, a, b, c)
+	}
+	// Whoever has the new key alone is let in; with the old one nobody is.
+	d := w.mustStart("d", func(cfg *cluster.Config) { cfg.GossipKeys = [][]byte{key(2)} })
+	w.until("they know d", func() bool { return a.status("d") == cluster.Alive })
+	e := w.mustStart("e", func(cfg *cluster.Config) { cfg.GossipKeys = [][]byte{key(1)} })
+	w.until("e says that it cannot join", func() bool { return e.logs.count("cannot join") > 0 })
+	if got := len(d.Members()); got != 4 {
+		t.Errorf("%d members, want 4", got)
+	}
+}
+
+func TestGossipIsNotBegunToBeEncryptedWhileANodeRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.mustStart("a")
+	for _, keys := range [][][]byte{{key(1)}, {[]byte("sesame")}, nil} {
+		if err := a.SetGossipKeys(keys); err == nil {
+			t.Errorf("%d keys are taken", len(keys))
+		}
+	}
+}
+
 func TestGarbageChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

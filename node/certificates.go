@@ -79,10 +79,10 @@ func (c Config) httpTLS() (*credentials, error) {
 }
 
 // raftTLS is raft's TLS configuration for both directions of a connection, nil
-// without a certificate. Whoever dials sets ServerName.
+// without a certificate. Whoever dials sets ServerName where RaftTLSName does not.
 func (c Config) raftTLS() (*credentials, error) {
 	if c.RaftTLSCert == "" && c.RaftTLSKey == "" && c.RaftTLSCA == "" {
-		return nil, nil
+		return nil, c.checkRaftTLSName()
 	}
 	var from credentialFiles
 	cert, err := from.keyPair("raft-tls-cert", c.RaftTLSCert, "raft-tls-key", c.RaftTLSKey)
@@ -99,13 +99,26 @@ func (c Config) raftTLS() (*credentials, error) {
 	if err := checkSignedBy(authority, cert); err != nil {
 		return nil, badSetting("raft-tls-cert", "%q is nothing that nodes with the authority in %q accept: %v", c.RaftTLSCert, c.RaftTLSCA, err)
 	}
+	if c.RaftTLSName != "" {
+		if err := cert.Leaf.VerifyHostname(c.RaftTLSName); err != nil {
+			return nil, badSetting("raft-tls-name", "the certificate in %q is not for it: %v", c.RaftTLSCert, err)
+		}
+	}
 	return &credentials{&tls.Config{
 		MinVersion:   tls.VersionTLS13,
+		ServerName:   c.RaftTLSName,
 		Certificates: []tls.Certificate{cert},
 		RootCAs:      authority,
 		ClientCAs:    authority,
 		ClientAuth:   tls.RequireAndVerifyClientCert,
 	}, from.sums}, nil
+}
+
+func (c Config) checkRaftTLSName() error {
+	if c.RaftTLSName == "" {
+		return nil
+	}
+	return badSetting("raft-tls-name", "is of use only together with raft-tls-cert, raft-tls-key and raft-tls-ca")
 }
 
 // checkSignedBy refuses a certificate that the authority's other nodes would refuse, as

@@ -162,13 +162,20 @@ type Config struct {
 	// Join (join) are nodes to gossip with at first: host, HOST:PORT or a DNS name
 	// with several addresses; without a port, GossipAddr's. Empty: a cluster of one.
 	Join []string
-	// GossipKeys (gossip-key, gossip-key-file) encrypt gossip: AES keys of 16, 24
-	// or 32 bytes. The first encrypts, all decrypt. Empty: gossip is in the clear.
+	// GossipKeys (gossip-key) encrypt gossip: AES keys of 16, 24 or 32 bytes. The first
+	// encrypts, all decrypt. Empty: gossip is in the clear.
 	GossipKeys [][]byte
+	// GossipKeyFile (gossip-key-file) is a file with such keys, which the node follows;
+	// it takes the place of GossipKeys. Empty: none.
+	GossipKeyFile string
 	// RaftTLSCert, RaftTLSKey and RaftTLSCA (raft-tls-cert, raft-tls-key,
 	// raft-tls-ca) are PEM files: nodes show each other the certificate and demand
 	// one that the authority signed. All or none; none: raft without TLS.
 	RaftTLSCert, RaftTLSKey, RaftTLSCA string
+	// RaftTLSName (raft-tls-name) is a DNS name that the certificates of all nodes have,
+	// and by which a node knows another one. Empty: it is known by the IP address that
+	// it is reached at, which its certificate must have.
+	RaftTLSName string
 
 	// Database, if not nil, is an open database that nodes of one process share;
 	// its owner closes it after them. Nil: the node opens LibsqlURL.

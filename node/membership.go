@@ -42,7 +42,11 @@ func (n *Node) joinCluster(ctx context.Context) error {
 	cfg.DatabaseID = n.db.Info().DatabaseID
 	cfg.Founder, cfg.Epochs = registry{n.db}, registry{n.db}
 	cfg.Lead, cfg.OnDoorbell = n.lead, n.heard
-	raft, err := n.cfg.raftTLS()
+	var err error
+	if cfg.GossipKeys, err = n.cfg.gossipKeys(); err != nil {
+		return err
+	}
+	raft, err := n.cfg.liveRaftTLS()
 	if err != nil {
 		return err
 	}
@@ -59,6 +63,7 @@ func (n *Node) joinCluster(ctx context.Context) error {
 		return clusterError(err)
 	}
 	n.joined.Store(true)
+	n.followClusterSecrets(raft, cfg.GossipKeys)
 	n.db.OnCommit(n.ring)
 	return nil
 }

@@ -1,8 +1,10 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
+	"net"
 	"slices"
 	"time"
 
@@ -121,6 +123,56 @@ func (n *Node) openSecrets(context.Context) (err error) {
 		n.secrets.followTLS(apiTLSSecret, n.tls, n.cfg.httpTLS, n.cfg.TLSCert, n.cfg.TLSKey, n.cfg.TLSClientCA)
 	}
 	return nil
+}
+
+// liveRaftTLS is raft's TLS, nil without.
+func (c Config) liveRaftTLS() (*liveTLS, error) {
+	read, err := c.raftTLS()
+	if read == nil || err != nil {
+		return nil, err
+	}
+	live := new(liveTLS)
+	live.current.Store(read)
+	return live, nil
+}
+
+// followClusterSecrets begins to follow what joinCluster has read.
+func (n *Node) followClusterSecrets(raft *liveTLS, keys [][]byte) {
+	if raft != nil {
+		n.secrets.followTLS(raftTLSSecret, raft, n.raftTLSForUs, n.cfg.RaftTLSCert, n.cfg.RaftTLSKey, n.cfg.RaftTLSCA)
+	}
+	if n.cfg.GossipKeyFile != "" {
+		n.secrets.follow(gossipKeysSecret, []string{n.cfg.GossipKeyFile}, n.gossipKeyLoader(keys))
+	}
+}
+
+// raftTLSForUs refuses a certificate by which the other nodes would not know this one.
+func (n *Node) raftTLSForUs() (*credentials, error) {
+	read, err := n.cfg.raftTLS()
+	if err != nil || n.cfg.RaftTLSName != "" {
+		return read, err
+	}
+	host, _, _ := net.SplitHostPort(n.cluster.RaftAddr())
+	if err := read.certificate().VerifyHostname(host); err != nil {
+		return nil, badSetting("raft-tls-cert", "%q is not for the address by which the others reach this node: %v", n.cfg.RaftTLSCert, err)
+	}
+	return read, nil
+}
+
+// gossipKeyLoader takes over the keys that are not those in use.
+func (n *Node) gossipKeyLoader(inUse [][]byte) func() (bool, error) {
+	return func() (changed bool, err error) {
+		keys, err := n.cfg.gossipKeys()
+		if err != nil || slices.EqualFunc(keys, inUse, bytes.Equal) {
+			return false, err
+		}
+		if err := n.cluster.SetGossipKeys(keys); err != nil {
+			return false, err
+		}
+		inUse = keys
+		n.log.Info("gossip uses the keys that were read again", "secret", gossipKeysSecret, "keys", len(keys))
+		return true, nil
+	}
 }
 
 // Reload has the node read again at once what it reads again anyway, a moment after it

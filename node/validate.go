@@ -127,6 +127,9 @@ func (c Config) validateCluster() error {
 	if err := clusterError(c.clusterConfig(c.NodeID).CheckSettings()); err != nil {
 		return err
 	}
+	if _, err := c.gossipKeys(); err != nil {
+		return err
+	}
 	if c.GossipAddr == c.RaftAddr && !strings.HasSuffix(c.RaftAddr, ":0") {
 		return badSetting("raft-addr", "%s is gossip-addr too; both listen on TCP, so give them different ports", c.RaftAddr)
 	}

@@ -60,6 +60,7 @@ var badSettings = map[string][][]string{
 	"raft-tls-cert":               {{"missing.pem", "--raft-tls-key=missing.pem", "--raft-tls-ca=missing.pem"}},
 	"raft-tls-key":                {{"", "--raft-tls-cert=missing.pem"}},
 	"raft-tls-ca":                 nil, // it is looked at after a pair that fits
+	"raft-tls-name":               {{"keyval"}},
 	"log-level":                   {{"loud"}},
 	"log-format":                  {{"xml"}},
 	"access-log":                  {{"some"}},

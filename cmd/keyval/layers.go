@@ -165,9 +165,6 @@ func (l *layers) validate(cfg node.Config) error {
 	if !ok {
 		return err
 	}
-	if bad.Setting == "gossip-key" && l.source("gossip-key") == "default" {
-		bad.Setting = "gossip-key-file"
-	}
 	return l.badSetting(bad.Setting, bad.Problem)
 }
 

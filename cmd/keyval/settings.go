@@ -96,6 +96,7 @@ type clusterSettings struct {
 	RaftTLSCert     string   `name:"raft-tls-cert" env:"KEYVAL_RAFT_TLS_CERT" placeholder:"FILE" help:"PEM file with this node's certificate, for TLS between nodes in both directions. Default: no TLS."`
 	RaftTLSKey      string   `name:"raft-tls-key" env:"KEYVAL_RAFT_TLS_KEY" placeholder:"FILE" help:"PEM file with the certificate's key."`
 	RaftTLSCA       string   `name:"raft-tls-ca" env:"KEYVAL_RAFT_TLS_CA" placeholder:"FILE" help:"PEM file with the authority that signs the nodes' certificates."`
+	RaftTLSName     string   `name:"raft-tls-name" env:"KEYVAL_RAFT_TLS_NAME" placeholder:"NAME" help:"DNS name in the certificates of all nodes by which they know each other, where addresses change. Default: the address at which raft is reached."`
 }
 
 type logSettings struct {
@@ -175,8 +176,9 @@ func (s clusterSettings) apply(cfg *node.Config, from *layers) error {
 	cfg.GossipAddr, cfg.GossipAdvertise = s.GossipAddr, s.GossipAdvertise
 	cfg.RaftAddr, cfg.RaftAdvertise = s.RaftAddr, s.RaftAdvertise
 	cfg.Join = trimmed(s.Join)
-	cfg.GossipKeys = keys
+	cfg.GossipKeys, cfg.GossipKeyFile = keys, s.GossipKeyFile
 	cfg.RaftTLSCert, cfg.RaftTLSKey, cfg.RaftTLSCA = s.RaftTLSCert, s.RaftTLSKey, s.RaftTLSCA
+	cfg.RaftTLSName = s.RaftTLSName
 	return nil
 }
 
