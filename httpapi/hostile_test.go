@@ -410,3 +410,30 @@ func TestAStreamThatIsStuckInAWriteEndsWithTheDrain(t *testing.T) {
 		stuck(t, func(f *fixture) net.Conn { return f.mustSendHTTP2("/watch/prefix?prefix=large") })
 	})
 }
+
+func TestALongHeaderIsInTheBudgetForAsLongAsItsRequestWaits(t *testing.T) {
+	t.Parallel()
+	f := mustServeEverything(t)
+	const size = 500_000
+	header := "X-Long: " + strings.Repeat("x", size) + "\r\n\r\n"
+	conn := f.mustSend("GET /queue/dequeue?wait=60000 HTTP/1.1\r\nHost: x\r\n" + header)
+	await.That(t, "its header is held", func() bool { return f.api.MemoryInFlight() >= size })
+	_ = conn.Close()
+	await.That(t, "nothing is held", func() bool { return f.api.MemoryInFlight() == 0 })
+	// A stream goes on without its request.
+	f.mustSend("GET /watch?keys=a HTTP/1.1\r\nHost: x\r\n" + header)
+	await.That(t, "the stream is open and holds nothing", func() bool { return f.api.OpenStreams() == 1 && f.api.MemoryInFlight() == 0 })
+	defer f.api.OccupyMemory()()
+	for target, want := range map[string]int{"/keys/a": 429, "/queue/dequeue?wait=60000": 429, "/healthz": 200} {
+		answer, err := http.ReadResponse(bufio.NewReader(f.mustSend("GET "+target+" HTTP/1.1\r\nHost: x\r\n"+header)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != want {
+			t.Errorf("%s with a long header, without room: got %d, want %d", target, answer.StatusCode, want)
+		}
+	}
+	if got := f.do("GET", "/keys/none", ""); got.status != 404 {
+		t.Errorf("a short header: got %d, want 404", got.status)
+	}
+}

@@ -24,8 +24,16 @@ func (d dose) hostiles(store plain) map[string]meanNeighbour {
 		"sends bodies without an end": &uploading{store.url, d.uploads, d.hold},
 		"announces bodies to routes that wait": &holding{addr: addr, from: "127.0.0.3", connections: d.connections, hold: d.hold,
 			says: get("/queue/dequeue?wait=60000", "Content-Length: 1000\r\n")},
-		"reads no answers":  &holding{addr: addr, from: "127.0.0.4", connections: d.connections, hold: d.hold, says: strings.Repeat(get("/openapi.json", ""), 40)},
-		"reads no streams":  &holding{addr: addr, from: "127.0.0.5", connections: d.unread, hold: d.hold, says: get("/watch/prefix?prefix=middle&limit=1000", "")},
+		"reads no answers": &holding{addr: addr, from: "127.0.0.4", connections: d.connections, hold: d.hold, says: strings.Repeat(get("/openapi.json", ""), 40)},
+		"reads no streams": &holding{addr: addr, from: "127.0.0.5", connections: d.unread, hold: d.hold, says: get("/watch/prefix?prefix=middle&limit=1000", "")},
+		"never ends a header": &holding{addr: addr, from: "127.0.0.6", connections: d.connections, hold: d.hold, drips: true,
+			says: "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: "},
+		"floods headers": &holding{addr: addr, from: "127.0.0.7", connections: d.connections, hold: d.hold,
+			says: strings.Repeat(get("/healthz", strings.Repeat("X-Many: x\r\n", d.header/len("X-Many: x\r\n"))), 4)},
+		"waits with a long header": &holding{addr: addr, from: "127.0.0.8", connections: d.connections, hold: d.hold,
+			says: get("/queue/dequeue?wait=60000", "X-Long: "+strings.Repeat("x", d.header)+"\r\n")},
+		"closes one half": &holding{addr: addr, from: "127.0.0.9", connections: d.connections, hold: d.hold, half: true,
+			says: get("/watch/prefix?prefix=small", "")},
 		"opens connections": &holding{addr: addr, from: "127.0.0.2", connections: d.crowd, hold: d.hold},
 	}
 }
@@ -36,6 +44,8 @@ type holding struct {
 	connections int
 	says        string
 	hold        time.Duration
+	half        bool // closes its half of each once it has said it
+	drips       bool // goes on, a byte at a time
 }
 
 func (*holding) moveIn(context.Context, *client.Client) error { return nil }
@@ -50,9 +60,21 @@ func (h *holding) bother(ctx context.Context, _ *client.Client) error {
 		defer conn.Close()
 		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 		defer stop()
-		go func() { _, _ = io.WriteString(conn, h.says) }() // the node may stop reading
+		go h.say(conn) // the node may stop reading
 		return rest(ctx, h.hold)
 	})
+}
+
+// say fails once the connection is closed, or the node has had enough.
+func (h *holding) say(conn net.Conn) {
+	_, err := io.WriteString(conn, h.says)
+	for h.drips && err == nil {
+		<-time.After(10 * time.Millisecond)
+		_, err = io.WriteString(conn, "x")
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && h.half {
+		_ = tcp.CloseWrite()
+	}
 }
 
 // uploading begins to send many large bodies over one HTTP/2 connection, all but their

@@ -44,16 +44,17 @@ type dose struct {
 	connections int           // that are not read, or announce what does not come
 	unread      int           // streams that begin with all of the middle values
 	crowd       int           // connections of one address
+	header      int           // bytes of a long one
 	hold        time.Duration // all of these are held
 }
 
 var (
 	aDrop = dose{expiring: 20, commits: 2, large: 1 << 10, middle: 1 << 10, callers: 2, small: 100, ranged: 1000,
 		fallbacks: 2, fallback: 10 << 10, prefixes: 10, statsAtOnce: 4,
-		uploads: 4, connections: 2, unread: 1, crowd: 20, hold: 100 * time.Millisecond}
+		uploads: 4, connections: 2, unread: 1, crowd: 20, header: 100 << 10, hold: 100 * time.Millisecond}
 	aFlood = dose{expiring: 1000, commits: 10, large: 1<<20 - 2, middle: 64_000, callers: 4, small: 1000, ranged: 400_000,
 		fallbacks: 12, fallback: 400_000, prefixes: 500, statsAtOnce: 16,
-		uploads: 100, connections: 20, unread: 4, crowd: mostOfOneAddress + 200, hold: 3 * time.Second}
+		uploads: 100, connections: 20, unread: 4, crowd: mostOfOneAddress + 200, header: 900 << 10, hold: 3 * time.Second}
 )
 
 // meanNeighbours are all of them. Batches go through store.

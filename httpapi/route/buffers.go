@@ -110,6 +110,7 @@ func (c *Call) ReleaseBody() {
 // be.
 func (c *Call) release() {
 	c.ReleaseBody()
+	c.head.Release()
 	c.answer.Release()
 	if c.AtEnd != nil {
 		c.AtEnd()

@@ -53,8 +53,9 @@ type Call struct {
 	// address is where the request comes from, pass what lets it out.
 	address netip.Prefix
 	pass    access.Pass
-	// content and answer are what the two bodies have of the frame's memory.
-	content, answer Share
+	// head, content and answer are what the header and the two bodies have of the
+	// frame's memory.
+	head, content, answer Share
 
 	body    countedBody // unused without an access log
 	raw     []byte      // the request's body, once read

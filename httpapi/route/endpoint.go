@@ -19,7 +19,7 @@ func (f *Frame) Endpoint(r *Route, d *Dialect) http.HandlerFunc {
 	meter := f.metrics.meter(r)
 	tracer := f.tracing.route(r)
 	return func(w http.ResponseWriter, req *http.Request) {
-		c := &Call{Frame: f, Route: r, Dialect: d, Writer: w, Request: req, id: RequestID(req), begun: time.Now(), content: f.NewShare(), answer: f.NewShare()}
+		c := &Call{Frame: f, Route: r, Dialect: d, Writer: w, Request: req, id: RequestID(req), begun: time.Now(), head: f.NewShare(), content: f.NewShare(), answer: f.NewShare()}
 		defer c.release()
 		c.SetHeader(api.HeaderRequestID, c.id)
 		c.countBody()
@@ -64,6 +64,9 @@ func (c *Call) serve(ctx context.Context) (err error) {
 		return err
 	}
 	if err = checkTarget(c.Request); err != nil {
+		return err
+	}
+	if err = c.claimHead(); err != nil {
 		return err
 	}
 	if admit := c.Frame.cfg.Admit; admit != nil {
