@@ -61,3 +61,17 @@ func TestWhatIsNoVersionstamp(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseVersionstamp(f *testing.F) {
+	f.Add("0001000000000000000a")
+	f.Add("0001000000000000000A")
+	f.Fuzz(func(t *testing.T, s string) {
+		v, err := ParseVersionstamp(s)
+		if err != nil {
+			return
+		}
+		if again := NewVersionstamp(v.Incarnation(), v.Transaction(), v.Operation()); again != v {
+			t.Errorf("%q was accepted and is %q", s, again)
+		}
+	})
+}
