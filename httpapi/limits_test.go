@@ -75,7 +75,7 @@ func TestAFullNodeRefusesARequestBeforeItsBodyAndAnswersHealthAndAcks(t *testing
 	for _, target := range []string{"/keys/a", "/keys/count", "/nothing", "/watched"} {
 		f.mustBeRefused(f.do("GET", target, ""), api.Unavailable, "--max-requests ")
 	}
-	conn := f.mustSend("PUT /keys/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
+	conn := f.mustSend("PUT /keys/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
 	if answer, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || answer.StatusCode != 503 {
 		t.Errorf("without its body: got %v and %v, want 503", answer, err)
 	}

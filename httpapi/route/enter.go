@@ -2,7 +2,6 @@ package route
 
 import (
 	"errors"
-	"net/http"
 	"net/netip"
 
 	"github.com/buntime/keyval/httpapi/access"
@@ -17,7 +16,7 @@ func (c *Call) knock() error {
 	}
 	c.address = c.Frame.cfg.Proxies.Caller(c.Request)
 	if err := gate.Knock(c.address, c.Route.kind()); err != nil {
-		return c.refused(err)
+		return refused(err)
 	}
 	return nil
 }
@@ -30,7 +29,7 @@ func (c *Call) enter() (err error) {
 		return nil
 	}
 	if c.pass, err = gate.Enter(c.Grant, c.Route.kind()); err != nil {
-		return c.refused(err)
+		return refused(err)
 	}
 	return nil
 }
@@ -65,13 +64,11 @@ func (r *Route) kind() access.Kind {
 	return access.Ordinary
 }
 
-// refused is a limit's refusal in the words of the frame. It is said at once: net/http
-// would first wait for the body, of which nobody has read anything.
-func (c *Call) refused(err error) error {
-	limit, ok := errors.AsType[*access.LimitError](err)
-	if !ok {
-		return err
+// refused is a limit's refusal in the words of the frame. What there is of a body is left
+// to net/http, which drops a short one and closes the connection of a long one.
+func refused(err error) error {
+	if limit, ok := errors.AsType[*access.LimitError](err); ok {
+		return &Refusal{Code: limit.Code(), Text: limit.Error(), RetryAfter: limit.Seconds}
 	}
-	_ = http.NewResponseController(c.Writer).EnableFullDuplex() // HTTP/2 does not need it
-	return &Refusal{Code: limit.Code(), Text: limit.Error(), RetryAfter: limit.Seconds}
+	return err
 }
