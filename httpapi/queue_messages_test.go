@@ -11,6 +11,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/httpapi/api"
+	"github.com/buntime/keyval/internal/spans/spanstest"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/queue"
 )
@@ -172,6 +173,46 @@ func TestAPurgeThatRunsOutOfTimeSaysHowFarItCame(t *testing.T) {
 		r := f.do("DELETE", target, "")
 		if r.status != 504 || !strings.Contains(r.body, "after 3000 "+what+" had been deleted") {
 			t.Errorf("DELETE %s: got %d %s, want 504 and the count", target, r.status, r.body)
+		}
+	}
+}
+
+func TestAMessageHasTheTraceOfItsProducer(t *testing.T) {
+	t.Parallel()
+	const sampled, other = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+	const message = `{"value":1,"options":{"queue":"traced"}}`
+	for _, traced := range []bool{false, true} {
+		recorder := spanstest.New()
+		db := mustOpen(t, embedded(t))
+		queues, calls := queue.Config{DB: db}, httpapi.Config{}
+		if traced {
+			queues.TracerProvider, calls.TracerProvider = recorder, recorder
+		}
+		q, err := queue.New(queues)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(q.Close)
+		f := mustServeOn(t, db, func(c *httpapi.Config) { c.Queue, c.TracerProvider = q, calls.TracerProvider })
+		for path, body := range map[string]string{
+			"/queue/enqueue": message,
+			"/atomic":        `{"enqueue":[` + message + `]}`,
+			"/transaction":   `{"enqueue":[` + message + `]}`,
+		} {
+			f.must("POST", path, body, "traceparent: "+sampled, `tracestate: vendor=a"b`)
+			m := f.take("?queue=traced")
+			want := sampled
+			if traced { // its own span is between
+				sent := recorder.Named("send traced")
+				want = "00-4bf92f3577b34da6a3ce929d0e0e4736-" + sent[len(sent)-1].SpanContext().SpanID().String() + "-01"
+			}
+			if m.Traceparent != want || m.Tracestate != `vendor=a"b` {
+				t.Errorf("%s, traced %v: the message has %q and %q, want %q", path, traced, m.Traceparent, m.Tracestate, want)
+			}
+			f.must("POST", path, body, "traceparent: "+other)
+			if m := f.take("?queue=traced"); !traced && m.Traceparent != "" {
+				t.Errorf("%s: what was not sampled has the trace %q", path, m.Traceparent)
+			}
 		}
 	}
 }

@@ -105,7 +105,7 @@ func (n *Node) identify(context.Context) (err error) {
 }
 
 func (n *Node) openQueue(context.Context) (err error) {
-	n.queue, err = queue.New(queue.Config{DB: n.db, Announce: n.announceQueues, Logger: n.log, Registerer: n.cfg.Registerer})
+	n.queue, err = queue.New(queue.Config{DB: n.db, Announce: n.announceQueues, Logger: n.log, Registerer: n.cfg.Registerer, TracerProvider: n.cfg.TracerProvider})
 	return err
 }
 

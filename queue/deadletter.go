@@ -19,7 +19,7 @@ import (
 //	original_created_at  1795703735498
 //
 // and, as the message had them, for a requeue: queue, priority, size, max_attempts,
-// backoff_schedule and keys_if_undelivered.
+// backoff_schedule, keys_if_undelivered and trace.
 //
 // (A dead letter is dlq only in the names that others rely on: of the table and its
 // indexes, the routes, and the member of the counts.)
@@ -58,8 +58,8 @@ const (
 WHERE (d.id IS NOT NULL)<>j.value->>1 LIMIT 1`
 
 	// A row is [id, new id].
-	deadLetterRequeueSQL = `INSERT INTO kv_queue(id,value,size,queue,priority,ready_at,max_attempts,backoff_schedule,keys_if_undelivered,created_at,updated_at,last_error)
-SELECT j.value->>1,d.value,d.size,d.queue,d.priority,s.time,d.max_attempts,d.backoff_schedule,d.keys_if_undelivered,s.time,s.time,d.error_message
+	deadLetterRequeueSQL = `INSERT INTO kv_queue(id,value,size,queue,priority,ready_at,max_attempts,backoff_schedule,keys_if_undelivered,trace,created_at,updated_at,last_error)
+SELECT j.value->>1,d.value,d.size,d.queue,d.priority,s.time,d.max_attempts,d.backoff_schedule,d.keys_if_undelivered,d.trace,s.time,s.time,d.error_message
 FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_dlq d WHERE d.id=j.value->>0`
 
 	// A row is [id].

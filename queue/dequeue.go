@@ -69,6 +69,13 @@ func (q *Queue) Dequeue(ctx context.Context, r Dequeue) ([]Message, error) {
 	if err := r.validate(); err != nil {
 		return nil, err
 	}
+	begun := q.begun(ctx)
+	messages, err := q.dequeue(ctx, r)
+	q.received(ctx, r.Queue, begun, messages)
+	return messages, err
+}
+
+func (q *Queue) dequeue(ctx context.Context, r Dequeue) ([]Message, error) {
 	t := &taker{lock: r.Lock, kind: forDequeue, want: r.Max, once: r.Wait == 0, answer: make(chan answer, 1)}
 	if err := q.dispatcher.join(r.Queue, t); err != nil {
 		return nil, err

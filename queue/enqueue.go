@@ -55,6 +55,8 @@ type Enqueue struct {
 	// within DedupeAge answer as the first one did and add nothing; "" for
 	// none.
 	DedupeID string
+
+	trace Trace // of the span that enqueues it: see Part.Send
 }
 
 // withDefaults fills in what the caller has left open.

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
+	"github.com/buntime/keyval/internal/spans"
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
@@ -26,6 +28,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil keeps them unregistered.
 	Registerer prometheus.Registerer
+	// TracerProvider makes spans of what is sent, received and settled, below those of
+	// requests; nil makes none. What a message knows of its sender is kept without it.
+	TracerProvider trace.TracerProvider
 }
 
 // Validate names the first field that New could not work with.
@@ -46,6 +51,7 @@ type Queue struct {
 	log        *slog.Logger
 	announce   func([]string)
 	metrics    *metrics
+	tracer     spans.Tracer
 	sampler    sampler
 	dispatcher *dispatcher
 }
@@ -65,7 +71,7 @@ func New(cfg Config) (*Queue, error) {
 		cfg.Announce = func([]string) {}
 	}
 	cfg.DB.Call(statementNames)
-	q := &Queue{db: cfg.DB, log: cfg.Logger, announce: cfg.Announce}
+	q := &Queue{db: cfg.DB, log: cfg.Logger, announce: cfg.Announce, tracer: spans.From(cfg.TracerProvider, "queue")}
 	q.metrics = newMetrics(q)
 	q.dispatcher = newDispatcher(q, cfg.LookInterval)
 	q.metrics.register(cfg.Registerer)

@@ -25,6 +25,7 @@ import (
 //	size                 9                                bytes of value
 //	receipt              0000000000000a3f0001d17.default  NULL if pending
 //	last_error           nack                             NULL if none has failed
+//	trace                00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01  NULL if not sampled
 type record struct {
 	queue                 string
 	attempts, maxAttempts int

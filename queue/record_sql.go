@@ -27,9 +27,9 @@ FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_queue q WHERE q.i
 LEFT JOIN kv_queue q ON q.id=j.value->>0
 WHERE coalesce(q.attempts,-1)<>j.value->>1 OR coalesce(q.receipt,'')<>j.value->>2 OR coalesce(` + lockedThenSQL + `,0)<>j.value->>3 LIMIT 1`
 
-	// A row is [id, value, size, queue, priority, delay, maxAttempts, backoff, keys].
-	recordInsertSQL = `INSERT INTO kv_queue(id,value,size,queue,priority,ready_at,max_attempts,backoff_schedule,keys_if_undelivered,created_at,updated_at)
-SELECT j.value->>0,CAST(coalesce(?2,j.value->>1) AS BLOB),j.value->>2,j.value->>3,j.value->>4,s.time+(j.value->>5),j.value->>6,j.value->>7,j.value->>8,s.time,s.time
+	// A row is [id, value, size, queue, priority, delay, maxAttempts, backoff, keys, trace].
+	recordInsertSQL = `INSERT INTO kv_queue(id,value,size,queue,priority,ready_at,max_attempts,backoff_schedule,keys_if_undelivered,trace,created_at,updated_at)
+SELECT j.value->>0,CAST(coalesce(?2,j.value->>1) AS BLOB),j.value->>2,j.value->>3,j.value->>4,s.time+(j.value->>5),j.value->>6,j.value->>7,j.value->>8,j.value->>9,s.time,s.time
 FROM keyval_sequence s CROSS JOIN json_each(?1) j`
 
 	// A row is [id, attempts, at its lock's end, pause, lock, error]. (No CROSS JOIN
@@ -41,8 +41,8 @@ receipt=CASE WHEN j.value->>4 IS NOT NULL THEN receipt END,last_error=coalesce(j
 FROM keyval_sequence s,json_each(?) j WHERE kv_queue.id=j.value->>0`
 
 	// A row is [id, dead letter's id, error].
-	recordDeadLetterSQL = `INSERT INTO kv_dlq(id,original_id,value,error_message,attempts,failed_at,original_created_at,queue,priority,size,max_attempts,backoff_schedule,keys_if_undelivered)
-SELECT j.value->>1,q.id,q.value,j.value->>2,q.attempts,s.time,q.created_at,q.queue,q.priority,q.size,q.max_attempts,q.backoff_schedule,q.keys_if_undelivered
+	recordDeadLetterSQL = `INSERT INTO kv_dlq(id,original_id,value,error_message,attempts,failed_at,original_created_at,queue,priority,size,max_attempts,backoff_schedule,keys_if_undelivered,trace)
+SELECT j.value->>1,q.id,q.value,j.value->>2,q.attempts,s.time,q.created_at,q.queue,q.priority,q.size,q.max_attempts,q.backoff_schedule,q.keys_if_undelivered,q.trace
 FROM keyval_sequence s CROSS JOIN json_each(?) j CROSS JOIN kv_queue q WHERE q.id=j.value->>0`
 
 	// A row is [id].
@@ -118,7 +118,7 @@ func writeRecords(changes []sqldb.Change[record]) []sqldb.Stmt {
 }
 
 func (e added) write(id string, _ *record, w recordWrites) {
-	w.inserts.Add(id, sqldb.Text(e.Value), len(e.Value), e.Queue, e.Priority, e.Delay, e.MaxAttempts, encodeBackoff(e.Backoff), encodeKeys(e.KeysIfUndelivered))
+	w.inserts.Add(id, sqldb.Text(e.Value), len(e.Value), e.Queue, e.Priority, e.Delay, e.MaxAttempts, encodeBackoff(e.Backoff), encodeKeys(e.KeysIfUndelivered), e.trace.encode())
 }
 
 func (m *moved) write(id string, r *record, w recordWrites) {

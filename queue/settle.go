@@ -94,6 +94,8 @@ func (q *Queue) settle(ctx context.Context, op string, s *settlement, change fun
 	if !isID(s.id) {
 		return s.withoutMessage()
 	}
+	ctx, span := q.traceSettling(ctx, op, s)
+	defer span.End()
 	commit, err := q.db.Do(ctx, &sqldb.Op{
 		Name:     op,
 		Reads:    []sqldb.Ref{messages.Ref(s.id)},

@@ -20,6 +20,8 @@ type Message struct {
 	Queue   string
 	// EnqueuedAt is in Unix milliseconds of the database's clock.
 	EnqueuedAt int64
+	// Trace is of the span that enqueued it.
+	Trace Trace
 }
 
 const (
@@ -64,11 +66,11 @@ sum(r.size) OVER (ORDER BY (j.value->>5)+r.place)-r.size AS before
 FROM json_each(?1) j JOIN ready r ON r.queue=j.value->>0 AND r.place>=j.value->>1 AND r.place<(j.value->>1)+(j.value->>2))
 UPDATE kv_queue SET ` + takenSetSQL + `
 FROM taken t CROSS JOIN keyval_sequence s WHERE kv_queue.rowid=t.id AND t.before<?4
-RETURNING id,value,attempts,receipt,queue,created_at`
+RETURNING id,value,attempts,receipt,queue,created_at,trace`
 
 // takenSQL finds what a round has taken if its answer was lost: by when its locks end, and by
 // its receipts. ?3 are the locks that were asked for.
-var takenSQL = `SELECT q.id,q.value,q.attempts,q.receipt,q.queue,q.created_at
+var takenSQL = `SELECT q.id,q.value,q.attempts,q.receipt,q.queue,q.created_at,q.trace
 FROM keyval_nodes s CROSS JOIN json_each(?3) j CROSS JOIN kv_queue q
 WHERE s.boot_id=?1 AND q.locked_until=s.time+j.value AND ` + takenBySQL("?2")
 
@@ -104,6 +106,7 @@ func (q *Queue) take(ctx context.Context, collect func() []demand) ([]Message, e
 			Receipt:    row.Text(3),
 			Queue:      row.Text(4),
 			EnqueuedAt: row.Integer(5),
+			Trace:      Trace(row.Text(6)),
 		}
 	}
 	slices.SortFunc(taken, func(a, b Message) int { return receipt(a.Receipt).slot() - receipt(b.Receipt).slot() })

@@ -40,6 +40,10 @@ type Message struct {
 	Receipt    string          `json:"receipt"`
 	Queue      string          `json:"queue"`
 	EnqueuedAt int64           `json:"enqueuedAt"` // Unix ms by the database's clock
+	// Traceparent and Tracestate are the W3C trace context of the span that enqueued the
+	// message; "" if that was not sampled.
+	Traceparent string `json:"traceparent,omitzero"`
+	Tracestate  string `json:"tracestate,omitzero"`
 }
 
 // DequeueResult answers GET /queue/dequeue without max.

@@ -73,6 +73,8 @@ func (k *room) atomic(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
+	ctx, sending := part.Send(ctx)
+	defer sending.End()
 	result, err := wire.Commit(ctx, c, k.Store.For(c.Grant), req, func(dst []byte, result kv.AtomicResult) []byte {
 		return appendCommitted(dst, result.Versionstamp, part)
 	})

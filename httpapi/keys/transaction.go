@@ -48,6 +48,8 @@ func (k *room) transaction(ctx context.Context, c *route.Call) error {
 		return render(nil, &result)
 	}
 	req.Reserve = func(reads [][]kv.Entry) error { return c.Reserve(readsBytes(reads)) }
+	ctx, sending := part.Send(ctx)
+	defer sending.End()
 	result, err := k.Store.For(c.Grant).Transaction(ctx, req)
 	if err != nil {
 		return err

@@ -103,6 +103,7 @@ func (q *room) feedReady(ctx context.Context, c *route.Call, stream *sse.Stream,
 			q.release(ctx, c, []queue.Message{m})
 			return err
 		}
+		listener.Received(ctx, m)
 	}
 	return nil
 }
@@ -125,5 +126,5 @@ func feedMessage(ctx context.Context, c *route.Call, stream *sse.Stream, m *queu
 // messageBytes is about how long a message is when rendered.
 func messageBytes(m *queue.Message) int64 {
 	const members = len(`{"id":"01890000-0000-7000-8000-000000000000","value":,"attempts":1000,"receipt":"01890000-0000-7000-8000-000000000000","queue":"","enqueuedAt":0123456789012}`)
-	return int64(members + len(m.Value) + len(m.Queue))
+	return int64(members + len(m.Value) + len(m.Queue) + 2*len(m.Trace))
 }

@@ -76,12 +76,14 @@ var (
 	}
 	MessageSchema = route.Object(enqueueMembers, "value")
 	messageSchema = route.Object(route.Members{
-		"id":         {Type: "string", Format: "uuid"},
-		"value":      {Description: "Any JSON."},
-		"attempts":   route.Integer("Deliveries, this one included."),
-		"receipt":    route.Text("Names this delivery in ack, nack and extend."),
-		"queue":      route.Text(""),
-		"enqueuedAt": route.Integer("Unix milliseconds by the database's clock."),
+		"id":          {Type: "string", Format: "uuid"},
+		"value":       {Description: "Any JSON."},
+		"attempts":    route.Integer("Deliveries, this one included."),
+		"receipt":     route.Text("Names this delivery in ack, nack and extend."),
+		"queue":       route.Text(""),
+		"enqueuedAt":  route.Integer("Unix milliseconds by the database's clock."),
+		"traceparent": route.Text("W3C trace context of the span that enqueued the message; absent if that was not sampled."),
+		"tracestate":  route.Text("What came with `traceparent`, if anything."),
 	}, "id", "value", "attempts", "receipt", "queue", "enqueuedAt")
 	ackMembers = route.Members{
 		"id":      {Type: "string", Format: "uuid", Description: "The message's id, if it is not in the path."},
@@ -203,6 +205,8 @@ func (q *room) enqueue(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
+	ctx, sending := part.Send(ctx)
+	defer sending.End()
 	_, err = wire.Commit(ctx, c, q.Store.For(c.Grant), kv.AtomicRequest{Parts: []kv.Part{part}}, func(dst []byte, result kv.AtomicResult) []byte {
 		return appendEnqueued(dst, result.Versionstamp, part)
 	})
@@ -306,7 +310,23 @@ func appendMessage(dst []byte, m *queue.Message) []byte {
 	dst = append(dst, m.Queue...)
 	dst = append(dst, `","enqueuedAt":`...)
 	dst = strconv.AppendInt(dst, m.EnqueuedAt, 10)
+	if m.Trace != "" {
+		dst = appendTrace(dst, m.Trace)
+	}
 	return append(dst, '}')
+}
+
+// appendTrace renders what the message knows of its sender. A tracestate may have what
+// JSON escapes.
+func appendTrace(dst []byte, t queue.Trace) []byte {
+	dst = append(dst, `,"traceparent":"`...)
+	dst = append(dst, t.Parent()...)
+	dst = append(dst, '"')
+	if state := t.State(); state != "" {
+		dst = append(dst, `,"tracestate":`...)
+		dst = route.AppendJSON(dst, state)
+	}
+	return dst
 }
 
 func (q *room) ack(ctx context.Context, c *route.Call) error {

@@ -60,10 +60,13 @@ type span struct{ span trace.Span }
 // not the query, in which receipts and tokens may stand.
 func (t routeTracer) start(r *http.Request) (context.Context, span) {
 	ctx := r.Context()
-	if t.tracer == nil {
+	if t.tracer == nil && r.Header["Traceparent"] == nil {
 		return ctx, span{}
 	}
 	ctx = t.propagator.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	if t.tracer == nil {
+		return ctx, span{} // what is enqueued tells its receivers all the same
+	}
 	ctx, s := t.tracer.Start(ctx, t.name, t.options...)
 	if s.IsRecording() {
 		s.SetAttributes(asked(r)...)
