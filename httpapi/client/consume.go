@@ -19,7 +19,8 @@ import (
 //
 // The context outlives the one given to Consume by the grace period. It ends
 // early, with a cause that errors.Is api.LockLost, when the lock could not be
-// renewed: then another consumer may be at the same message.
+// renewed: then another consumer may be at the same message. It continues the trace of
+// the message, if that has one.
 type Handler func(ctx context.Context, m api.Message) error
 
 // errStopped is the cause of a handler's context that ended with the grace period.
@@ -202,6 +203,7 @@ func (w *worker) start(running context.Context, m api.Message) {
 
 // handle runs the handler on m and tells the server how it ended.
 func (w *worker) handle(running context.Context, m api.Message) {
+	running, span := w.client.startHandling(running, m)
 	ctx, cancel := context.WithCancelCause(running)
 	renewal := make(chan struct{})
 	go func() {
@@ -213,6 +215,7 @@ func (w *worker) handle(running context.Context, m api.Message) {
 	cancel(nil)
 	<-renewal
 	w.settle(running, m, err, cut)
+	endHandling(span, err)
 }
 
 // run calls the handler and makes its panic an error.

@@ -52,6 +52,14 @@
 // A failed check or a lost race is ErrConflict. Anything else is an error of the
 // network or the context. Tokens are in no error and no log line.
 //
+// # Traces
+//
+// Every request carries the span of its context, as W3C traceparent and tracestate. The
+// context of a handler of Consume continues the trace in which its message was enqueued,
+// and so does what it sends, its ack included; WithSender does that for a message from
+// Dequeue. The client makes spans of its own only for WithTracerProvider. It looks at no
+// global provider or propagator.
+//
 // # Resources
 //
 // Answers and events over 72 MiB are refused. Every call ends with its context;

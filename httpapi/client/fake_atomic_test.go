@@ -70,7 +70,7 @@ func (n *node) apply(mutations []api.Mutation, enqueues []api.EnqueueRequest) (a
 	}
 	var ids []string
 	for _, e := range enqueues {
-		ids = append(ids, n.addMessage(e))
+		ids = append(ids, n.addMessage(e, nil))
 	}
 	return versionstamp, ids, nil
 }

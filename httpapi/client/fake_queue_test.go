@@ -37,7 +37,7 @@ func (n *node) queueRoutes() {
 	n.route("POST /queue/dlq/{id}/requeue", n.requeue)
 }
 
-func (n *node) enqueue(_ http.ResponseWriter, _ *http.Request, body []byte) (any, error) {
+func (n *node) enqueue(_ http.ResponseWriter, r *http.Request, body []byte) (any, error) {
 	var req api.EnqueueRequest
 	if err := decodeStrictly(body, &req); err != nil {
 		return nil, err
@@ -46,10 +46,10 @@ func (n *node) enqueue(_ http.ResponseWriter, _ *http.Request, body []byte) (any
 		return nil, refuse(api.InvalidArgument, "delay is negative")
 	}
 	versionstamp := n.commit()
-	return api.EnqueueResult{OK: true, ID: n.addMessage(req), Versionstamp: versionstamp}, nil
+	return api.EnqueueResult{OK: true, ID: n.addMessage(req, r.Header), Versionstamp: versionstamp}, nil
 }
 
-func (n *node) addMessage(req api.EnqueueRequest) string {
+func (n *node) addMessage(req api.EnqueueRequest, sent http.Header) string {
 	if req.Options.Queue == "" {
 		req.Options.Queue = "default"
 	}
@@ -57,6 +57,7 @@ func (n *node) addMessage(req api.EnqueueRequest) string {
 	n.enqueued++
 	m.ID = fmt.Sprintf("message-%d", n.enqueued)
 	m.Value, m.Queue, m.EnqueuedAt = req.Value, req.Options.Queue, time.Now().UnixMilli()
+	m.Traceparent = sent.Get("traceparent")
 	n.messages = append(n.messages, m)
 	return m.ID
 }
@@ -273,6 +274,6 @@ func (n *node) requeue(_ http.ResponseWriter, r *http.Request, _ []byte) (any, e
 	letter := n.letters[i]
 	n.letters = slices.Delete(n.letters, i, i+1)
 	n.commit()
-	id := n.addMessage(api.EnqueueRequest{Value: letter.Value, Options: api.EnqueueOptions{Queue: letter.Queue}})
+	id := n.addMessage(api.EnqueueRequest{Value: letter.Value, Options: api.EnqueueOptions{Queue: letter.Queue}}, nil)
 	return api.RequeueResult{OK: true, ID: id, NewID: id}, nil
 }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/buntime/keyval/httpapi/api"
 )
 
@@ -105,6 +107,19 @@ func WithLogger(log *slog.Logger) Option {
 			return errors.New("keyval: WithLogger: the logger is nil")
 		}
 		c.log = log
+		return nil
+	}
+}
+
+// WithTracerProvider makes a span of each operation, of kind client, and one of kind
+// consumer of each message that Consume has handled. Without it there are none; but the
+// trace that a context brings is carried on all the same: see the package comment.
+func WithTracerProvider(provider trace.TracerProvider) Option {
+	return func(c *Client) error {
+		if provider == nil {
+			return errors.New("keyval: WithTracerProvider: the provider is nil")
+		}
+		c.tracer = provider.Tracer("github.com/buntime/keyval/httpapi/client")
 		return nil
 	}
 }

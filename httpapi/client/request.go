@@ -13,6 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/buntime/keyval/httpapi/api"
 )
 
@@ -28,6 +31,7 @@ type transport struct {
 	token     string
 	userAgent string
 	retry     RetryPolicy
+	tracer    trace.Tracer // nil: spans are left to the caller
 	log       *slog.Logger
 }
 
@@ -75,10 +79,12 @@ func (c call) note(err error) {
 // do sends c until it is answered and decodes the answer into out. Errors begin with the operation's name and wrap *api.Error if a node has
 // refused it.
 func (c *Client) do(ctx context.Context, call call, out any) error {
+	ctx, span := c.startSpan(ctx, call)
 	body, err := c.send(ctx, call)
 	if err == nil {
 		err = decode(body, out)
 	}
+	endSpan(span, out, err)
 	if err != nil {
 		return fmt.Errorf("keyval: %s: %w", call.op, err)
 	}
@@ -194,6 +200,7 @@ func (c *Client) newRequest(ctx context.Context, base string, call call) (*http.
 	for name, values := range call.header {
 		req.Header[name] = values
 	}
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	req.Header.Set("User-Agent", c.userAgent)
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
