@@ -47,14 +47,14 @@ func TestAMessageKeepsItsTraceThroughRetriesDeathAndRequeue(t *testing.T) {
 		n.send(caller(t, trace.FlagsSampled, "vendor=a b"), queue.Enqueue{Value: []byte(`1`), Backoff: []int64{0}})
 		const want = queue.Trace(callersTrace + " vendor=a b")
 		first := n.one("")
-		must(t, n.Nack(timeout(t), first.ID, first.Receipt, queue.Failure{}))
+		must(t, n.Nack(timeout(t), nil, first.ID, first.Receipt, queue.Failure{}))
 		second := n.one("")
-		must(t, n.Nack(timeout(t), second.ID, second.Receipt, queue.Failure{}))
+		must(t, n.Nack(timeout(t), nil, second.ID, second.Receipt, queue.Failure{}))
 		letters, _, err := n.DeadLetters(timeout(t), queue.DeadLetterList{Limit: 1})
 		if err != nil || len(letters) != 1 {
 			t.Fatalf("got %d dead letters, %v; want 1", len(letters), err)
 		}
-		if _, err := n.Requeue(timeout(t), letters[0].ID); err != nil {
+		if _, err := n.Requeue(timeout(t), nil, letters[0].ID); err != nil {
 			t.Fatal(err)
 		}
 		for i, m := range []queue.Message{first, second, n.one("")} {
@@ -99,10 +99,10 @@ func TestReceivingIsLinkedWithEachSenderAndSettlingIsTheConsumers(t *testing.T) 
 	if len(got) != 4 {
 		t.Fatalf("got %d messages, want 4", len(got))
 	}
-	_, err = n.Extend(consumer, got[0].ID, got[0].Receipt, 1000)
+	_, err = n.Extend(consumer, nil, got[0].ID, got[0].Receipt, 1000)
 	must(t, err)
-	must(t, n.Nack(consumer, got[0].ID, got[0].Receipt, queue.Failure{}))
-	must(t, n.Ack(consumer, got[1].ID, got[1].Receipt))
+	must(t, n.Nack(consumer, nil, got[0].ID, got[0].Receipt, queue.Failure{}))
+	must(t, n.Ack(consumer, nil, got[1].ID, got[1].Receipt))
 	span.End()
 
 	received := recorder.Await(t, "receive mails", nil)
