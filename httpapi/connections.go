@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/route"
@@ -20,6 +22,9 @@ type ConnectionLimits struct {
 	// Total and PerAddress are how many connections there may be at a time, of
 	// everybody and of one address; of IPv6 a /64 counts as one. Positive.
 	Total, PerAddress int
+	// Heads is how many bytes of heads of requests there may be, of each what is over 8
+	// KiB; a connection that sends more is closed. Zero: 32 MiB.
+	Heads int64
 	// Plain says that connections are without TLS, so that who is refused can be told.
 	Plain bool
 	// Logger is told of refusals, at most once a minute. Nil: nobody is.
@@ -33,6 +38,7 @@ type ConnectionLimits struct {
 // has failed, and in the queue of one who opens thousands everybody waits.
 func LimitConnections(listener net.Listener, limits ConnectionLimits) (net.Listener, error) {
 	l := &limited{Listener: listener, limits: limits, byAddress: map[netip.Prefix]int{}, refused: newRefusals(), talks: make(chan struct{}, maxRefusalTalks)}
+	l.heads = semaphore.NewWeighted(cmp.Or(limits.Heads, defaultHeads))
 	if limits.Logger == nil {
 		l.limits.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -56,10 +62,11 @@ func LimitConnections(listener net.Listener, limits ConnectionLimits) (net.Liste
 func newRefusals() *prometheus.CounterVec {
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "keyval_http_connections_refused_total",
-		Help: "Connections that were closed at once, by the limit that they passed: total or address.",
+		Help: "Connections that were closed at once, by the limit that they passed: total, address, or heads, which is of the bytes of requests' heads.",
 	}, []string{"limit"})
 	refused.WithLabelValues("total")
 	refused.WithLabelValues("address")
+	refused.WithLabelValues("heads")
 	return refused
 }
 
@@ -67,6 +74,7 @@ type limited struct {
 	net.Listener
 	limits  ConnectionLimits
 	refused *prometheus.CounterVec
+	heads   *semaphore.Weighted
 	talks   chan struct{} // has one element for each refusal that is being told
 
 	mu        sync.Mutex // covers what follows
@@ -162,7 +170,10 @@ const (
 	maxRefusalTalks = 64
 	// refusalTime is how long that may take.
 	refusalTime = 500 * time.Millisecond
+	busyHead    = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: application/json\r\nRetry-After: " + route.RetryAfterSeconds + "\r\n\r\n"
 	busyBody    = `{"error":"the node has as many connections as it takes on; nothing was done","code":"unavailable"}` + "\n"
+
+	noHeadRoomBody = `{"error":"too many requests with long headers or targets are on their way; nothing was done","code":"unavailable"}` + "\n"
 )
 
 // sayBusy answers a request that nobody reads, so that its sender sees why. A connection
@@ -170,8 +181,7 @@ const (
 func sayBusy(conn net.Conn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(refusalTime))
-	const answer = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: application/json\r\nRetry-After: " + route.RetryAfterSeconds + "\r\n\r\n" + busyBody
-	if _, err := io.WriteString(conn, answer); err != nil {
+	if _, err := io.WriteString(conn, busyHead+busyBody); err != nil {
 		return
 	}
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
@@ -190,7 +200,7 @@ func addressOf(conn net.Conn) netip.Prefix {
 
 // counted is a connection that leaves when it is closed.
 func (l *limited) counted(conn net.Conn, from netip.Prefix) net.Conn {
-	counted := countedConn{Conn: conn, leave: sync.OnceFunc(func() { l.leave(from) })}
+	counted := countedConn{Conn: conn, of: l, head: &head{room: l.heads}, leave: sync.OnceFunc(func() { l.leave(from) })}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		return &countedTCP{counted, tcp}
 	}
@@ -199,10 +209,31 @@ func (l *limited) counted(conn net.Conn, from netip.Prefix) net.Conn {
 
 type countedConn struct {
 	net.Conn
+	of    *limited
+	head  *head
 	leave func()
 }
 
+// errNoHeadRoom ends the reading of a head, in the words of a network.
+var errNoHeadRoom = &net.OpError{Op: "read", Err: errors.New("there is no room for the head of this request")}
+
+// Read counts what it reads.
+func (c *countedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.head.count(n) {
+		c.of.refused.WithLabelValues("heads").Inc()
+		c.of.log(c.Conn, "heads")
+		if c.of.limits.Plain {
+			_ = c.SetWriteDeadline(time.Now().Add(refusalTime))
+			_, _ = io.WriteString(c.Conn, busyHead+noHeadRoomBody)
+		}
+		return 0, errNoHeadRoom
+	}
+	return n, err
+}
+
 func (c *countedConn) Close() error {
+	c.head.forget()
 	c.leave()
 	return c.Conn.Close()
 }

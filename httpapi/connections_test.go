@@ -23,7 +23,7 @@ func mustServeLimited(t *testing.T, total, each int, log io.Writer) (*fixture, *
 	f, registry := mustServeEverything(t), prometheus.NewRegistry()
 	server := httptest.NewUnstartedServer(f.api)
 	limited, err := httpapi.LimitConnections(server.Listener, httpapi.ConnectionLimits{
-		Total: total, PerAddress: each, Plain: true, Logger: slog.New(slog.NewTextHandler(log, nil)), Registerer: registry})
+		Total: total, PerAddress: each, Heads: 150_000, Plain: true, Logger: slog.New(slog.NewTextHandler(log, nil)), Registerer: registry})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -43,7 +45,7 @@ func NewServer(cfg ListenConfig) *http.Server {
 	cfg.ReadTimeout, cfg.OperationTimeout = cmp.Or(cfg.ReadTimeout, time.Minute), cmp.Or(cfg.OperationTimeout, 30*time.Second)
 	grace := cmp.Or(cfg.WriteGrace, route.SlowGrace)
 	server := &http.Server{
-		Handler:           cfg.Handler,
+		Handler:           endHead(cfg.Handler),
 		TLSConfig:         cfg.TLS,
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -53,8 +55,11 @@ func NewServer(cfg ListenConfig) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		// The write timeout is HTTP/2's for streams; a connection through which nothing
 		// goes at all has another.
-		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: grace},
-		ConnContext: sse.WithConn,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: grace},
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return withHead(sse.WithConn(ctx, conn), conn)
+		},
+		ConnState: followHead,
 	}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetHTTP2(true)
