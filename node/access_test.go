@@ -106,26 +106,7 @@ func TestWithoutTokensANodeListensForThisMachineAlone(t *testing.T) {
 	}
 }
 
-// A name may lead anywhere, which turns out when it is listened on.
-func TestANameThatLeadsToOtherMachinesIsRefusedWhenItIsListenedOn(t *testing.T) {
-	t.Parallel()
-	name, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := testnode.NodeConfig(t.TempDir())
-	cfg.HTTPAddr = name + ":0"
-	n, err := node.Start(t.Context(), cfg)
-	if err == nil { // this machine's own name is one of loopback
-		_ = n.Stop(t.Context())
-		t.Skip("the machine's name leads to loopback")
-	}
-	if bad, ok := errors.AsType[*node.SettingError](err); !ok || bad.Setting != "http-addr" {
-		t.Errorf("got %v, want http-addr refused", err)
-	}
-}
-
-// A stream of a token's, and whether it has ended.
+// mustFollow opens a stream with a token and returns whether it has ended.
 func mustFollow(t *testing.T, url, secret string) (ended func() bool) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/watch/prefix?prefix=users", nil)

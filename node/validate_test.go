@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -192,6 +193,22 @@ func TestASettingErrorIsOneLineWithSource(t *testing.T) {
 	for _, test := range tests {
 		if got := test.err.Error(); got != test.want {
 			t.Errorf("got %s, want %s", got, test.want)
+		}
+	}
+}
+
+// A name may lead anywhere, which turns out when it is listened on.
+func TestANameThatHasLedToOtherMachinesIsRefused(t *testing.T) {
+	for addr, want := range map[string]bool{"127.0.0.1": false, "::1": false, "192.0.2.1": true, "::": true} {
+		cfg := DefaultConfig()
+		cfg.HTTPAddr = "kv.example:8080"
+		if err := cfg.Validate(); err != nil {
+			t.Errorf("before it is listened on: %v", err)
+		}
+		err := newNode(cfg).checkListener(&net.TCPAddr{IP: net.ParseIP(addr)})
+		bad, refused := errors.AsType[*SettingError](err)
+		if refused != want || refused && bad.Setting != "http-addr" {
+			t.Errorf("%s: got %v, want refused %t", addr, err, want)
 		}
 	}
 }
