@@ -101,7 +101,7 @@ func mustStartTLSNode(t *testing.T, change func(*node.Config)) *tlsNode {
 	n := &tlsNode{metrics: prometheus.NewRegistry(), log: &lockedBuffer{}}
 	cfg := testnode.NodeConfig(t.TempDir())
 	cfg.Registerer, cfg.Gatherer = n.metrics, n.metrics
-	cfg.Logger = slog.New(slog.NewTextHandler(n.log, nil))
+	cfg.Logger = n.log.logger()
 	change(&cfg)
 	n.Node = testnode.MustStartNode(t, cfg)
 	return n
@@ -149,6 +149,8 @@ func (b *lockedBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buffer.String()
 }
+
+func (b *lockedBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
 // newTLSTransport is a client of its own, by HTTP/2 if the server can.
 func newTLSTransport(t *testing.T, config *tls.Config) *http.Transport {
