@@ -20,9 +20,16 @@ func exposed(t *testing.T) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
+	dir := t.TempDir()
+	secrets := exec.CommandContext(ctx, keyval, "cluster", "secrets", "--out=.", "--node=a")
+	secrets.Dir = dir
+	if output, err := secrets.CombinedOutput(); err != nil {
+		t.Fatalf("make secrets: %v: %s", err, output)
+	}
 	node := exec.CommandContext(ctx, keyval, "serve", "--ephemeral",
-		"--http-addr=127.0.0.1:0", "--gossip-addr=127.0.0.1:0", "--raft-addr=127.0.0.1:0")
-	node.Dir = t.TempDir()
+		"--http-addr=127.0.0.1:0", "--gossip-addr=127.0.0.1:0", "--raft-addr=127.0.0.1:0",
+		"--raft-tls-cert=nodes/a/raft.pem", "--raft-tls-key=nodes/a/raft.key", "--raft-tls-ca=nodes/a/raft-ca.pem", "--raft-tls-name=keyval")
+	node.Dir = dir
 	output, err := node.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
