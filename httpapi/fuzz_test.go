@@ -2,12 +2,14 @@ package httpapi_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,22 +53,66 @@ func fuzzed(f *testing.F) *httpapi.Server {
 	return api
 }
 
-// fuzzedTargets are the routes that a fuzzed request goes to, by their templates.
-func fuzzedTargets(f *testing.F, api http.Handler) (targets []string) {
+// A fuzzedRoute is where a fuzzed request goes to.
+type fuzzedRoute struct {
+	method, template string
+	query            string // of parameters that the route takes
+}
+
+// goodQueries are values that parameters take, by their names.
+var goodQueries = map[string]string{
+	"prefix": "a", "prefixes": "a,b/1", "keys": "a,b", "key": "c/~n:5", "start": "a/1", "end": "a/~x:AA", "limit": "5", "offset": "1", "reverse": "true",
+	"consistency": "strong", "cursor": "AAAA", "versionstamps": "00010000000000010000,", "wait": "1", "queue": "a", "state": "ready", "max": "3",
+	"lock": "1000", "receipt": "00010000000000010000D17.default", "expireIn": "5", "exact": "true", "initial": "false", "concurrency": "2",
+}
+
+// fuzzedRoutes are all of them, as the document has them.
+func fuzzedRoutes(f *testing.F, api http.Handler) (routes []fuzzedRoute) {
 	f.Helper()
 	w := httptest.NewRecorder()
 	api.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/openapi.json", nil))
-	var document struct{ Paths map[string]map[string]any }
+	var document struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct{ Name, In string }
+		}
+	}
 	if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil {
 		f.Fatal(err)
 	}
 	for template, methods := range document.Paths {
-		for method := range methods {
-			targets = append(targets, strings.ToUpper(method)+" "+template)
+		for method, described := range methods {
+			good := url.Values{}
+			for _, p := range described.Parameters {
+				if value := goodQueries[p.Name]; p.In == "query" && value != "" {
+					good.Set(p.Name, value)
+				}
+			}
+			routes = append(routes, fuzzedRoute{strings.ToUpper(method), template, good.Encode()})
 		}
 	}
-	slices.Sort(targets)
-	return targets
+	slices.SortFunc(routes, func(a, b fuzzedRoute) int {
+		return cmp.Or(cmp.Compare(a.template, b.template), cmp.Compare(a.method, b.method))
+	})
+	return routes
+}
+
+// fuzzedBodies are each right for some route.
+var fuzzedBodies = []string{
+	``, `{"value":{"$now":true,"offset":5}}`, `{"keys":[["a",1],[{"__type":"bytes","value":"AA"}]],"exact":true}`,
+	`{"prefix":["a"],"start":["a",1],"end":["a",true],"limit":5,"reverse":true,"consistency":"eventual"}`,
+	`{"prefix":["a"],"where":{"$and":[{"a.b":{"$gte":1}},{"$not":{"c":{"$contains":"d"}}}]}}`,
+	`{"id":"01890000-0000-7000-8000-000000000000","receipt":"00010000000000010000d0.default","lock":5}`,
+	`{"receipt":"00010000000000010000L1.a","delay":5,"error":"e"}`,
+	`{"value":1,"options":{"delay":5,"backoffSchedule":[1],"keys":[["a"]],"queue":"a","maxAttempts":2,"priority":-1,"dedupeId":"d"}}`,
+	`{"checks":[{"key":[1],"versionstamp":null}],"mutations":[{"type":"sum","key":[true],"value":"5"},{"type":"append","key":["l"],"value":[1]},{"type":"set","key":["a",{"__type":"commitVersionstamp"}],"value":null,"expireIn":5}],"enqueue":[{"value":1}]}`,
+	`{"reads":[{"prefix":[],"start":[1],"reverse":true},{"key":["a"]}],"snapshot":"00010000000000010000","mutations":[{"type":"delete","key":["a"]}]}`,
+}
+
+// fuzzedHeaders are taken by some route or by all of them.
+var fuzzedHeaders = []string{
+	"", "If-None-Match: *", `If-Match: W/"00010000000000010000", "x"`, "Keyval-Min-Versionstamp: 00010000000000000000", "Last-Event-ID: 00010000000000000000",
+	"Idempotency-Key: k\r\nOrigin: https://app.example", "Host: kv.example\r\nSec-Fetch-Site: cross-site", "Accept-Encoding: gzip;q=0.5, *\r\nAccept: text/plain",
+	"Authorization: Bearer keyval_a_b\r\nContent-Encoding: identity\r\nTraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 }
 
 // Whatever comes over the network to the API: path, query, headers and body, to every
@@ -74,24 +120,28 @@ func fuzzedTargets(f *testing.F, api http.Handler) (targets []string) {
 // of the contract.
 func FuzzRequest(f *testing.F) {
 	api := fuzzed(f)
-	targets := fuzzedTargets(f, api)
-	for i := range targets {
-		f.Add(uint8(i), "a/1", "prefix=a&limit=5&consistency=strong", "If-None-Match: *", []byte(`{"keys":[["a",1]]}`))
-		f.Add(uint8(i), "~s:a%2F", "cursor=AAAA&queue=a&state=ready&max=3&lock=1000", "Keyval-Min-Versionstamp: 00010000000000000000", []byte(`{"id":"01890000-0000-7000-8000-000000000000","receipt":"00010000000000010000d0.default","lock":5}`))
-		f.Add(uint8(i), "01890000-0000-7000-8000-000000000000", "receipt=00010000000000010000D17.default&wait=1", "Idempotency-Key: k\r\nOrigin: https://app.example", []byte(`{"value":{"$now":true},"options":{"delay":5,"backoffSchedule":[1],"keys":[["a"]],"priority":-1,"dedupeId":"d"}}`))
-		f.Add(uint8(i), "~x:AA", "keys=a,b&versionstamps=00010000000000010000,&since=00010000000000010000", "Last-Event-ID: 0\r\nHost: kv.example", []byte(`{"checks":[{"key":[1],"versionstamp":null}],"mutations":[{"type":"sum","key":[true],"value":"5"}],"enqueue":[{"value":1}]}`))
-		f.Add(uint8(i), "b", "prefix=a&versionstamps=a:x,b/1:00010000000000010000", "Sec-Fetch-Site: cross-site\r\nAccept-Encoding: gzip;q=0.5, *", []byte(`{"reads":[{"prefix":[],"start":[1],"reverse":true},{"key":["a"]}],"snapshot":"00010000000000010000"}`))
+	routes := fuzzedRoutes(f, api)
+	for i, r := range routes {
+		for _, body := range fuzzedBodies {
+			if body == "" || r.method != http.MethodGet {
+				f.Add(uint8(i), "a/~i:1", "", "", []byte(body))
+			}
+		}
+		f.Add(uint8(i), "~s:a%2F", "prefix=a&versionstamps=a:x,b/1:00010000000000010000", "", []byte(nil))
+		for _, header := range fuzzedHeaders {
+			f.Add(uint8(i), "01890000-0000-7000-8000-000000000000", r.query, header, []byte("1"))
+		}
 	}
 	f.Fuzz(func(t *testing.T, row uint8, path, query, header string, body []byte) {
-		method, template, _ := strings.Cut(targets[int(row)%len(targets)], " ")
-		target := strings.NewReplacer("{key}", path, "{id}", path).Replace(template)
+		r := routes[int(row)%len(routes)]
+		target := strings.NewReplacer("{key}", path, "{id}", path).Replace(r.template)
 		if query != "" {
 			target += "?" + query
 		}
 		if !strings.Contains(header, "Host:") {
 			header = "Host: localhost\r\n" + header
 		}
-		request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\n" + header + "\r\n\r\n")))
+		request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(r.method + " " + target + " HTTP/1.1\r\n" + header + "\r\n\r\n")))
 		if err != nil {
 			return // net/http's own affair
 		}
@@ -106,7 +156,7 @@ func FuzzRequest(f *testing.F) {
 		api.ServeHTTP(w, request)
 		checkAnswer(t, request, w)
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			t.Errorf("%s %s took a minute", method, target)
+			t.Errorf("%s %s took a minute", r.method, target)
 		}
 	})
 }
