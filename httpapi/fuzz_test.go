@@ -168,7 +168,7 @@ func checkAnswer(t *testing.T, r *http.Request, w *httptest.ResponseRecorder) {
 		return
 	}
 	var refused struct{ Error, Code string }
-	if r.Method != http.MethodHead && (json.Unmarshal(w.Body.Bytes(), &refused) != nil || refused.Error == "" || refused.Code == "") {
+	if json.Unmarshal(w.Body.Bytes(), &refused) != nil || refused.Error == "" || refused.Code == "" {
 		t.Errorf("%s %s: %d %q is no refusal of the contract", r.Method, r.RequestURI, w.Code, w.Body)
 	}
 	if w.Code >= 500 && refused.Code != "unavailable" { // a wait, or a disk that is full
