@@ -119,6 +119,9 @@ type Config struct {
 	// MaxPendingWrites (max-pending-writes) is how many operations may wait for
 	// the committer before the next one is refused with 429. Positive.
 	MaxPendingWrites int
+	// SlowOperation (slow-operation) is from how long on an operation, a group of them or
+	// a statement is warned of in the log. 0: never. Not negative.
+	SlowOperation time.Duration
 
 	// DefaultConsistency (default-consistency) is what a read under / gets when it
 	// does not ask: session, strong or eventual.
@@ -217,6 +220,7 @@ func DefaultConfig() Config {
 		LibsqlURL:          "file:keyval.db",
 		OperationTimeout:   30 * time.Second,
 		MaxPendingWrites:   8192,
+		SlowOperation:      time.Second,
 		DefaultConsistency: ConsistencySession,
 		MaxValueBytes:      1 << 20,
 		CleanupInterval:    60 * time.Second,

@@ -147,6 +147,7 @@ func connect(ctx context.Context, cfg Config, mustExist bool) (*sqldb.DB, error)
 		MustExist:  mustExist,
 
 		TracerProvider: cfg.TracerProvider,
+		SlowOperation:  cfg.SlowOperation,
 	})
 	if err != nil {
 		return nil, databaseError(cfg, err)

@@ -100,6 +100,9 @@ func (c Config) validateDatabase() error {
 	if c.MaxPendingWrites < 1 {
 		return badSetting("max-pending-writes", "%d is below 1", c.MaxPendingWrites)
 	}
+	if c.SlowOperation < 0 {
+		return badSetting("slow-operation", "%v is negative; 0 turns the warnings off", c.SlowOperation)
+	}
 	return nil
 }
 

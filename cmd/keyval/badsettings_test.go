@@ -41,6 +41,7 @@ var badSettings = map[string][][]string{
 	"libsql-replica-url":          {{"http://a"}, {"b", "--libsql-url=http://a"}},
 	"operation-timeout":           {{"0"}, {"soon"}},
 	"max-pending-writes":          {{"0"}},
+	"slow-operation":              {{"-1s"}, {"soon"}},
 	"default-consistency":         {{"mostly"}},
 	"max-value-bytes":             {{"0"}, {"5MiB"}, {"1 stone"}},
 	"cleanup-interval":            {{"0"}},

@@ -71,6 +71,7 @@ type databaseSettings struct {
 	LibsqlToken      string        `env:"LIBSQL_TOKEN" placeholder:"TOKEN" secret:"" help:"The servers' authentication token. Better set in the environment: a command line can be seen by everyone on the machine."`
 	OperationTimeout time.Duration `env:"KEYVAL_OPERATION_TIMEOUT" default:"30s" placeholder:"TIME" help:"Bound of one request's work in the database."`
 	MaxPendingWrites int           `env:"KEYVAL_MAX_PENDING_WRITES" default:"8192" placeholder:"N" help:"How many operations may wait to be committed before the next one is refused with 429."`
+	SlowOperation    time.Duration `env:"KEYVAL_SLOW_OPERATION" default:"1s" placeholder:"TIME" help:"From how long on an operation, a group of them or a statement is warned of in the log, with its name and plan. 0: never."`
 }
 
 type dataSettings struct {
@@ -157,6 +158,7 @@ func (s databaseSettings) apply(cfg *node.Config) {
 	cfg.LibsqlToken = s.LibsqlToken
 	cfg.OperationTimeout = s.OperationTimeout
 	cfg.MaxPendingWrites = s.MaxPendingWrites
+	cfg.SlowOperation = s.SlowOperation
 }
 
 func (s dataSettings) apply(cfg *node.Config) {

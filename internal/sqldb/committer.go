@@ -105,7 +105,7 @@ func newCommitter(db *DB, cfg Config) *committer {
 }
 
 func (c *committer) start() {
-	c.life, c.stop = context.WithCancel(context.Background())
+	c.life, c.stop = context.WithCancel(c.db.untraced)
 	go func() {
 		defer close(c.done)
 		c.loop(c.life)
@@ -174,7 +174,9 @@ func (db *DB) Do(ctx context.Context, op *Op) (Commit, error) {
 		op.Again = int(heavier)
 		commit, err = db.do(ctx, op)
 	}
-	db.metrics.operation(op.Name, err, time.Since(start), span)
+	took := time.Since(start)
+	db.metrics.operation(op.Name, err, took, span)
+	db.slow.operation(ctx, op.Name, took)
 	endCommit(span, commit, err)
 	return commit, err
 }

@@ -124,7 +124,7 @@ func whileBusy(ctx context.Context, try func() error) error {
 func (s *session) runTogether(ctx context.Context, stmts []Stmt) ([][]Row, error) {
 	ctx, seen := s.engine.witness.seeAll(ctx, stmts)
 	results, err := s.runBatch(ctx, stmts)
-	seen.end(rowsOf(results), err)
+	seen.end(ctx, rowsOf(results), err)
 	return results, err
 }
 
@@ -204,7 +204,7 @@ func (s *session) undo(ctx context.Context, st Stmt, err error) error {
 func (s *session) runOne(ctx context.Context, st Stmt) ([]Row, error) {
 	ctx, seen := s.engine.witness.see(ctx, st)
 	rows, err := s.runPrepared(ctx, st)
-	seen.end(len(rows), err)
+	seen.end(ctx, len(rows), err)
 	return rows, err
 }
 
@@ -255,7 +255,7 @@ func (s *session) drop() {
 func (e *engine) query(ctx context.Context, st Stmt) ([]Row, error) {
 	ctx, seen := e.witness.see(ctx, st)
 	rows, err := e.queryAny(ctx, st)
-	seen.end(len(rows), err)
+	seen.end(ctx, len(rows), err)
 	return rows, err
 }
 

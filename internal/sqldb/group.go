@@ -263,6 +263,7 @@ func (a *attempt) run(ctx context.Context) error {
 	}
 	took := time.Since(start)
 	a.db.metrics.group(ops, took, a.span)
+	a.db.slow.group(ctx, ops, took)
 	a.pacer.committed(a.others, ops+a.pendingNow(), took)
 	a.db.Answered(a.newest)
 	a.db.metrics.met("primary", a.newest)

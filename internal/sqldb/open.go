@@ -49,6 +49,9 @@ type Config struct {
 	// TracerProvider makes the spans of what is done for a caller who is traced; nil: none
 	// are made.
 	TracerProvider trace.TracerProvider
+	// SlowOperation is from how long on an operation, a group or a statement is warned of
+	// in the log; 0: never.
+	SlowOperation time.Duration
 	// MustExist makes Open fail with ErrNoSchema where there is no database of
 	// ours, instead of making one.
 	MustExist bool
@@ -60,13 +63,16 @@ type DB struct {
 	metrics *metrics
 	spans   spans.Tracer
 	names   *statementNames
-	writer  *engine // transactions on the primary
-	primary *source
-	replica *source // nil without one
-	floor   floor
-	info    Info
-	file    string // that of an embedded database
-	owner   *owner // nil without one
+	slow    *slowLog // nil for none
+	// untraced is the context of what is done for nobody, or for several.
+	untraced context.Context
+	writer   *engine // transactions on the primary
+	primary  *source
+	replica  *source // nil without one
+	floor    floor
+	info     Info
+	file     string // that of an embedded database
+	owner    *owner // nil without one
 
 	*committer
 	workers sync.WaitGroup // those of coalescers, and who copies the log
@@ -108,6 +114,8 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	db := &DB{log: cfg.Logger, metrics: newMetrics(), writer: writer, ended: make(chan struct{}),
 		spans: spans.From(cfg.TracerProvider, "internal/sqldb"), names: newStatementNames()}
+	db.untraced = db.spans.Untraced(context.Background())
+	db.slow = newSlowLog(db, cfg.SlowOperation)
 	seen := db.newWitness("primary", cfg.PrimaryURL)
 	writer.witness, reader.witness = seen, seen
 	db.primary = newSource("primary", reader, nil, db.metrics, cfg.Logger)
@@ -228,6 +236,7 @@ func (db *DB) Close() error {
 		db.committer.close()
 		close(db.ended)
 		db.workers.Wait()
+		db.slow.close()
 		err = db.closeEngines()
 	})
 	return err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -14,21 +15,23 @@ import (
 	"github.com/buntime/keyval/internal/spans"
 )
 
-// A witness sees what one database is asked, and makes a span of each statement whose
-// caller is traced. Nil sees nothing.
+// A witness sees what one database is asked, makes a span of each statement whose caller
+// is traced, and tells the log of those that are slow. Nil sees nothing.
 type witness struct {
-	spans  spans.Tracer
-	names  *statementNames
-	common []attribute.KeyValue // which database it is
+	spans    spans.Tracer
+	names    *statementNames
+	slow     *slowLog // nil for none
+	database string
+	common   []attribute.KeyValue // which database it is
 }
 
 // newWitness is that of the primary or the replica. Of its address, spans have the host and
 // the port alone: the rest may hold a token.
 func (db *DB) newWitness(database, address string) *witness {
-	if db.spans.Off() {
+	if db.spans.Off() && db.slow == nil {
 		return nil
 	}
-	w := &witness{spans: db.spans, names: db.names}
+	w := &witness{spans: db.spans, names: db.names, slow: db.slow, database: database}
 	w.common = append(systemOf(address), attribute.String("keyval.database", database))
 	return w
 }
@@ -51,18 +54,35 @@ func systemOf(address string) []attribute.KeyValue {
 
 // A sight is one round trip to a database that a witness sees.
 type sight struct {
-	witness *witness
-	span    spans.Span
+	slow  *slowLog // nil for none
+	where *witness
+	begun time.Time
+	one   Stmt   // or
+	all   []Stmt // several
+	span  spans.Span
 }
 
 // see begins the sight of one statement.
 func (w *witness) see(ctx context.Context, st Stmt) (context.Context, sight) {
-	if w == nil || !w.spans.Records(ctx) {
+	if w == nil {
 		return ctx, sight{}
 	}
-	name := w.names.of(st.SQL)
-	verb, _, _ := strings.Cut(st.SQL, " ")
-	return w.begin(ctx, name, name, verb)
+	seen := w.look()
+	seen.one = st
+	if w.spans.Records(ctx) {
+		name := w.names.of(st.SQL)
+		verb, _, _ := strings.Cut(st.SQL, " ")
+		ctx, seen.span = w.begin(ctx, name, name, verb)
+	}
+	return ctx, seen
+}
+
+// look begins to measure, if anybody wants to know.
+func (w *witness) look() sight {
+	if w.slow == nil {
+		return sight{}
+	}
+	return sight{slow: w.slow, where: w, begun: time.Now()}
 }
 
 // seeAll begins that of statements that travel together.
@@ -70,23 +90,28 @@ func (w *witness) seeAll(ctx context.Context, stmts []Stmt) (context.Context, si
 	if len(stmts) == 1 {
 		return w.see(ctx, stmts[0])
 	}
-	if w == nil || !w.spans.Records(ctx) {
+	if w == nil {
 		return ctx, sight{}
 	}
-	ctx, seen := w.begin(ctx, spans.Together, w.names.summary(stmts), "BATCH")
-	seen.span.Set(attribute.Int("db.operation.batch.size", len(stmts)))
+	seen := w.look()
+	seen.all = stmts
+	if w.spans.Records(ctx) {
+		ctx, seen.span = w.begin(ctx, spans.Together, w.names.summary(stmts), "BATCH")
+		seen.span.Set(attribute.Int("db.operation.batch.size", len(stmts)))
+	}
 	return ctx, seen
 }
 
-func (w *witness) begin(ctx context.Context, name, summary, operation string) (context.Context, sight) {
+func (w *witness) begin(ctx context.Context, name, summary, operation string) (context.Context, spans.Span) {
 	ctx, span := w.spans.Below(ctx, name, trace.SpanKindClient)
 	span.Set(w.common...)
 	span.Set(attribute.String("db.operation.name", operation), attribute.String("db.query.summary", summary))
-	return ctx, sight{witness: w, span: span}
+	return ctx, span
 }
 
 // end ends it.
-func (s sight) end(rows int, err error) {
+func (s sight) end(ctx context.Context, rows int, err error) {
+	s.tellIfSlow(ctx, rows)
 	if !s.span.On() {
 		return
 	}
@@ -96,6 +121,22 @@ func (s sight) end(rows int, err error) {
 		s.span.Set(attribute.Int("db.response.returned_rows", rows))
 	}
 	s.span.End()
+}
+
+// tellIfSlow tells the log, if it wants to know.
+func (s sight) tellIfSlow(ctx context.Context, rows int) {
+	if s.slow == nil {
+		return
+	}
+	took := time.Since(s.begun)
+	if took < s.slow.after {
+		return
+	}
+	stmts := s.all
+	if stmts == nil {
+		stmts = []Stmt{s.one}
+	}
+	s.slow.statements(ctx, s.where.database, stmts, rows, took)
 }
 
 // failureKind is what an error of the driver is called in a span.
