@@ -56,15 +56,6 @@ func From(provider trace.TracerProvider, pkg string) Tracer {
 // Off tells whether there is no tracer.
 func (t Tracer) Off() bool { return t.tracer == nil }
 
-// Untraced is a context for what is done for nobody. It says so, because looking for a span
-// where there is none costs an allocation.
-func (t Tracer) Untraced(ctx context.Context) context.Context {
-	if t.Off() {
-		return ctx
-	}
-	return trace.ContextWithSpan(ctx, trace.SpanFromContext(ctx))
-}
-
 // Records tells whether the span in ctx is recorded, and so what is below it.
 func (t Tracer) Records(ctx context.Context) bool {
 	return !t.Off() && trace.SpanFromContext(ctx).IsRecording()

@@ -186,7 +186,7 @@ func (l *lane[V]) work() {
 
 // readNext answers the next batch, if anybody waits.
 func (l *lane[V]) readNext() bool {
-	ctx, cancel := Within(l.coalescer.db.untraced, coalesceTimeout)
+	ctx, cancel := Within(context.Background(), coalesceTimeout)
 	defer cancel()
 	lookups := l.take(&batch{cancel: cancel})
 	if len(lookups) == 0 {

@@ -105,7 +105,7 @@ func newCommitter(db *DB, cfg Config) *committer {
 }
 
 func (c *committer) start() {
-	c.life, c.stop = context.WithCancel(c.db.untraced)
+	c.life, c.stop = context.WithCancel(context.Background())
 	go func() {
 		defer close(c.done)
 		c.loop(c.life)

@@ -176,7 +176,7 @@ func (s *session) runBatch(ctx context.Context, stmts []Stmt) ([][]Row, error) {
 // transaction that is cut off half way would have to be rolled back all the
 // same.
 func (s *session) runEach(ctx context.Context, stmts []Stmt) ([][]Row, error) {
-	ctx = context.WithoutCancel(ctx)
+	ctx = s.engine.witness.lasting(ctx)
 	results := make([][]Row, 0, len(stmts))
 	for _, st := range stmts {
 		set, err := s.runOne(ctx, st)

@@ -64,15 +64,13 @@ type DB struct {
 	spans   spans.Tracer
 	names   *statementNames
 	slow    *slowLog // nil for none
-	// untraced is the context of what is done for nobody, or for several.
-	untraced context.Context
-	writer   *engine // transactions on the primary
-	primary  *source
-	replica  *source // nil without one
-	floor    floor
-	info     Info
-	file     string // that of an embedded database
-	owner    *owner // nil without one
+	writer  *engine  // transactions on the primary
+	primary *source
+	replica *source // nil without one
+	floor   floor
+	info    Info
+	file    string // that of an embedded database
+	owner   *owner // nil without one
 
 	*committer
 	workers sync.WaitGroup // those of coalescers, and who copies the log
@@ -114,7 +112,6 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	db := &DB{log: cfg.Logger, metrics: newMetrics(), writer: writer, ended: make(chan struct{}),
 		spans: spans.From(cfg.TracerProvider, "internal/sqldb"), names: newStatementNames()}
-	db.untraced = db.spans.Untraced(context.Background())
 	db.slow = newSlowLog(db, cfg.SlowOperation)
 	seen := db.newWitness("primary", cfg.PrimaryURL)
 	writer.witness, reader.witness = seen, seen

@@ -62,6 +62,15 @@ type sight struct {
 	span  spans.Span
 }
 
+// lasting is a context that goes on when ctx ends. Of one that is not traced it keeps
+// nothing: to look through it for a span would cost an allocation for each statement.
+func (w *witness) lasting(ctx context.Context) context.Context {
+	if w == nil || !w.spans.Records(ctx) {
+		return context.Background()
+	}
+	return context.WithoutCancel(ctx)
+}
+
 // see begins the sight of one statement.
 func (w *witness) see(ctx context.Context, st Stmt) (context.Context, sight) {
 	if w == nil {
