@@ -64,7 +64,7 @@ func TestCertificatesThatFitAreAccepted(t *testing.T) {
 	p := mustMakePair(t)
 	cfg := DefaultConfig()
 	cfg.TLSCert, cfg.TLSKey = p.cert, p.key
-	cfg.RaftTLSCert, cfg.RaftTLSKey, cfg.RaftTLSCA = p.cert, p.key, p.cert
+	cfg.RaftTLSCert, cfg.RaftTLSKey, cfg.RaftTLSCA, cfg.RaftTLSName = p.cert, p.key, p.cert, "node"
 	if err := cfg.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -83,6 +83,10 @@ func TestCertificatesThatDoNotFitAreNamed(t *testing.T) {
 		{"raft-tls-ca", func(c *Config) { c.RaftTLSCert, c.RaftTLSKey, c.RaftTLSCA = p.cert, p.key, p.key }},
 		{"raft-tls-cert", func(c *Config) { c.RaftTLSCert, c.RaftTLSKey, c.RaftTLSCA = p.cert, p.key, other.cert }},
 		{"tls-client-ca", func(c *Config) { c.TLSClientCA = p.cert }},
+		{"raft-tls-name", func(c *Config) { c.RaftTLSName = "node" }},
+		{"raft-tls-name", func(c *Config) {
+			c.RaftTLSCert, c.RaftTLSKey, c.RaftTLSCA, c.RaftTLSName = p.cert, p.key, p.cert, "other"
+		}},
 		{"tls-client-ca", func(c *Config) { c.TLSCert, c.TLSKey, c.TLSClientCA = p.cert, p.key, p.key }},
 		{"tls-client-ca", func(c *Config) { c.TLSCert, c.TLSKey, c.TLSClientCA = p.cert, p.key, p.cert+"x" }},
 	}
