@@ -96,7 +96,7 @@ func (p *program) watch(ctx context.Context) error {
 
 func TestTheTracesThatAReceiverGetsAreThoseThatTheManualDraws(t *testing.T) {
 	to := mustReceive(t)
-	n := mustStart(t, to, "OTEL_METRICS_EXPORTER=otlp")
+	n := mustStart(t, to)
 	provider := mustProvide(t, to)
 	c, err := client.New(n.url, client.WithTracerProvider(provider))
 	if err != nil {
@@ -121,9 +121,6 @@ func TestTheTracesThatAReceiverGetsAreThoseThatTheManualDraws(t *testing.T) {
 	full := draw(all, true, shown...)
 	if strings.Contains(full, "secret-value") {
 		t.Error("a value is in the traces")
-	}
-	if to.metrics.DataPointCount() == 0 {
-		t.Error("no metrics have arrived")
 	}
 	wantFile(t, committed, full)
 	wantDrawing(t, draw(all, false, shown...))
