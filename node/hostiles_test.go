@@ -27,7 +27,7 @@ func (d dose) hostiles(store plain) map[string]meanNeighbour {
 		"reads no answers": &holding{addr: addr, from: "127.0.0.4", connections: d.connections, hold: d.hold, says: strings.Repeat(get("/openapi.json", ""), 40)},
 		"reads no streams": &holding{addr: addr, from: "127.0.0.5", connections: d.unread, hold: d.hold, says: get("/watch/prefix?prefix=middle&limit=1000", "")},
 		"never ends a header": &holding{addr: addr, from: "127.0.0.6", connections: d.connections, hold: d.hold, drips: true,
-			says: "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: "},
+			says: "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: " + strings.Repeat("x", d.header)},
 		"floods headers": &holding{addr: addr, from: "127.0.0.7", connections: d.connections, hold: d.hold,
 			says: strings.Repeat(get("/healthz", strings.Repeat("X-Many: x\r\n", d.header/len("X-Many: x\r\n"))), 4)},
 		"waits with a long header": &holding{addr: addr, from: "127.0.0.8", connections: d.connections, hold: d.hold,
