@@ -96,7 +96,7 @@ func (p *program) watch(ctx context.Context) error {
 
 func TestTheTracesThatAReceiverGetsAreThoseThatTheManualDraws(t *testing.T) {
 	to := mustReceive(t)
-	n := mustStart(t, to)
+	n := mustStart(t, to, "OTEL_METRICS_EXPORTER=otlp")
 	provider := mustProvide(t, to)
 	c, err := client.New(n.url, client.WithTracerProvider(provider))
 	if err != nil {
@@ -112,6 +112,9 @@ func TestTheTracesThatAReceiverGetsAreThoseThatTheManualDraws(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	if to.metrics.DataPointCount() == 0 {
+		t.Error("no metrics have arrived")
+	}
 	all := to.spans()
 	shown := append(append(roots(all, "put"), roots(all, "produce")...), roots(all, "keyval dequeue")...)
 	shown = append(shown, roots(all, "watch")...)

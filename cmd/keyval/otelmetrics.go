@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	bridge "go.opentelemetry.io/contrib/bridges/prometheus"
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel/sdk/metric"
@@ -29,7 +28,7 @@ func startMetrics(ctx context.Context, env func(string) (string, bool), cfg *nod
 	tellFailures(cfg.Logger)
 	registry := prometheus.NewRegistry()
 	autoexport.WithFallbackMetricProducer(func(context.Context) (metric.Producer, error) {
-		return bridge.NewMetricProducer(bridge.WithGatherer(registry)), nil
+		return bridge.NewMetricProducer(bridge.WithGatherer(prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return withBytes(registry) }))), nil
 	})
 	reader, err := autoexport.NewMetricReader(ctx)
 	if err != nil {
@@ -45,15 +44,11 @@ func startMetrics(ctx context.Context, env func(string) (string, bool), cfg *nod
 }
 
 // measured runs a node's life and sends its metrics.
-func measured(ctx context.Context, env func(string) (string, bool), cfg *node.Config, life func(context.Context, node.Config) error) (err error) {
+func measured(ctx context.Context, env func(string) (string, bool), cfg *node.Config, life func(context.Context, node.Config) error) error {
 	stop, err := startMetrics(ctx, env, cfg)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if stopErr := stop(); stopErr != nil {
-			err = errors.Join(err, fmt.Errorf("send the last metrics: %w", stopErr))
-		}
-	}()
+	defer func() { tellUnsent(cfg.Logger, "metrics", stop()) }()
 	return life(ctx, *cfg)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -60,6 +59,14 @@ func describe(ctx context.Context) (*resource.Resource, error) {
 		return nil, &node.SettingError{Setting: "OTEL_RESOURCE_ATTRIBUTES", Source: "environment", Problem: "is not a list of key=value"}
 	}
 	return described, nil
+}
+
+// tellUnsent says that what was left could not be sent. The node has done its work all the
+// same: a collector that is away is no reason to end with an error.
+func tellUnsent(logger *slog.Logger, what string, err error) {
+	if err != nil {
+		logger.Warn("the last "+what+" could not be sent", "error", err)
+	}
 }
 
 // flushed shuts an exporter down, which sends what is left. ctx has ended by now.
@@ -129,11 +136,7 @@ func (s logSettings) observed(ctx context.Context, cfg *node.Config, from *layer
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if stopErr := stop(); stopErr != nil {
-			err = errors.Join(err, fmt.Errorf("send the last spans: %w", stopErr))
-		}
-	}()
+	defer func() { tellUnsent(logger, "spans", stop()) }()
 	cfg.Logger = logger
 	cfg.TracerProvider = provider
 	cfg.Stdout = p.stdout
