@@ -42,7 +42,7 @@ type twoWorlds struct {
 	bound, all bearer
 	fine       int
 	// What answers have told, for later requests.
-	cursors, stamps, ids, receipts []string
+	cursors, stamps []string
 }
 
 // changeElsewhere changes what the token must not know of, by one commit in each world

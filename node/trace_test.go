@@ -158,7 +158,9 @@ func TestAWatchEventIsTracedToTheCommit(t *testing.T) {
 	defer cancel()
 	next, stop := iter.Pull2(c.Nodes[1].Client.Watch(ctx, api.Key{"watched"}))
 	defer stop()
-	next() // the state at the start
+	if _, err, _ := next(); err != nil { // the state at the start
+		t.Fatal(err)
+	}
 	mustPut(t, c.Nodes[0], api.Key{"watched"})
 	if _, err, ok := next(); err != nil || !ok {
 		t.Fatalf("the watch ended: %v", err)
@@ -217,7 +219,9 @@ func TestAnIdleClusterMakesNoSpansOfDoorbellsAndPolls(t *testing.T) {
 	other := testnode.MustStartNode(t, cfg)
 	next, stop := iter.Pull2(other.Client.Watch(t.Context(), api.Key{"watched"}))
 	defer stop()
-	next()
+	if _, err, _ := next(); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"keyval_cluster_doorbells_total", "keyval_watch_log_reads_total"} {
 		before := total(t, registry, name)
 		await.That(t, name+" grows", func() bool { return total(t, registry, name) >= before+2 })

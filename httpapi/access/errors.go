@@ -47,5 +47,8 @@ func (e *BoundError) Error() string {
 	return fmt.Sprintf("the token %q is bound to other %s, or to fewer than this asks for", e.Token, e.To)
 }
 
+// Is makes it an ErrForbidden.
 func (*ScopeError) Is(target error) bool { return target == ErrForbidden }
+
+// Is makes it an ErrForbidden.
 func (*BoundError) Is(target error) bool { return target == ErrForbidden }
