@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/client"
 	"github.com/buntime/keyval/internal/authority"
@@ -36,6 +38,8 @@ type rotation struct {
 	clients   *authority.Authority            // of the clients' certificates
 	shows     atomic.Pointer[tls.Certificate] // what clients show
 	apiCAs    []*authority.Authority          // what clients trust
+	tokens    string                          // what the files of tokens have
+	bearer    atomic.Pointer[bearer]          // what clients send
 	failures  failureList
 	marks     atomic.Int64 // the last that the watch has seen
 	processed atomic.Int64 // messages
@@ -62,13 +66,36 @@ func (l *failureList) note(err error) {
 	l.seen = append(l.seen, time.Now().Format("15:04:05.000 ")+err.Error())
 }
 
+// A bearer is a token's secret, with how many requests have it on their way.
+type bearer struct {
+	secret  string
+	sending atomic.Int64
+}
+
+// hold counts a request by the token of the moment.
+func hold(now *atomic.Pointer[bearer]) *bearer {
+	for {
+		b := now.Load()
+		b.sending.Add(1)
+		if now.Load() == b {
+			return b
+		}
+		b.sending.Add(-1)
+	}
+}
+
 // strict is a transport under which no failure stays hidden by a repetition.
 type strict struct {
 	*http.Transport
-	to *failureList
+	bearer *atomic.Pointer[bearer]
+	to     *failureList
 }
 
 func (s strict) RoundTrip(r *http.Request) (*http.Response, error) {
+	b := hold(s.bearer)
+	defer b.sending.Add(-1)
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+b.secret)
 	answer, err := s.Transport.RoundTrip(r)
 	atomic.AddInt64(&s.to.total, 1)
 	switch {
@@ -117,12 +144,62 @@ func (r *rotation) start(t *testing.T, name string, api *authority.Authority) {
 	cfg.GossipKeyFile = filepath.Join(n.files, "gossip.keys")
 	cfg.RaftTLSCert, cfg.RaftTLSKey, cfg.RaftTLSCA = filepath.Join(n.files, "raft.pem"), filepath.Join(n.files, "raft.key"), filepath.Join(n.files, "raft-ca.pem")
 	cfg.RaftTLSName = "keyval"
+	cfg.AuthFile = n.authFile()
+	mustReplace(t, cfg.AuthFile, []byte(r.tokens))
 	for _, other := range r.nodes {
 		cfg.Join = append(cfg.Join, other.GossipAddr())
 	}
 	n.Node = testnode.MustStartNode(t, cfg)
 	n.client = r.newClient(t, n.URL(), false)
 	r.nodes = append(r.nodes, n)
+}
+
+func (n *rotatedNode) authFile() string { return filepath.Join(n.files, "tokens.jsonc") }
+
+// newToken is a token that may do everything, as the file has it.
+func newToken(name string) (secret, entry string) {
+	secret, id, hash := access.NewSecret()
+	return secret, fmt.Sprintf(`{"name":%q,"id":%q,"hash":"sha256:%x","scopes":["read","write","queue","watch","admin"]}`, name, id, hash)
+}
+
+// admit gives all nodes a file of tokens, and waits until each has read it: until it lets
+// in, or does not any more, whoever has the secret.
+func (r *rotation) admit(t *testing.T, step, entries, secret string, lets bool) {
+	t.Helper()
+	r.tokens = `{"tokens":[` + entries + `]}`
+	for i, n := range r.nodes {
+		mustReplace(t, n.authFile(), []byte(r.tokens))
+		if i > 0 {
+			n.Reload()
+		}
+		transport := newTLSTransport(t, trusting(r.apiCAs...))
+		await.That(t, step+" on "+n.name, func() bool {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.URL()+"/cluster", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Authorization", "Bearer "+secret)
+			answer, err := transport.RoundTrip(request)
+			if err != nil {
+				return false
+			}
+			_ = answer.Body.Close()
+			return (answer.StatusCode == http.StatusOK) == lets
+		})
+	}
+	r.mark(t, step)
+}
+
+// rotateTokens has clients use another token, and then revokes the first one. Its streams
+// end, and its clients begin them anew.
+func (r *rotation) rotateTokens(t *testing.T) {
+	t.Helper()
+	old, oldEntry := r.bearer.Load(), strings.TrimSuffix(strings.TrimPrefix(r.tokens, `{"tokens":[`), `]}`)
+	secret, entry := newToken("new")
+	r.admit(t, "another token", oldEntry+","+entry, secret, true)
+	r.bearer.Store(&bearer{secret: secret})
+	await.That(t, "what was sent with the old token has arrived", func() bool { return old.sending.Load() == 0 })
+	r.admit(t, "the new token alone", entry, old.secret, false)
 }
 
 // newClient is a client of one node that repeats nothing. With fresh, each of its requests
@@ -133,7 +210,7 @@ func (r *rotation) newClient(t *testing.T, url string, fresh bool) *client.Clien
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return r.shows.Load(), nil }
 	transport := newTLSTransport(t, config)
 	transport.DisableKeepAlives = fresh
-	c, err := client.New(url, client.WithHTTPClient(&http.Client{Transport: strict{transport, &r.failures}}), client.WithRetry(client.RetryPolicy{MaxAttempts: 1}))
+	c, err := client.New(url, client.WithHTTPClient(&http.Client{Transport: strict{transport, &r.bearer, &r.failures}}), client.WithRetry(client.RetryPolicy{MaxAttempts: 1}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,6 +329,9 @@ func TestEverySecretIsRotatedUnderLoadWithoutAFailedRequest(t *testing.T) {
 	clientsOld, clientsNew := mustAuthority(t, "clients old"), mustAuthority(t, "clients new")
 	r := &rotation{dir: t.TempDir(), clients: clientsOld, apiCAs: []*authority.Authority{apiOld, apiNew}}
 	r.show(t)
+	secret, entry := newToken("old")
+	r.bearer.Store(&bearer{secret: secret})
+	r.tokens = `{"tokens":[` + entry + `]}`
 	cfg := testnode.NodeConfig(t.TempDir())
 	var err error
 	if r.db, err = node.OpenDatabase(t.Context(), cfg); err != nil {
@@ -290,6 +370,8 @@ func TestEverySecretIsRotatedUnderLoadWithoutAFailedRequest(t *testing.T) {
 	r.clients = clientsNew
 	r.show(t)
 	r.each(t, "the new client authority alone", "api_tls", func(n *rotatedNode) { mustReplace(t, n.api.ca, clientsNew.CertPEM()) })
+
+	r.rotateTokens(t)
 
 	// What is new suffices: a node that has never had anything else is one of them.
 	r.secrets(t, "--node", "d")
