@@ -103,7 +103,7 @@ func metric(t *testing.T, n *nodetest.NodeProcess, metric string) (sum float64) 
 	defer response.Body.Close()
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
-		if name, value, ok := strings.Cut(lines.Text(), " "); ok && strings.HasPrefix(name, metric) {
+		if name, value, ok := strings.Cut(lines.Text(), " "); ok && (name == metric || strings.HasPrefix(name, metric+"{")) {
 			f, err := strconv.ParseFloat(value, 64)
 			if err != nil {
 				t.Fatal(err)

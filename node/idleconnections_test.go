@@ -76,5 +76,6 @@ func TestFiveThousandIdleConnectionsAreInNobodysWay(t *testing.T) {
 		t.Logf("the node has grown by %d MiB", grown>>20)
 	}
 	closeAll()
-	await.That(t, "the node has forgotten them", func() bool { return metric(t, n, "keyval_http_connections") < 100 })
+	await.That(t, "the node has forgotten them", func() bool { return metric(t, n, "keyval_http_connections") < 100 },
+		func() string { return fmt.Sprintf("it has %.0f", metric(t, n, "keyval_http_connections")) })
 }

@@ -135,7 +135,7 @@ func TestALeaderThatIsCutOffIsReplacedAndComesBack(t *testing.T) {
 		config := nodetest.ServeConfig{
 			Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: libsql,
 			Host: lan.addr(i), Prefix: []string{"ip", "netns", "exec", lan.host(i)},
-			Flags: []string{"--cleanup-interval", sweepInterval.String()},
+			Flags: []string{"--cleanup-interval", sweepInterval.String(), "--insecure"},
 		}
 		if i > 0 {
 			config.Join = []string{d.nodes[0].GossipAddr()}

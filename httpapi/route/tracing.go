@@ -23,11 +23,11 @@ type tracing struct {
 }
 
 func newTracing(provider trace.TracerProvider, propagator propagation.TextMapPropagator) tracing {
-	if provider == nil {
-		return tracing{}
-	}
 	if propagator == nil {
 		propagator = propagation.TraceContext{}
+	}
+	if provider == nil {
+		return tracing{propagator: propagator}
 	}
 	return tracing{provider.Tracer("github.com/buntime/keyval/httpapi"), propagator}
 }

@@ -47,9 +47,9 @@ func testSlow(t *testing.T, url string) {
 	var log record
 	db := open(t, sqldb.Config{PrimaryURL: url, SlowOperation: time.Nanosecond,
 		Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	find := sqldb.Stmt{SQL: "SELECT n FROM cells WHERE name=?", Args: []any{"secret"}}
+	find := sqldb.Stmt{SQL: "SELECT n FROM cells WHERE name=?", Args: []any{"needle"}}
 	db.Call(sqldb.Names{find.SQL: "find a cell"})
-	mustDo(t, db, add("secret", nil))
+	mustDo(t, db, add("needle", nil))
 	logged := func(parts ...string) bool {
 		for line := range strings.Lines(log.String()) {
 			all := true
@@ -73,7 +73,7 @@ func testSlow(t *testing.T, url string) {
 			t.Errorf("nothing is told of %v:\n%s", want, log.String())
 		}
 	}
-	if strings.Contains(log.String(), "secret") {
+	if strings.Contains(log.String(), "needle") {
 		t.Errorf("the log has an argument:\n%s", log.String())
 	}
 }
