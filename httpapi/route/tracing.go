@@ -35,20 +35,19 @@ func newTracing(provider trace.TracerProvider, propagator propagation.TextMapPro
 // routeTracer starts the spans of one route.
 type routeTracer struct {
 	tracing
-	name    string
-	options []trace.SpanStartOption
+	name       string
+	options    []trace.SpanStartOption
+	attributes []attribute.KeyValue // of every span; set once it is known to be wanted
 }
 
 func (t tracing) route(r *Route) routeTracer {
 	return routeTracer{
 		tracing: t,
 		name:    r.Method + " " + r.Name(),
-		options: []trace.SpanStartOption{
-			trace.WithSpanKind(trace.SpanKindServer),
-			trace.WithAttributes(
-				attribute.String("http.request.method", r.Method),
-				attribute.String("http.route", r.Name()),
-			),
+		options: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
+		attributes: []attribute.KeyValue{
+			attribute.String("http.request.method", r.Method),
+			attribute.String("http.route", r.Name()),
 		},
 	}
 }
@@ -60,15 +59,15 @@ type span struct{ span trace.Span }
 // not the query, in which receipts and tokens may stand.
 func (t routeTracer) start(r *http.Request) (context.Context, span) {
 	ctx := r.Context()
-	if t.tracer == nil && r.Header["Traceparent"] == nil {
-		return ctx, span{}
+	if r.Header["Traceparent"] != nil || r.Header["Baggage"] != nil { // looking for them costs as much as a span
+		ctx = t.propagator.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	}
-	ctx = t.propagator.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	if t.tracer == nil {
 		return ctx, span{} // what is enqueued tells its receivers all the same
 	}
 	ctx, s := t.tracer.Start(ctx, t.name, t.options...)
 	if s.IsRecording() {
+		s.SetAttributes(t.attributes...)
 		s.SetAttributes(asked(r)...)
 	}
 	return ctx, span{span: s}
