@@ -29,7 +29,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "keyval_http_request_duration_seconds",
-			Help:    "Time from a request's header to its answer, by route and outcome: ok, an error code, or canceled. For streams, how long they were open.",
+			Help:    "Time from a request's header to its answer, by route and outcome: ok, an error code, or canceled. For streams, how long they were open; a watch over HTTP/1 goes on without its request, and counts until it has begun.",
 			Buckets: latencyBuckets,
 		}, []string{"method", "route", "outcome"}),
 		ops: make(map[[2]string]string),
