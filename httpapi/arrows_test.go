@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 	"httpapi/operate":         {"httpapi/access", "httpapi/route"},
 	"httpapi/api":             {},
 	"httpapi/client":          {},
-	"httpapi/access/authfile": {"httpapi/access"},
+	"httpapi/access/authfile": {"httpapi/access", "internal/wholefile"},
 }
 
 // open are the rooms that others may import, too: who may call the API is nothing that

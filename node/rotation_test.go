@@ -135,7 +135,7 @@ func (r *rotation) start(t *testing.T, name string, api *authority.Authority) {
 	r.deliver(t, n)
 	n.api.mustIssue(t, api, time.Now())
 	mustReplace(t, n.api.ca, r.clients.CertPEM())
-	n.tlsNode = tlsNode{metrics: prometheus.NewRegistry(), log: &lockedBuffer{}}
+	n.tlsNode = tlsNode{metrics: prometheus.NewRegistry(), log: &journal{}}
 	cfg := testnode.NodeConfig(t.TempDir())
 	cfg.Ephemeral, cfg.Database = false, r.db
 	cfg.Registerer, cfg.Gatherer = n.metrics, n.metrics

@@ -2,17 +2,14 @@ package node_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"log/slog"
 	"net/http"
 	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -93,12 +90,12 @@ func as(t *testing.T, config *tls.Config, a *authority.Authority) *tls.Config {
 type tlsNode struct {
 	*testnode.Node
 	metrics *prometheus.Registry
-	log     *lockedBuffer
+	log     *journal
 }
 
 func mustStartTLSNode(t *testing.T, change func(*node.Config)) *tlsNode {
 	t.Helper()
-	n := &tlsNode{metrics: prometheus.NewRegistry(), log: &lockedBuffer{}}
+	n := &tlsNode{metrics: prometheus.NewRegistry(), log: &journal{}}
 	cfg := testnode.NodeConfig(t.TempDir())
 	cfg.Registerer, cfg.Gatherer = n.metrics, n.metrics
 	cfg.Logger = n.log.logger()
@@ -132,25 +129,6 @@ func (n *tlsNode) awaitLoaded(t *testing.T, secret string, after time.Time) {
 		return n.secret(t, "keyval_secret_loaded_timestamp_seconds", secret) >= float64(after.UnixNano())/1e9
 	}, n.log.String)
 }
-
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
-}
-
-func (b *lockedBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
 // newTLSTransport is a client of its own, by HTTP/2 if the server can.
 func newTLSTransport(t *testing.T, config *tls.Config) *http.Transport {

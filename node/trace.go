@@ -5,16 +5,12 @@ import (
 	"errors"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/buntime/keyval/cluster"
 	"github.com/buntime/keyval/internal/spans"
 	"github.com/buntime/keyval/internal/sqldb"
 )
-
-// traceparent is the W3C header whose value a doorbell carries.
-const traceparent = "traceparent"
 
 // ring tells the other nodes of a commit. It has a span where that is traced and there is
 // somebody to tell, and then so has its arrival at the others.
@@ -24,9 +20,7 @@ func (n *Node) ring(ctx context.Context, p sqldb.Position) {
 		sent, span := n.spans.Below(ctx, spans.Ring, trace.SpanKindProducer)
 		span.Set(attribute.String("keyval.position", d.Position))
 		defer span.End()
-		carrier := propagation.MapCarrier{}
-		propagation.TraceContext{}.Inject(sent, carrier)
-		d.Trace = carrier[traceparent]
+		d.Trace, _ = spans.Carried(sent)
 	}
 	n.cluster.Ring(d)
 }
@@ -38,8 +32,7 @@ func (n *Node) beginRung(d cluster.Doorbell) (context.Context, spans.Span) {
 	if d.Trace == "" || n.spans.Off() {
 		return ctx, spans.Span{}
 	}
-	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{traceparent: d.Trace})
-	ctx, span := n.spans.Begin(ctx, spans.Rung, trace.WithSpanKind(trace.SpanKindConsumer))
+	ctx, span := n.spans.Begin(spans.Carry(ctx, d.Trace, ""), spans.Rung, trace.WithSpanKind(trace.SpanKindConsumer))
 	if span.On() {
 		span.Set(attribute.String("keyval.position", d.Position), attribute.Int("keyval.queues", len(d.Queues)))
 	}

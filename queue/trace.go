@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/buntime/keyval/internal/spans"
@@ -25,9 +24,7 @@ func traceOf(ctx context.Context) Trace {
 	if sc := trace.SpanContextFromContext(ctx); !sc.IsValid() || !sc.IsSampled() {
 		return ""
 	}
-	sent := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, sent)
-	parent, state := sent["traceparent"], sent["tracestate"]
+	parent, state := spans.Carried(ctx)
 	if state == "" || len(state) > maxTraceState {
 		return Trace(parent)
 	}
@@ -48,8 +45,7 @@ func (t Trace) State() string {
 
 // span is the context of the span that enqueued the message, which is not valid for none.
 func (t Trace) span() trace.SpanContext {
-	sent := propagation.MapCarrier{"traceparent": t.Parent(), "tracestate": t.State()}
-	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), sent))
+	return trace.SpanContextFromContext(spans.Carry(context.Background(), t.Parent(), t.State()))
 }
 
 // encode is the column.

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/buntime/keyval/node/nodetest"
 )
 
 const root = "../.."
@@ -25,12 +26,8 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		defer os.RemoveAll(dir)
-		keyval = filepath.Join(dir, "keyval")
-		build := exec.Command("go", "build", "-C", root, "-o", keyval, "./cmd/keyval")
-		// As make build does, so that the build cache serves both.
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if output, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "%v: %v\n%s", build, err, output)
+		if keyval, err = nodetest.BuildKeyval(context.Background(), root, dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()

@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"testing"
 
@@ -39,12 +36,7 @@ func TestMetricsAreSentOnlyWhenAsked(t *testing.T) {
 }
 
 func TestTheNodesMetricsReachTheCollectorBeforeTheEnd(t *testing.T) {
-	received := make(chan []byte, 10)
-	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		received <- append([]byte(r.URL.Path+" "), body...)
-	}))
-	t.Cleanup(collector.Close)
+	collector, received := startCollector(t)
 	t.Setenv("OTEL_METRICS_EXPORTER", "otlp")
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
 	cfg := node.Config{Logger: slog.New(slog.DiscardHandler)}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/internal/authority"
+	"github.com/buntime/keyval/internal/wholefile"
 )
 
 // secretsDir holds the secrets of a cluster: in authority/ what makes them, which no
@@ -228,19 +229,7 @@ func writeSecret(file string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	made, err := os.CreateTemp(filepath.Dir(file), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = made.Write(content)
-	err = errors.Join(err, made.Close())
-	if err == nil {
-		err = os.Rename(made.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(made.Name())
-	}
-	return err
+	return wholefile.Replace(file, content, nil)
 }
 
 func exists(file string) bool {

@@ -37,13 +37,20 @@ func TestTracesAreMadeOnlyWhenAsked(t *testing.T) {
 	}
 }
 
-func TestSpansReachTheCollectorBeforeTheEnd(t *testing.T) {
-	received := make(chan []byte, 1)
+// startCollector takes what is sent by OTLP over HTTP, and delivers the path and the body.
+func startCollector(t *testing.T) (*httptest.Server, <-chan []byte) {
+	t.Helper()
+	received := make(chan []byte, 10)
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		received <- append([]byte(r.URL.Path+" "), body...)
 	}))
 	t.Cleanup(collector.Close)
+	return collector, received
+}
+
+func TestSpansReachTheCollectorBeforeTheEnd(t *testing.T) {
+	collector, received := startCollector(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
 	t.Setenv("OTEL_SERVICE_NAME", "")
 

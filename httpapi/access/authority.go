@@ -153,9 +153,6 @@ func (a *Authority) named(name string) *Grant {
 	return r.named(name)
 }
 
-// Guards tells whether there are tokens at all.
-func (a *Authority) Guards() bool { return a.roster.Load() != nil }
-
 // Close ends what goes on by the tokens.
 func (a *Authority) Close() {
 	a.mu.Lock()

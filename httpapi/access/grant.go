@@ -37,9 +37,6 @@ func newGrant(t Token) *Grant {
 // Name is the token's; "" for everybody.
 func (g *Grant) Name() string { return g.token.Name }
 
-// Limits are the token's.
-func (g *Grant) Limits() Limits { return g.token.Limits }
-
 // Context ends, with the refusal that its cause is, when the token is no longer what it
 // was.
 func (g *Grant) Context() context.Context { return g.ctx }
@@ -64,17 +61,9 @@ func (g *Grant) Prefixes() []string { return g.token.Prefixes }
 // Queues are those that it reaches; nil: all of them.
 func (g *Grant) Queues() []string { return g.token.Queues }
 
-// NeedQueue refuses a queue that it does not reach.
+// NeedQueue refuses a queue that it does not reach; "" is all of them.
 func (g *Grant) NeedQueue(name string) error {
 	if g.token.Queues == nil || slices.Contains(g.token.Queues, name) {
-		return nil
-	}
-	return &BoundError{Token: g.token.Name, To: "queues"}
-}
-
-// NeedAllQueues refuses what concerns all queues.
-func (g *Grant) NeedAllQueues() error {
-	if g.token.Queues == nil {
 		return nil
 	}
 	return &BoundError{Token: g.token.Name, To: "queues"}

@@ -26,14 +26,6 @@ func (q *Reached) need(name string) error {
 	return q.grant.NeedQueue(cmp.Or(name, queue.DefaultName))
 }
 
-// needOneOrAll refuses a queue by its name, "" being all of them.
-func (q *Reached) needOneOrAll(name string) error {
-	if name == "" {
-		return q.grant.NeedAllQueues()
-	}
-	return q.grant.NeedQueue(name)
-}
-
 // NewPart is for messages to any of several queues, which other routes than those of
 // queues enqueue, too.
 func (q *Reached) NewPart(messages []queue.Enqueue) (*queue.Part, error) {
@@ -131,7 +123,7 @@ func (q *Reached) PurgeMessage(ctx context.Context, id string, state queue.State
 
 // DeadLetters is as of Queue.
 func (q *Reached) DeadLetters(ctx context.Context, list queue.DeadLetterList) (letters []queue.DeadLetter, cursor string, err error) {
-	if err := q.needOneOrAll(list.Queue); err != nil {
+	if err := q.grant.NeedQueue(list.Queue); err != nil {
 		return nil, "", err
 	}
 	return q.queue.DeadLetters(ctx, list)
@@ -154,7 +146,7 @@ func (q *Reached) DeleteDeadLetter(ctx context.Context, id string) error {
 
 // PurgeDeadLetters is as of Queue.
 func (q *Reached) PurgeDeadLetters(ctx context.Context, name string) (deleted int, err error) {
-	if err := q.needOneOrAll(name); err != nil {
+	if err := q.grant.NeedQueue(name); err != nil {
 		return 0, err
 	}
 	return q.queue.PurgeDeadLetters(ctx, name)
@@ -162,7 +154,7 @@ func (q *Reached) PurgeDeadLetters(ctx context.Context, name string) (deleted in
 
 // Sampled is as of Queue: for those who see the whole node.
 func (q *Reached) Sampled(ctx context.Context) (queue.Stats, error) {
-	if err := q.grant.NeedAllQueues(); err != nil {
+	if err := q.grant.NeedQueue(""); err != nil {
 		return queue.Stats{}, err
 	}
 	return q.queue.Sampled(ctx)

@@ -2,7 +2,6 @@ package route
 
 import (
 	"errors"
-	"net/netip"
 
 	"github.com/buntime/keyval/httpapi/access"
 )
@@ -47,9 +46,6 @@ func (c *Call) HandPass() access.Pass {
 	c.pass = access.Pass{}
 	return handed
 }
-
-// Address is where the request comes from; none where nothing is limited.
-func (c *Call) Address() netip.Prefix { return c.address }
 
 // kind is what the route's requests are to the gate.
 func (r *Route) kind() access.Kind {

@@ -6,18 +6,7 @@ import (
 )
 
 // Reach refuses a key that a grant does not reach, whether there is such an entry or not.
-func Reach(g *access.Grant, key kv.Key) error {
-	prefixes := g.Prefixes()
-	for _, prefix := range prefixes {
-		if key.HasPrefix(kv.Key(prefix)) {
-			return nil
-		}
-	}
-	if prefixes == nil {
-		return nil
-	}
-	return g.Beyond()
-}
+func Reach(g *access.Grant, key kv.Key) error { return reach(g, key.HasPrefix) }
 
 // ReachAll refuses keys of which a grant does not reach one.
 func ReachAll(g *access.Grant, keys []kv.Key) error {
@@ -31,10 +20,13 @@ func ReachAll(g *access.Grant, keys []kv.Key) error {
 
 // ReachRange refuses a stretch that is not all at or below one of a grant's prefixes: to
 // answer with what of it is would be to answer another question.
-func ReachRange(g *access.Grant, r kv.Range) error {
+func ReachRange(g *access.Grant, r kv.Range) error { return reach(g, r.Within) }
+
+// reach refuses what is below none of a grant's prefixes.
+func reach(g *access.Grant, below func(prefix kv.Key) bool) error {
 	prefixes := g.Prefixes()
 	for _, prefix := range prefixes {
-		if r.Within(kv.Key(prefix)) {
+		if below(kv.Key(prefix)) {
 			return nil
 		}
 	}

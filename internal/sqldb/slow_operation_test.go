@@ -1,10 +1,8 @@
 package sqldb_test
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -12,24 +10,6 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/node/nodetest"
 )
-
-// A record keeps a log that several goroutines write.
-type record struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.all.Write(p)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.all.String()
-}
 
 func TestWhatIsSlowIsInTheLogByItsNameAndPlan(t *testing.T) {
 	t.Parallel()
@@ -44,7 +24,7 @@ func TestWhatIsSlowIsInTheLogByItsNameAndPlan(t *testing.T) {
 }
 
 func testSlow(t *testing.T, url string) {
-	var log record
+	var log lockedText
 	db := open(t, sqldb.Config{PrimaryURL: url, SlowOperation: time.Nanosecond,
 		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	find := sqldb.Stmt{SQL: "SELECT n FROM cells WHERE name=?", Args: []any{"needle"}}
@@ -80,7 +60,7 @@ func testSlow(t *testing.T, url string) {
 
 func TestNothingIsSlowWithoutALimit(t *testing.T) {
 	t.Parallel()
-	var log record
+	var log lockedText
 	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	mustDo(t, db, add("a", nil))
 	if strings.Contains(log.String(), "slow") {

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/buntime/keyval/internal/wholefile"
 )
 
 // Update replaces the content of the file at path by what change makes of it, and makes
@@ -30,7 +32,7 @@ func Update(path string, change func(content []byte) ([]byte, error)) error {
 	if err != nil {
 		return err
 	}
-	return replace(path, after)
+	return wholefile.Replace(path, after, func(file *os.File) error { return likeBefore(file, path) })
 }
 
 // behindLinks is the file itself, so that a link to it stays one. It need not be there.
@@ -46,36 +48,6 @@ func behindLinks(path string) (string, error) {
 		return "", fmt.Errorf("%s is a link to a file that is not there; make that file, or take the link away", path)
 	}
 	return path, nil
-}
-
-// replace puts a new file in the place of the one at path, with its mode and owner.
-func replace(path string, content []byte) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(file.Name())
-		}
-	}()
-	defer file.Close()
-	if err := likeBefore(file, path); err != nil {
-		return err
-	}
-	if _, err := file.Write(content); err != nil {
-		return err
-	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	return syncDirectory(filepath.Dir(path))
 }
 
 // likeBefore gives a file the owner and the mode of the one that it replaces. Who may not

@@ -33,13 +33,3 @@ func giveTo(file *os.File, like os.FileInfo) bool {
 	owner, ok := like.Sys().(*syscall.Stat_t)
 	return ok && file.Chown(int(owner.Uid), int(owner.Gid)) == nil
 }
-
-// syncDirectory makes a rename last.
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer directory.Close()
-	return directory.Sync()
-}
