@@ -15,6 +15,7 @@ import (
 	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/kv/filter"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -138,12 +139,12 @@ func (s *faultyStore) List(ctx context.Context, sel kv.Selector, opts kv.ReadOpt
 	return s.Store.List(ctx, sel, opts)
 }
 
-func (s *faultyStore) Count(ctx context.Context, r kv.Range, opts kv.ReadOptions) (int64, kv.Versionstamp, error) {
+func (s *faultyStore) Count(ctx context.Context, r kv.Range, where *filter.Filter, opts kv.ReadOptions) (int64, kv.Versionstamp, error) {
 	s.asked.Store(&opts)
 	if err := s.fault(ctx); err != nil {
 		return 0, "", err
 	}
-	return s.Store.Count(ctx, r, opts)
+	return s.Store.Count(ctx, r, where, opts)
 }
 
 func (s *faultyStore) Atomic(ctx context.Context, req kv.AtomicRequest) (kv.AtomicResult, error) {

@@ -22,14 +22,14 @@ func TestCountsLeaveConnectionsForReadsOfKeys(t *testing.T) {
 		release := holdLargeReads(t, db)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if n, _, err := s.Count(ctx, kv.PrefixRange(""), kv.ReadOptions{Consistency: kv.Strong}); !errors.Is(err, kv.ErrTimeout) {
+		if n, _, err := s.Count(ctx, kv.PrefixRange(""), nil, kv.ReadOptions{Consistency: kv.Strong}); !errors.Is(err, kv.ErrTimeout) {
 			t.Errorf("the count beside large reads: %d, %v; want that it waits", n, err)
 		}
 		if e := mustGet(t, s, key); !e.Exists() {
 			t.Error("the key is not read")
 		}
 		release()
-		if n, _, err := s.Count(timeout(t), kv.PrefixRange(""), kv.ReadOptions{}); n != 1 || err != nil {
+		if n, _, err := s.Count(timeout(t), kv.PrefixRange(""), nil, kv.ReadOptions{}); n != 1 || err != nil {
 			t.Errorf("the count afterwards: %d, %v", n, err)
 		}
 	})

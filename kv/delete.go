@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/kv/filter"
 )
 
 // deleteBatch is how many entries one transaction removes: atomic up to here.
@@ -15,6 +16,8 @@ const deleteBatch = 1000
 type DeleteRequest struct {
 	Keys   []Key
 	Ranges []Range
+	// Where is what the entries must match; nil for all.
+	Where *filter.Filter
 	// Idempotency: Answer is not used, the count is kept.
 	Idempotency *Idempotency
 }

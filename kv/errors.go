@@ -3,6 +3,8 @@ package kv
 import (
 	"errors"
 	"fmt"
+
+	"github.com/buntime/keyval/kv/filter"
 )
 
 // The outcomes that a caller acts on. Every error of this package that a request
@@ -36,7 +38,7 @@ var (
 
 	// ErrInvalidFilter is returned for a filter with an unknown operator or with
 	// an operand that its operator does not take.
-	ErrInvalidFilter = errors.New("invalid filter")
+	ErrInvalidFilter = filter.ErrInvalid
 
 	// ErrTypeMismatch is returned when a mutation meets a stored value of another
 	// type: sum, min and max need an integer, append and prepend an array.

@@ -42,7 +42,7 @@ func TestTwoNodesWithOneIdempotencyKeyCarryItOutOnce(t *testing.T) {
 				t.Errorf("the nodes answered %+v and %+v, want one replay of the other", results[0], results[1])
 			}
 		}
-		if n, _, err := nodes[0].Count(timeout(t), kv.PrefixRange(prefix), kv.ReadOptions{Consistency: kv.Strong}); n != keys || err != nil {
+		if n, _, err := nodes[0].Count(timeout(t), kv.PrefixRange(prefix), nil, kv.ReadOptions{Consistency: kv.Strong}); n != keys || err != nil {
 			t.Errorf("%d entries, %v; want %d", n, err, keys)
 		}
 	})

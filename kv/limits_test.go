@@ -76,7 +76,7 @@ func (e largeEntries) wantGet(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.want(t, found, e.keys)
-	if n, _, err := e.store.Count(timeout(t), e.all(t), kv.ReadOptions{}); n != int64(len(e.keys)) || err != nil {
+	if n, _, err := e.store.Count(timeout(t), e.all(t), nil, kv.ReadOptions{}); n != int64(len(e.keys)) || err != nil {
 		t.Errorf("count %d, %v; want %d", n, err, len(e.keys))
 	}
 }
@@ -265,7 +265,7 @@ func TestAMinimumFromTheFutureIsRefusedByEveryRead(t *testing.T) {
 	_, _, one := s.Get(timeout(t), many[:1], opts)
 	_, _, thousand := s.Get(timeout(t), many, opts)
 	_, list := s.List(timeout(t), kv.Selector{Range: kv.PrefixRange(""), Limit: 10}, opts)
-	_, _, count := s.Count(timeout(t), kv.PrefixRange(""), opts)
+	_, _, count := s.Count(timeout(t), kv.PrefixRange(""), nil, opts)
 	for name, err := range map[string]error{"get": one, "get of 1,000": thousand, "list": list, "count": count} {
 		if !errors.Is(err, kv.ErrInvalidArgument) {
 			t.Errorf("%s: %v, want an invalid argument", name, err)
@@ -343,7 +343,7 @@ func TestEventualReadsGoOnWhileThePrimaryIsDead(t *testing.T) {
 			return err
 		})
 		served("count", func() error {
-			n, _, err := s.Count(timeout(t), kv.PrefixRange(""), eventual)
+			n, _, err := s.Count(timeout(t), kv.PrefixRange(""), nil, eventual)
 			if err == nil && n != 2 {
 				t.Errorf("count: %d", n)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/kv/filter"
 )
 
 // A list's arguments are start, end, limit, the bytes that one answer of the database may
@@ -134,7 +135,7 @@ const countSQL = `SELECT ` + sqldb.PositionSQL + `,
 (SELECT count(*) FROM kv_entries e WHERE e.key>=?1 AND e.key<?2 AND ` + aliveSQL + `) FROM keyval_sequence s`
 
 // Count counts the entries in a range.
-func (s *Store) Count(ctx context.Context, r Range, opts ReadOptions) (int64, Versionstamp, error) {
+func (s *Store) Count(ctx context.Context, r Range, where *filter.Filter, opts ReadOptions) (int64, Versionstamp, error) {
 	var count int64
 	var position sqldb.Position
 	err := s.db.Read(ctx, opts.freshness(), func(ctx context.Context, reader sqldb.Reader) (sqldb.Position, error) {

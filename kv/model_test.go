@@ -316,7 +316,7 @@ func (m *machine) check(t *rapid.T) {
 	}
 	keys := m.model.sorted(all)
 	m.compare(t, page.Entries, keys)
-	if n, _, err := node.Count(timeout(m.t), all, opts); err != nil || n != int64(len(keys)) {
+	if n, _, err := node.Count(timeout(m.t), all, nil, opts); err != nil || n != int64(len(keys)) {
 		t.Fatalf("count %d, %v; want %d", n, err, len(keys))
 	}
 	asked := append(slices.Clone(keys), mustKey(m.t, "no", "such"))

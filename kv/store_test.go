@@ -122,7 +122,7 @@ func TestAnExpiredEntryIsGoneBeforeAndAfterTheSweep(t *testing.T) {
 		m.ExpireIn = 100
 		mustCommit(t, s, m)
 		await.That(t, "the entry expires", func() bool { return !mustGet(t, s, key).Exists() })
-		if n, _, err := s.Count(timeout(t), kv.PrefixRange(""), kv.ReadOptions{}); n != 0 || err != nil {
+		if n, _, err := s.Count(timeout(t), kv.PrefixRange(""), nil, kv.ReadOptions{}); n != 0 || err != nil {
 			t.Errorf("count is %d, %v; want 0", n, err)
 		}
 		result, err := s.Atomic(timeout(t), kv.AtomicRequest{Checks: []kv.Check{{Key: key}}})

@@ -72,7 +72,7 @@ func (n *Node) positions() api.Positions {
 }
 
 func (n *Node) storage(ctx context.Context) (any, error) {
-	entries, _, err := n.store.Count(ctx, kv.PrefixRange(""), kv.ReadOptions{Consistency: kv.Eventual})
+	entries, _, err := n.store.Count(ctx, kv.PrefixRange(""), nil, kv.ReadOptions{Consistency: kv.Eventual})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/kv/filter"
 )
 
 // Guard lets a call reach of a store what its grant reaches. What a request names beyond
@@ -38,11 +39,11 @@ func (s *guarded) List(ctx context.Context, sel kv.Selector, opts kv.ReadOptions
 	return s.store.List(ctx, sel, opts)
 }
 
-func (s *guarded) Count(ctx context.Context, r kv.Range, opts kv.ReadOptions) (int64, kv.Versionstamp, error) {
+func (s *guarded) Count(ctx context.Context, r kv.Range, where *filter.Filter, opts kv.ReadOptions) (int64, kv.Versionstamp, error) {
 	if err := wire.ReachRange(s.grant, r); err != nil {
 		return 0, "", err
 	}
-	return s.store.Count(ctx, r, opts)
+	return s.store.Count(ctx, r, where, opts)
 }
 
 func (s *guarded) Atomic(ctx context.Context, req kv.AtomicRequest) (kv.AtomicResult, error) {

@@ -224,7 +224,7 @@ func (k *room) count(ctx context.Context, c *route.Call, req listRequest) error 
 	if err != nil {
 		return err
 	}
-	n, position, err := k.Store.For(c.Grant).Count(ctx, r, opts)
+	n, position, err := k.Store.For(c.Grant).Count(ctx, r, nil, opts)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/kv/filter"
 )
 
 // Store is the database behind the key routes. *kv.Store implements it.
@@ -19,7 +20,7 @@ type Store interface {
 	// List reads from one snapshot. It stops early, with More set, at the byte
 	// budget of an answer.
 	List(ctx context.Context, sel kv.Selector, opts kv.ReadOptions) (kv.Page, error)
-	Count(ctx context.Context, r kv.Range, opts kv.ReadOptions) (int64, kv.Versionstamp, error)
+	Count(ctx context.Context, r kv.Range, where *filter.Filter, opts kv.ReadOptions) (int64, kv.Versionstamp, error)
 	Atomic(ctx context.Context, req kv.AtomicRequest) (kv.AtomicResult, error)
 	// Delete commits at most 1,000 keys at a time. With kv.ErrTimeout the result
 	// says how far it came.
