@@ -1,0 +1,154 @@
+package filter
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A node is a part of a filter that is true, false or unknown of a document.
+type node interface {
+	eval(m moment) truth
+	sql(c *compiler) string
+	// canonical appends the node as a member of an object.
+	canonical(dst []byte) []byte
+}
+
+// A moment is a document at a time.
+type moment struct {
+	document []byte
+	now      int64
+}
+
+// A compiler collects the arguments of an expression.
+type compiler struct {
+	document, now string
+	next          int
+	args          []any
+}
+
+// bind is the parameter that holds an argument.
+func (c *compiler) bind(arg any) string {
+	c.args = append(c.args, arg)
+	c.next++
+	return "?" + strconv.Itoa(c.next-1)
+}
+
+// truth is SQL's: what compares with nothing is unknown.
+type truth int8
+
+const (
+	no      truth = -1
+	unknown truth = 0
+	yes     truth = 1
+)
+
+func truthOf(b bool) truth {
+	if b {
+		return yes
+	}
+	return no
+}
+
+// all are the members of an object: each must hold.
+type all []node
+
+func (a all) eval(m moment) truth {
+	t := yes
+	for _, n := range a {
+		if t = min(t, n.eval(m)); t == no {
+			break
+		}
+	}
+	return t
+}
+
+func (a all) sql(c *compiler) string { return join(c, a, " AND ", "1") }
+
+func (a all) canonical(dst []byte) []byte {
+	dst = append(dst, '{')
+	for i, n := range a {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = n.canonical(dst)
+	}
+	return append(dst, '}')
+}
+
+// every is $and.
+type every []node
+
+func (e every) eval(m moment) truth         { return all(e).eval(m) }
+func (e every) sql(c *compiler) string      { return all(e).sql(c) }
+func (e every) canonical(dst []byte) []byte { return appendList(dst, "$and", e) }
+
+// some is $or.
+type some []node
+
+func (s some) eval(m moment) truth {
+	t := no
+	for _, n := range s {
+		if t = max(t, n.eval(m)); t == yes {
+			break
+		}
+	}
+	return t
+}
+
+func (s some) sql(c *compiler) string      { return join(c, s, " OR ", "0") }
+func (s some) canonical(dst []byte) []byte { return appendList(dst, "$or", s) }
+
+// inverse is $not.
+type inverse struct{ node }
+
+func (i inverse) eval(m moment) truth    { return -i.node.eval(m) }
+func (i inverse) sql(c *compiler) string { return "NOT " + i.node.sql(c) }
+
+func (i inverse) canonical(dst []byte) []byte {
+	return i.node.canonical(append(dst, `"$not":`...))
+}
+
+func appendList(dst []byte, operator string, nodes []node) []byte {
+	dst = append(append(append(dst, '"'), operator...), `":[`...)
+	for i, n := range nodes {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = n.canonical(dst)
+	}
+	return append(dst, ']')
+}
+
+// join is a tree of as few levels as there can be: SQLite bounds how deep expressions nest.
+// Its result needs no parentheses around it.
+func join(c *compiler, nodes []node, operator, none string) string {
+	parts := make([]string, len(nodes))
+	for i, n := range nodes {
+		parts[i] = n.sql(c)
+	}
+	return balance(parts, operator, none)
+}
+
+func balance(parts []string, operator, none string) string {
+	switch len(parts) {
+	case 0:
+		return none
+	case 1:
+		return parts[0]
+	}
+	var b strings.Builder
+	writeBalanced(&b, parts, operator)
+	return b.String()
+}
+
+func writeBalanced(b *strings.Builder, parts []string, operator string) {
+	if len(parts) == 1 {
+		b.WriteString(parts[0])
+		return
+	}
+	b.WriteByte('(')
+	writeBalanced(b, parts[:len(parts)/2], operator)
+	b.WriteString(operator)
+	writeBalanced(b, parts[len(parts)/2:], operator)
+	b.WriteByte(')')
+}
