@@ -135,16 +135,17 @@ func (a affix) eval(v value, _ int64) truth {
 
 func (a affix) operand(dst []byte) []byte { return textScalar(a.text).canonical(dst) }
 
-// sql compares bytes: SQLite counts no characters behind a NUL.
+// sql compares bytes: SQLite counts no characters behind a NUL. A part of no bytes is NULL.
 func (a affix) sql(c *compiler, p place) string {
 	whole, part := p.value(), a.text
 	if a.fold {
 		whole, part = "lower("+whole+")", foldASCII(part)
 	}
-	whole = "CAST(" + whole + " AS BLOB)"
 	bound := c.bind([]byte(part))
-	if !a.end {
-		return p.byKind(map[string]string{"text": "substr(" + whole + ",1,length(" + bound + "))=" + bound})
+	from := "1,"
+	if a.end {
+		from = "-"
 	}
-	return p.byKind(map[string]string{"text": "(length(" + bound + ")=0 OR substr(" + whole + ",-length(" + bound + "))=" + bound + ")"})
+	stretch := "substr(CAST(" + whole + " AS BLOB)," + from + "length(" + bound + "))"
+	return p.byKind(map[string]string{"text": "(length(" + bound + ")=0 OR " + stretch + " IS " + bound + ")"})
 }
