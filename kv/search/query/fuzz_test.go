@@ -108,24 +108,22 @@ func TestAFilteredQueryFindsNothingInOtherColumns(t *testing.T) {
 	}
 }
 
+var nestings = []struct{ left, right string }{
+	{"(", ")"}, {"a NOT (", ")"}, {"(a OR ", ") b"}, {"b (a OR ", ")"}, {"a AND (b OR c NOT (", "))"},
+	{"((a OR b) NOT (", ") c)"}, {"title:(a OR b ", ")"}, {"((a OR b c) AND (d OR e f) AND (", " OR x))"},
+	{"a NOT b NOT (", ")"}, {"(a b OR c d NOT (", ") e OR f)"},
+}
+
 // The deepest that FTS5's parser is asked for is what it can do.
 func TestTheDeepestQueriesRun(t *testing.T) {
 	t.Parallel()
 	tables := mustMakeTables(t)
-	for _, part := range []struct{ left, right string }{
-		{"(", ")"}, {"a NOT (", ")"}, {"(a OR ", ") b"}, {"b (a OR ", ")"}, {"a AND (b OR c NOT (", "))"},
-		{"((a OR b) NOT (", ") c)"}, {"title:(a OR b ", ")"}, {"((a OR b c) AND (d OR e f) AND (", " OR x))"},
-		{"a NOT b NOT (", ")"}, {"(a b OR c d NOT (", ") e OR f)"},
-	} {
+	for _, part := range nestings {
 		match, depth := mustCompileDeepest(t, part.left, part.right)
 		if depth < query.MaxDepth/6 {
 			t.Errorf("%s is allowed only %d deep", part.left, depth)
 		}
-		for _, table := range tables {
-			if _, err := table.find(t.Context(), match); err != nil {
-				t.Errorf("%s %d deep: %s: %v", part.left, depth, match, err)
-			}
-		}
+		mustRun(t, tables, match)
 	}
 }
 
