@@ -32,7 +32,7 @@ var metricGroups = []struct {
 	{"Requests", []string{"keyval_http_"}},
 	{"Who may", []string{"keyval_access_", "keyval_auth_", "keyval_token_", "keyval_ticket_", "keyval_tls_", "keyval_limit_", "keyval_rate_", "keyval_overload_"}},
 	{"Writes", []string{"keyval_commit_", "keyval_operation_"}},
-	{"Reads", []string{"keyval_read_", "keyval_sql_"}},
+	{"Reads", []string{"keyval_read_", "keyval_sql_", "keyval_filter_"}},
 	{"Database and replica", []string{"keyval_database_", "keyval_replica_", "keyval_position_"}},
 	{"Queues", []string{"keyval_queue_"}},
 	{"Watching", []string{"keyval_watch_"}},

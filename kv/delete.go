@@ -33,6 +33,9 @@ type DeleteResult struct {
 // Delete removes entries, 1,000 in a transaction. On an error the result says
 // how far it came.
 func (s *Store) Delete(ctx context.Context, req DeleteRequest) (DeleteResult, error) {
+	if req.Where != nil {
+		return s.deleteMatches(ctx, req)
+	}
 	d := &bulkDelete{ranges: rangesJSON(req.Keys, req.Ranges), idempotency: req.Idempotency}
 	var result DeleteResult
 	for {
@@ -60,6 +63,10 @@ type bulkDelete struct {
 	ranges      []string
 	idempotency *Idempotency
 	done        *keptAnswer
+	// where, if it is not nil, is what entries must match; ranges are candidates then, and
+	// finished is set for the last batch.
+	where    *filter.Filter
+	finished bool
 }
 
 // The log rows say what is deleted; the entries follow them. Expired entries
@@ -75,7 +82,7 @@ LIMIT 1000-(SELECT count(*) FROM keyval_sequence s CROSS JOIN keyval_changelog d
 SELECT c.key FROM keyval_sequence s CROSS JOIN keyval_changelog c WHERE c.versionstamp=` + sqldb.StampSQL("?1") + `)`
 
 	bulkKeepSQL = `UPDATE keyval_idempotency SET deleted=deleted+b.n,versionstamp=b.stamp,
-answer=CASE WHEN b.n<1000 THEN '' END
+answer=CASE WHEN b.n<?3 THEN '' END
 FROM (SELECT count(c.key) n,` + sqldb.StampSQL("?1") + ` stamp FROM keyval_sequence s
 LEFT JOIN keyval_changelog c ON c.versionstamp=` + sqldb.StampSQL("?1") + `) b WHERE id=?2`
 
@@ -112,13 +119,32 @@ func (d *bulkDelete) apply(tx *sqldb.Tx) error {
 func (d *bulkDelete) exec(op int) []sqldb.Stmt {
 	var stmts []sqldb.Stmt
 	for _, ranges := range d.ranges {
-		stmts = append(stmts, sqldb.Stmt{SQL: bulkLogSQL, Args: []any{ranges, int64(op)}})
+		stmts = append(stmts, d.log(ranges, op))
 	}
 	stmts = append(stmts, sqldb.Stmt{SQL: bulkRemoveSQL, Args: []any{int64(op)}})
 	if d.idempotency != nil {
-		stmts = append(stmts, sqldb.Stmt{SQL: bulkKeepSQL, Args: []any{int64(op), d.idempotency.id()}})
+		stmts = append(stmts, sqldb.Stmt{SQL: bulkKeepSQL, Args: []any{int64(op), d.idempotency.id(), d.lastBelow()}})
 	}
 	return stmts
+}
+
+func (d *bulkDelete) log(ranges string, op int) sqldb.Stmt {
+	if d.where != nil {
+		return logMatches(ranges, d.where, op)
+	}
+	return sqldb.Stmt{SQL: bulkLogSQL, Args: []any{ranges, int64(op)}}
+}
+
+// lastBelow is how few entries make a batch the last one. By a filter one knows without:
+// all or none.
+func (d *bulkDelete) lastBelow() int64 {
+	switch {
+	case d.where == nil:
+		return deleteBatch
+	case d.finished:
+		return deleteBatch + 1
+	}
+	return 0
 }
 
 func (d *bulkDelete) outcome(boot string, op int) sqldb.Stmt {

@@ -45,9 +45,14 @@ func Statements() map[string]sqldb.Stmt {
 		"bulk delete":    {SQL: bulkLogSQL, Args: []any{ranges, op}},
 		"bulk removal":   {SQL: bulkRemoveSQL, Args: []any{op}},
 		"bulk outcome":   {SQL: bulkOutcomeSQL, Args: []any{"boot", op, "id"}},
-		"bulk keep":      {SQL: bulkKeepSQL, Args: []any{op, "id"}},
+		"bulk keep":      {SQL: bulkKeepSQL, Args: []any{op, "id", int64(1000)}},
 		"answer's part":  {SQL: partReadSQL, Args: []any{"id", stamp, op}},
 		"answer":         {SQL: idempotencyFetchSQL, Args: []any{`["id"]`}},
+		"filtered list":  listMatchesForward.stmt(nil, start, end, 100, 1000, 10),
+		"filtered back":  listMatchesReverse.stmt(nil, start, end, 100, 1000, 10),
+		"filtered count": countMatches.stmt(nil, start, end, 100, 1000, -1),
+		"candidates":     findMatches.stmt(nil, ranges, nil, 100, 1000, 10),
+		"filtered log":   logMatches(keys, nil, 0),
 		"answer's guard": {SQL: idempotencyGuardSQL, Args: []any{`[["id",""]]`}},
 	}
 }

@@ -29,7 +29,11 @@ WHERE e.key>=?1 AND e.key<?2 AND ` + aliveAtSQL("?5") + ` ORDER BY e.key` + dire
 
 // List reads a run of entries from one snapshot. It stops early, with More
 // set, where an answer would pass MaxAnswerBytes.
+// With Where it may be several snapshots: see listMatches.
 func (s *Store) List(ctx context.Context, sel Selector, opts ReadOptions) (Page, error) {
+	if sel.Where != nil {
+		return s.listMatches(ctx, sel, opts)
+	}
 	var page Page
 	var cut bool
 	err := s.db.Read(ctx, opts.freshness(), func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
@@ -134,8 +138,11 @@ func scanPage(rows []sqldb.Row, limit int) (page Page, cut bool) {
 const countSQL = `SELECT ` + sqldb.PositionSQL + `,
 (SELECT count(*) FROM kv_entries e WHERE e.key>=?1 AND e.key<?2 AND ` + aliveSQL + `) FROM keyval_sequence s`
 
-// Count counts the entries in a range.
+// Count counts the entries in a range that match where, nil for all.
 func (s *Store) Count(ctx context.Context, r Range, where *filter.Filter, opts ReadOptions) (int64, Versionstamp, error) {
+	if where != nil {
+		return s.countMatches(ctx, r, where, opts)
+	}
 	var count int64
 	var position sqldb.Position
 	err := s.db.Read(ctx, opts.freshness(), func(ctx context.Context, reader sqldb.Reader) (sqldb.Position, error) {

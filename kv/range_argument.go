@@ -12,7 +12,8 @@ import (
 // Bounds of a range r from rangesJSON, to put behind a column.
 const (
 	fromSQL = `>=unhex(r.value->>0)`
-	toSQL   = `<unhex(coalesce(r.value->>2,(r.value->>0)||(r.value->>1)))`
+	toSQL   = `<` + endSQL
+	endSQL  = `unhex(coalesce(r.value->>2,(r.value->>0)||(r.value->>1)))`
 
 	// rangesSQL unpacks the ranges of ?1 once, for a statement that meets them again
 	// and again.

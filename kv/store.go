@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
@@ -13,6 +15,8 @@ type Config struct {
 	// MaxValueBytes bounds what append and prepend may grow a value to; 0
 	// means 1 MiB. Values that are set have been bounded by ParseValue.
 	MaxValueBytes int
+	// Registerer gets the metrics; nil keeps them unregistered.
+	Registerer prometheus.Registerer
 }
 
 // A Store reads and writes the entries of one database. It is safe for
@@ -24,6 +28,7 @@ type Store struct {
 	// maxLockedBytes and maxAgainBytes are those constants; tests lower them.
 	maxLockedBytes, maxAgainBytes int64
 	sweepBytes                    int // that constant, likewise
+	scanned                       prometheus.Counter
 }
 
 // New makes a Store on an open database.
@@ -33,7 +38,8 @@ func New(db *sqldb.DB, cfg Config) *Store {
 	}
 	db.Call(statementNames)
 	return &Store{
-		db: db, cfg: cfg, merged: sqldb.NewCoalescer(db, fetchEntries),
+		scanned: newScanned(cfg.Registerer),
+		db:      db, cfg: cfg, merged: sqldb.NewCoalescer(db, fetchEntries),
 		maxLockedBytes: maxLockedBytes, maxAgainBytes: maxAgainBytes, sweepBytes: sweepBytes,
 	}
 }

@@ -3,6 +3,7 @@ package kv
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/buntime/keyval/internal/sqldb"
 )
@@ -11,12 +12,26 @@ import (
 // the result's versionstamp names the snapshot; a later transaction that
 // gives it as Snapshot commits only if nothing it reads has changed since.
 func (s *Store) Transaction(ctx context.Context, req TransactionRequest) (TransactionResult, error) {
+	if err := checkReads(req.Reads); err != nil {
+		return TransactionResult{}, err
+	}
 	t := &transaction{req: req, covered: coverageOf(req.Reads)}
 	t.atomicOp = atomicOp{store: s, req: &t.req.AtomicRequest, look: t.look}
 	if t.onlyReads() {
 		return t.read(ctx)
 	}
 	return t.commit(ctx)
+}
+
+// checkReads refuses what a transaction does not read: a filter would be no part of what
+// it covers.
+func checkReads(reads []Read) error {
+	for _, r := range reads {
+		if r.List != nil && r.List.Where != nil {
+			return fmt.Errorf("%w: the lists of a transaction take no filter", ErrInvalidArgument)
+		}
+	}
+	return nil
 }
 
 type transaction struct {

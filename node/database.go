@@ -37,7 +37,7 @@ func (n *Node) openDatabase(ctx context.Context) error {
 		n.db, n.ownsDB = db, true
 	}
 	n.db.Call(statementNames)
-	n.store = kv.New(n.db, kv.Config{MaxValueBytes: int(n.cfg.MaxValueBytes)})
+	n.store = kv.New(n.db, kv.Config{MaxValueBytes: int(n.cfg.MaxValueBytes), Registerer: n.cfg.Registerer})
 	return nil
 }
 

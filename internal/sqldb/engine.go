@@ -209,6 +209,18 @@ func (s *session) runOne(ctx context.Context, st Stmt) ([]Row, error) {
 }
 
 func (s *session) runPrepared(ctx context.Context, st Stmt) ([]Row, error) {
+	rows, err := s.queryPrepared(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	return readRows(rows, s.engine.mostRead())
+}
+
+func (s *session) queryPrepared(ctx context.Context, st Stmt) (*sql.Rows, error) {
+	if st.Name != "" {
+		return s.conn.QueryContext(ctx, st.SQL, st.Args...)
+	}
 	prepared, ok := s.prepared[st.SQL]
 	if !ok {
 		var err error
@@ -217,12 +229,7 @@ func (s *session) runPrepared(ctx context.Context, st Stmt) ([]Row, error) {
 		}
 		s.prepared[st.SQL] = prepared
 	}
-	rows, err := prepared.QueryContext(ctx, st.Args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	return readRows(rows, s.engine.mostRead())
+	return prepared.QueryContext(ctx, st.Args...)
 }
 
 // rollback ends whatever transaction the session has open.
@@ -262,7 +269,7 @@ func (e *engine) query(ctx context.Context, st Stmt) ([]Row, error) {
 func (e *engine) queryAny(ctx context.Context, st Stmt) (_ []Row, err error) {
 	defer recoverDriver(&err)
 	var rows *sql.Rows
-	if e.embedded {
+	if e.embedded && st.Name == "" {
 		var prepared *sql.Stmt
 		if prepared, err = e.prepare(ctx, st.SQL); err != nil { //nolint:sqlclosecheck // it is kept
 			return nil, err

@@ -70,7 +70,7 @@ func (c *committer) within(st Stmt) Stmt {
 		text = WithinTransaction(st.SQL)
 		c.texts[st.SQL] = text
 	}
-	return Stmt{SQL: text, Args: st.Args}
+	return Stmt{SQL: text, Args: st.Args, Name: st.Name}
 }
 
 // txnOf is the transaction of a position, without its incarnation.

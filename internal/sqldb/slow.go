@@ -131,7 +131,7 @@ func (l *slowLog) plan(stmts []Stmt) string {
 	defer l.mu.Unlock()
 	var all []string
 	for _, st := range stmts {
-		name := l.db.names.of(st.SQL)
+		name := l.db.names.of(st)
 		if plan := l.plans[name]; plan != "" {
 			all = append(all, name+": "+plan)
 		}
@@ -166,8 +166,8 @@ func (l *slowLog) ask(stmts []Stmt, done func()) bool {
 // arguments.
 func (l *slowLog) unknownLocked(stmts []Stmt) (unknown []Stmt) {
 	for _, st := range stmts {
-		if _, ok := l.plans[l.db.names.of(st.SQL)]; !ok && hasPlan(st.SQL) {
-			unknown = append(unknown, Stmt{SQL: st.SQL, Args: make([]any, len(st.Args))})
+		if _, ok := l.plans[l.db.names.of(st)]; !ok && hasPlan(st.SQL) {
+			unknown = append(unknown, Stmt{SQL: st.SQL, Args: make([]any, len(st.Args)), Name: st.Name})
 		}
 	}
 	return unknown
@@ -190,14 +190,14 @@ func (l *slowLog) learn(st Stmt) {
 	if l.db.primary.refused.Load() {
 		e = l.db.primary.plain
 	}
-	rows, _ := e.queryAny(ctx, Stmt{SQL: "EXPLAIN QUERY PLAN " + st.SQL, Args: st.Args})
+	rows, _ := e.queryAny(ctx, Stmt{SQL: "EXPLAIN QUERY PLAN " + st.SQL, Args: st.Args, Name: st.Name})
 	steps := make([]string, len(rows))
 	for i, row := range rows {
 		steps[i] = text(row[len(row)-1])
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.plans[l.db.names.of(st.SQL)] = strings.Join(steps, "; ")
+	l.plans[l.db.names.of(st)] = strings.Join(steps, "; ")
 }
 
 // suffers tells whether the database has enough to do with itself.

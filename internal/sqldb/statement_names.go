@@ -58,7 +58,11 @@ func (n *statementNames) add(names Names) {
 	}
 }
 
-func (n *statementNames) of(text string) string {
+func (n *statementNames) of(st Stmt) string {
+	if st.Name != "" {
+		return st.Name
+	}
+	text := st.SQL
 	n.mu.RLock()
 	name, ok := n.known[text]
 	n.mu.RUnlock()

@@ -7,6 +7,9 @@ import "iter"
 type Stmt struct {
 	SQL  string
 	Args []any
+	// Name is what a statement is called whose text is no constant, because it is made for
+	// what a client asks: nothing is kept by its text. "" for all others: see Names.
+	Name string
 }
 
 // A Row is one row of a result: int64, string, []byte, float64 or nil.

@@ -79,7 +79,7 @@ func (w *witness) see(ctx context.Context, st Stmt) (context.Context, sight) {
 	seen := w.look()
 	seen.one = st
 	if w.spans.Records(ctx) {
-		name := w.names.of(st.SQL)
+		name := w.names.of(st)
 		verb, _, _ := strings.Cut(st.SQL, " ")
 		ctx, seen.span = w.begin(ctx, name, name, verb)
 	}
@@ -168,7 +168,7 @@ const mostSummary = 255
 func (n *statementNames) summary(stmts []Stmt) string {
 	var names []string
 	for _, st := range stmts {
-		if name := n.of(st.SQL); !slices.Contains(names, name) {
+		if name := n.of(st); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
