@@ -3,8 +3,12 @@ package kv_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
@@ -140,4 +144,67 @@ func onEachBenchmarked(b *testing.B, bench func(b *testing.B, s *kv.Store)) {
 			bench(b, kv.New(db, kv.Config{}))
 		})
 	}
+}
+
+// What clients that read and write single keys wait for, alone and beside a filter that
+// looks at 100,000 entries and finds none.
+func BenchmarkFilterThatMatchesNothing(b *testing.B) {
+	onEachBenchmarked(b, func(b *testing.B, s *kv.Store) {
+		const entries = 100_000
+		filler := strings.Repeat("x", 90)
+		fillPrefix(b, s, "filtered", entries, func(i int) string {
+			return fmt.Sprintf(`{"name":"customer %d","hit":%d,"filler":%q}`, i, i%3, filler)
+		})
+		filter := func() {
+			n, _, err := s.Count(timeout(b), kv.PrefixRange(mustKey(b, "filtered")), mustFilter(b, `{"hit":7}`), kv.ReadOptions{})
+			if n != 0 || err != nil {
+				b.Fatalf("%d, %v", n, err)
+			}
+		}
+		b.ResetTimer()
+		for range b.N {
+			filter()
+		}
+		b.StopTimer()
+		b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/filter")
+		alone := besideClients(b, s, func() { time.Sleep(2 * time.Second) }) //nolint:forbidigo // it measures for so long
+		beside := besideClients(b, s, func() {
+			for range 6 {
+				filter()
+			}
+		})
+		b.ReportMetric(alone.Seconds()*1000, "p99-alone-ms")
+		b.ReportMetric(beside.Seconds()*1000, "p99-beside-ms")
+	})
+}
+
+// besideClients is the 99th percentile of what 8 clients wait for while something is done.
+func besideClients(b *testing.B, s *kv.Store, do func()) time.Duration {
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	waits := make([][]time.Duration, 8)
+	for c := range waits {
+		clients.Go(func() {
+			key := mustKey(b, "client", float64(c))
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				began := time.Now()
+				if n%2 == 0 {
+					mustCommit(b, s, set(key, `{"name":"alice","age":42}`))
+				} else {
+					mustGet(b, s, key)
+				}
+				waits[c] = append(waits[c], time.Since(began))
+			}
+		})
+	}
+	do()
+	close(stop)
+	clients.Wait()
+	all := slices.Sorted(slices.Values(slices.Concat(waits...)))
+	return all[len(all)*99/100]
 }
