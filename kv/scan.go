@@ -83,6 +83,8 @@ func (c *scan) read(rows []sqldb.Row) scanned {
 
 func (c *scan) adapt(took time.Duration) {
 	switch {
+	case took < quickScan/4:
+		c.entries = min(4*c.entries, mostScan)
 	case took < quickScan:
 		c.entries = min(2*c.entries, mostScan)
 	case took > slowScan:

@@ -22,13 +22,18 @@ var (
 
 // pageSQL finds the page: at most ?3 entries, and no more than the first that have ?4 bytes
 // together, so that a statement is bounded whatever they are. n of them are in the page,
-// of seen that there are. That costs less than the filter: values are not read for it.
+// of seen that there are. That costs less than the filter: values are not read for it, and
+// the running sum, which costs more, is made only where there are too many bytes.
 func (o scanOrder) pageSQL() string {
-	return `WITH page(last,n,seen,now,position) AS MATERIALIZED (
-SELECT ` + o.last + `(x.k) FILTER (WHERE x.fits),count(*) FILTER (WHERE x.fits),count(x.k),` + sqldb.NowSQL + `,` + sqldb.PositionSQL + `
-FROM keyval_sequence s LEFT JOIN (SELECT y.k,y.sofar=0 OR y.sofar+y.size<=?4 fits FROM (
+	sizes := `SELECT e.key k,2*length(e.key)+length(e.value) size FROM ` + o.entries + o.direction
+	return `WITH whole(last,n,bytes) AS MATERIALIZED (
+SELECT ` + o.last + `(k),count(k),sum(size) FROM (` + sizes + ` LIMIT ?3)),
+part(last,n) AS MATERIALIZED (SELECT ` + o.last + `(k),count(k) FROM (
 SELECT k,size,sum(size) OVER (ROWS UNBOUNDED PRECEDING)-size sofar FROM (
-SELECT e.key k,2*length(e.key)+length(e.value) size FROM ` + o.entries + o.direction + ` LIMIT ?3)) y) x) `
+` + sizes + ` LIMIT iif((SELECT bytes FROM whole)>?4,?3,0))) WHERE sofar=0 OR sofar+size<=?4),
+page(last,n,seen,now,position) AS MATERIALIZED (
+SELECT iif(w.bytes>?4,p.last,w.last),iif(w.bytes>?4,p.n,w.n),w.n,` + sqldb.NowSQL + `,` + sqldb.PositionSQL + `
+FROM keyval_sequence s CROSS JOIN whole w CROSS JOIN part p) `
 }
 
 // matchesSQL are the entries of the page that a filter wants, ?5 at most.
