@@ -1,0 +1,80 @@
+package search
+
+import (
+	"strings"
+
+	"github.com/buntime/keyval/internal/sqldb"
+	"github.com/buntime/keyval/kv"
+)
+
+// The arguments of matchSQL are the expression, the window, the bounds of the keys, the
+// limit, how many of these are skipped, the bytes that the answer may have, and the id.
+// There is always one row, if only for the snapshot's position, the number of matches in
+// the window, the number of those that count, and the index's state.
+const matchSQL = `WITH m AS MATERIALIZED (SELECT f.rowid id,f.rank rank FROM {table} f WHERE f.{table} MATCH ?1 ORDER BY f.rank{down} LIMIT ?2),
+c AS MATERIALIZED (SELECT m.id,m.rank,d.key k,length(e.key)+length(e.value) size
+FROM keyval_sequence s CROSS JOIN m CROSS JOIN keyval_search_docs d CROSS JOIN kv_entries e
+WHERE d.id=m.id AND d.key>=?3 AND d.key<?4 AND e.key=d.key AND ` + kv.AliveSQL + ` AND {where} ORDER BY m.rank{down},d.key{down} LIMIT ?5),
+p AS MATERIALIZED (SELECT c.id,c.k,c.rank,row_number() OVER w-1 place,sum(c.size) OVER w-c.size sofar
+FROM (SELECT * FROM c ORDER BY c.rank{down},c.k{down} LIMIT -1 OFFSET ?6) c WINDOW w AS (ORDER BY c.rank{down},c.k{down} ROWS UNBOUNDED PRECEDING))
+SELECT ` + sqldb.PositionSQL + `,(SELECT count(*) FROM m),(SELECT count(*) FROM c),
+EXISTS (SELECT 1 FROM keyval_search_indexes x WHERE x.id=?8 AND x.state='ready'),
+e.key,e.value,e.versionstamp,e.expires_at{snippet}
+FROM keyval_sequence s LEFT JOIN p ON p.place=0 OR p.sofar<?7 LEFT JOIN kv_entries e ON e.key=p.k ORDER BY p.place`
+
+const snippetSQL = `,(SELECT snippet({table},-1,?9,?10,'…',24) FROM {table} WHERE {table} MATCH ?1 AND rowid=p.id)`
+
+// stmt is the search for the best matches in a window.
+func (s *searching) stmt(window, skip, bytes int64) sqldb.Stmt {
+	q := s.query
+	keys := q.keys()
+	args := []any{s.match, window, []byte(keys.Start), []byte(keys.End),
+		int64(q.Limit), skip, bytes, s.index.id}
+	down, snippet, where := "", "", "1"
+	if q.Reverse {
+		down = " DESC"
+	}
+	if q.Highlight {
+		snippet, args = snippetSQL, append(args, s.marks.begin, s.marks.end)
+	}
+	if q.Where != nil {
+		var more []any
+		where, more = q.Where.SQL("CAST(e.value AS TEXT)", sqldb.NowSQL, len(args)+1)
+		args = append(args, more...)
+	}
+	text := strings.NewReplacer("{down}", down, "{snippet}", snippet, "{where}", "("+where+")").Replace(matchSQL)
+	return sqldb.Stmt{SQL: s.index.fill(text), Args: args}
+}
+
+// keys are those that the query asks for.
+func (q *Query) keys() kv.Range {
+	below := kv.SubtreeRange(q.Prefix)
+	if q.Range == (kv.Range{}) {
+		return below
+	}
+	return kv.Range{Start: max(below.Start, q.Range.Start), End: min(below.End, q.Range.End)}
+}
+
+// A part is what one statement has found.
+type part struct {
+	position sqldb.Position
+	seen     int64 // matches in the window
+	total    int64 // those that count, up to the limit
+	gone     bool  // the index is not in use any more
+	matches  []Match
+}
+
+func (s *searching) scan(rows []sqldb.Row) part {
+	p := part{position: sqldb.Position(rows[0].Text(0)), seen: rows[0].Integer(1), total: rows[0].Integer(2), gone: rows[0].Integer(3) == 0}
+	for _, row := range rows {
+		if row.Bytes(4) == nil {
+			continue
+		}
+		m := Match{Entry: kv.Entry{Key: kv.Key(row.Bytes(4)), Value: row.Bytes(5), Versionstamp: kv.Versionstamp(row.Text(6)), ExpiresAt: row.Integer(7)}}
+		if s.query.Highlight {
+			m.Highlight = s.marks.html(row.Text(8))
+		}
+		p.matches = append(p.matches, m)
+	}
+	return p
+}
