@@ -53,7 +53,7 @@ func (d *Definition) check() ([]filter.Path, error) {
 	for i, field := range d.Fields {
 		var err error
 		if paths[i], err = filter.ParsePath(field); err != nil {
-			return nil, fmt.Errorf("%w: fields[%d]: %w", kv.ErrInvalidArgument, i, err)
+			return nil, fmt.Errorf("%w: fields[%d]: %v", kv.ErrInvalidArgument, i, err)
 		}
 		if len(field) > maxPathBytes {
 			return nil, fmt.Errorf("%w: fields[%d] is longer than %d bytes", kv.ErrInvalidArgument, i, maxPathBytes)
