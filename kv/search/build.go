@@ -40,11 +40,11 @@ AND NOT EXISTS (SELECT 1 FROM kv_entries e WHERE e.key>=x.next AND e.key<?2)`
 )
 
 // batch indexes some of the entries that were there before the index.
-func (x *indexed) batch(paths []filter.Path) []sqldb.Stmt {
+func (x *indexed) batch(paths []filter.Path, rows int) []sqldb.Stmt {
 	end := []byte(kv.SubtreeRange(x.Prefix).End)
 	c := columns{entry: "e"}
 	return []sqldb.Stmt{
-		{SQL: nextBatchSQL, Args: []any{x.id, end, int64(batchRows), int64(batchBytes)}},
+		{SQL: nextBatchSQL, Args: []any{x.id, end, int64(rows), int64(batchBytes)}},
 		{SQL: addBatchSQL, Args: []any{x.id}},
 		{SQL: strings.ReplaceAll(x.fill(indexBatchSQL), "{texts}", c.of(paths)), Args: []any{x.id}},
 		{SQL: builtSQL, Args: []any{x.id, end}},
@@ -71,7 +71,7 @@ func (x *Indexes) Build(ctx context.Context, epoch int64) error {
 		Name: "search_index",
 		Look: func(int64) sqldb.Stmt { return sqldb.Stmt{SQL: unfinishedSQL} },
 		Batch: func(found []sqldb.Row) (batch *sqldb.InSQL) {
-			batch, failed = unfinished(found[0])
+			batch, failed = x.unfinished(found[0])
 			return batch
 		},
 	})
@@ -82,24 +82,24 @@ func (x *Indexes) Build(ctx context.Context, epoch int64) error {
 }
 
 // unfinished is the next batch for an index.
-func unfinished(row sqldb.Row) (*sqldb.InSQL, error) {
+func (xs *Indexes) unfinished(row sqldb.Row) (*sqldb.InSQL, error) {
 	x := indexed{id: row.Text(0)}
 	if row.Text(4) == "dropping" {
-		return sqldb.Statements(x.removal(row.Integer(5) == 1)...), nil
+		return sqldb.Statements(x.removal(row.Integer(5) == 1, xs.batchRows)...), nil
 	}
 	paths, err := x.read(row)
 	if err != nil {
 		return nil, err
 	}
-	return sqldb.Statements(x.batch(paths)...), nil
+	return sqldb.Statements(x.batch(paths, xs.batchRows)...), nil
 }
 
 // removal removes some of what a dropped index has, and in the end its table.
-func (x *indexed) removal(more bool) []sqldb.Stmt {
+func (x *indexed) removal(more bool, rows int) []sqldb.Stmt {
 	if more {
 		return []sqldb.Stmt{
-			{SQL: x.fill(dropTextSQL), Args: []any{x.id, int64(batchRows)}},
-			{SQL: dropDocsSQL, Args: []any{x.id, int64(batchRows)}},
+			{SQL: x.fill(dropTextSQL), Args: []any{x.id, int64(rows)}},
+			{SQL: dropDocsSQL, Args: []any{x.id, int64(rows)}},
 		}
 	}
 	return []sqldb.Stmt{

@@ -57,7 +57,10 @@ func (d database) open(t testing.TB) node {
 	return node{search.New(db), kv.New(db, kv.Config{}), db}
 }
 
-func key(t testing.TB, parts ...any) kv.Key {
+func key(t interface {
+	Helper()
+	Fatal(...any)
+}, parts ...any) kv.Key {
 	t.Helper()
 	k, err := kv.NewKey(parts...)
 	if err != nil {

@@ -27,12 +27,14 @@ type Indexes struct {
 	db      *sqldb.DB
 	work    chan struct{}
 	metrics *metrics
+	// batchRows is that constant; tests lower it.
+	batchRows int
 }
 
 // New makes Indexes on an open database.
 func New(db *sqldb.DB) *Indexes {
 	db.Call(statementNames)
-	return &Indexes{db: db, work: make(chan struct{}, 1), metrics: newMetrics()}
+	return &Indexes{db: db, work: make(chan struct{}, 1), metrics: newMetrics(), batchRows: batchRows}
 }
 
 // Work is sent to when this node has made or dropped an index that Build must go on with.
@@ -73,7 +75,7 @@ func (x *Indexes) Create(ctx context.Context, d Definition) (Index, error) {
 			return err
 		},
 		InSQL: &sqldb.InSQL{
-			Exec: func(int) []sqldb.Stmt { return made.creation(old, paths) },
+			Exec: func(int) []sqldb.Stmt { return made.creation(old, paths, x.batchRows) },
 			Outcome: func(string, int) sqldb.Stmt {
 				return sqldb.Stmt{SQL: progressSQL, Args: []any{made.id}}
 			},
@@ -120,13 +122,13 @@ func find(xs []indexed, prefix kv.Key) (int, bool) {
 }
 
 // creation makes the index in place of an old one, if there is one, and begins to build it.
-func (x *indexed) creation(old *indexed, paths []filter.Path) []sqldb.Stmt {
+func (x *indexed) creation(old *indexed, paths []filter.Path, rows int) []sqldb.Stmt {
 	var stmts []sqldb.Stmt
 	if old != nil {
 		stmts = old.withoutTriggers()
 	}
 	stmts = append(stmts, sqldb.Stmt{SQL: defineSQL, Args: []any{x.id, []byte(x.Prefix), toJSON(x.Fields), toJSON(steps(paths)), x.Tokenize}})
-	return slices.Concat(stmts, x.tables(paths), x.batch(paths))
+	return slices.Concat(stmts, x.tables(paths), x.batch(paths, rows))
 }
 
 // List returns all indexes in the order of their prefixes.

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/kv/search/query"
 )
 
 // metrics are those of searches. How long building takes is among the operations' metrics.
@@ -40,7 +41,7 @@ func outcomeOf(err error) string {
 		return "no_index"
 	case errors.Is(err, ErrBuilding):
 		return "building"
-	case errors.Is(err, kv.ErrInvalidArgument), errors.Is(err, kv.ErrTooLarge):
+	case errors.Is(err, kv.ErrInvalidArgument), errors.Is(err, kv.ErrTooLarge), errors.Is(err, query.ErrSyntax):
 		return "refused"
 	case errors.Is(err, kv.ErrTimeout), errors.Is(err, context.Canceled):
 		return "timeout"

@@ -10,6 +10,7 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/kv/filter"
+	"github.com/buntime/keyval/kv/search/query"
 )
 
 // A Query asks for entries.
@@ -90,9 +91,10 @@ func (s *searching) run(ctx context.Context, r sqldb.Reader) error {
 }
 
 // chooseSQL finds the indexes over a key and those above it, the longest prefix first.
+// substr finds nothing in an empty blob.
 const chooseSQL = `SELECT x.id,x.prefix,x.fields,x.tokenize,x.state,` + sqldb.PositionSQL + `
 FROM keyval_sequence s LEFT JOIN keyval_search_indexes x
-ON x.prefix<=?1 AND substr(?1,1,length(x.prefix))=x.prefix AND x.state<>'dropping' ORDER BY length(x.prefix) DESC`
+ON x.prefix<=?1 AND (length(x.prefix)=0 OR substr(?1,1,length(x.prefix))=x.prefix) AND x.state<>'dropping' ORDER BY length(x.prefix) DESC`
 
 // choose finds the index for the query, and the query's expression in it.
 func (s *searching) choose(ctx context.Context, r sqldb.Reader) error {
@@ -114,7 +116,7 @@ func (s *searching) choose(ctx context.Context, r sqldb.Reader) error {
 			s.err = ErrBuilding
 			return nil
 		}
-		s.match, s.err = compile(s.query.Text, s.index.Fields)
+		s.match, s.err = query.Compile(s.query.Text, s.index.Fields)
 		return nil
 	}
 	return nil
