@@ -101,6 +101,8 @@ var fuzzedBodies = []string{
 	``, `{"value":{"$now":true,"offset":5}}`, `{"keys":[["a",1],[{"__type":"bytes","value":"AA"}]],"exact":true}`,
 	`{"prefix":["a"],"start":["a",1],"end":["a",true],"limit":5,"reverse":true,"consistency":"eventual"}`,
 	`{"prefix":["a"],"where":{"$and":[{"a.b":{"$gte":1}},{"$not":{"c":{"$contains":"d"}}}]}}`,
+	`{"keys":[["a",1]],"where":{"a":{"$between":[1,{"__type":"bigint","value":"2"}],"$nin":["x",true]},"$or":[{"b[0].\"c":null},{"[\"d.e\"]":{"$lt":{"$now":true,"offset":-1}}}]}}`,
+	`{"exact":true,"where":{"a":{"$containsi":"%'","$notEmpty":true},"$not":{"b":{"$null":false}}}}`,
 	`{"id":"01890000-0000-7000-8000-000000000000","receipt":"00010000000000010000d0.default","lock":5}`,
 	`{"receipt":"00010000000000010000L1.a","delay":5,"error":"e"}`,
 	`{"value":1,"options":{"delay":5,"backoffSchedule":[1],"keys":[["a"]],"queue":"a","maxAttempts":2,"priority":-1,"dedupeId":"d"}}`,

@@ -102,6 +102,8 @@ type faultyStore struct {
 	fail atomic.Pointer[func(context.Context) error]
 	// budget, when not 0, is how many entries a list has room for.
 	budget atomic.Int64
+	// beforeAtomic, when set, runs once before an atomic operation.
+	beforeAtomic atomic.Pointer[func()]
 	// asked is what the last read asked for.
 	asked atomic.Pointer[kv.ReadOptions]
 }
@@ -148,6 +150,9 @@ func (s *faultyStore) Count(ctx context.Context, r kv.Range, where *filter.Filte
 }
 
 func (s *faultyStore) Atomic(ctx context.Context, req kv.AtomicRequest) (kv.AtomicResult, error) {
+	if f := s.beforeAtomic.Swap(nil); f != nil {
+		(*f)()
+	}
 	if err := s.fault(ctx); err != nil {
 		return kv.AtomicResult{}, err
 	}

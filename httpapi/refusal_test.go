@@ -192,6 +192,21 @@ var refusals = []refusal{
 	{"an exact delete of a subtree", "DELETE", "/keys/a?exact=true&children=true", "", nil, api.InvalidArgument, "contradict"},
 	{"a query against a body", "DELETE", "/keys/a?exact=true", `{"exact":false}`, nil, api.InvalidArgument, "contradict"},
 	{"a subtree of everything", "POST", "/keys/delete-batch", `{"keys":[[]]}`, nil, api.InvalidKey, "keys[0]"},
+	{"everything by an empty body", "DELETE", "/keys", `{}`, nil, api.InvalidArgument, "all=true"},
+	{"everything by an empty body of a POST", "POST", "/keys/delete-batch", `{}`, nil, api.InvalidArgument, "all=true"},
+	{"everything by an empty filter", "DELETE", "/keys", `{"where":{}}`, nil, api.InvalidArgument, "where has no conditions"},
+	{"everything by a filter of no conditions", "POST", "/keys/delete-batch", `{"where":{"$and":[]}}`, nil, api.InvalidArgument, "where has no conditions"},
+	{"everything by an empty prefix and an empty filter", "DELETE", "/keys?prefix=", `{"where":{}}`, nil, api.InvalidArgument, "where has no conditions"},
+	{"what matches of no keys", "POST", "/keys/delete-batch", `{"keys":[],"where":{"a":1}}`, nil, api.InvalidArgument, "1 to 1000 keys"},
+	{"keys and everything", "DELETE", "/keys?all=true", `{"keys":[["b"]],"where":{"a":1}}`, nil, api.InvalidArgument, "give one"},
+	{"what matches exactly of a prefix", "DELETE", "/keys?prefix=kept", `{"exact":true,"where":{"a":1}}`, nil, api.InvalidArgument, "exact is for keys"},
+	{"what matches exactly of nothing", "POST", "/keys/delete-batch", `{"exact":true,"where":{"a":1}}`, nil, api.InvalidArgument, "exact is for keys"},
+	{"a condition on all that match", "DELETE", "/keys/kept", `{"where":{}}`, []string{stale}, api.InvalidArgument, "exact=true"},
+	{"a filter in a query", "GET", "/keys?where=%7B%7D", "", nil, api.InvalidArgument, `"where"`},
+	{"a filter in the query of a page", "GET", "/keys/paginate?where=%7B%7D", "", nil, api.InvalidArgument, `"where"`},
+	{"a filter in the query of a count", "GET", "/keys/count?where=%7B%7D", "", nil, api.InvalidArgument, `"where"`},
+	{"a filter in the query of a delete", "DELETE", "/keys?prefix=kept&where=%7B%7D", "", nil, api.InvalidArgument, `"where"`},
+	{"a filter of a read in a transaction", "POST", "/transaction", `{"reads":[{"prefix":[],"where":{}}]}`, nil, api.InvalidArgument, "reads[0].where"},
 
 	// Limits.
 	{"a value too large", "PUT", "/keys/a", `"` + strings.Repeat("x", 1<<20) + `"`, nil, api.TooLarge, "1,048,576"},
@@ -202,14 +217,8 @@ var refusals = []refusal{
 	{"too many keys to delete", "POST", "/keys/delete-batch", `{"keys":` + listOf(1001, `["a"]`) + `}`, nil, api.TooLarge, "keys"},
 	{"too many checks", "POST", "/atomic", `{"checks":` + listOf(1001, `{"key":["a"],"versionstamp":null}`) + `}`, nil, api.TooLarge, "checks"},
 	{"too many mutations", "POST", "/atomic", `{"mutations":` + listOf(1001, `{"type":"delete","key":["kept"]}`) + `}`, nil, api.TooLarge, "mutations"},
+	{"a filter too long", "POST", "/keys/delete-batch", `{"keys":[["kept"]],"where":{"a":"` + strings.Repeat("x", 64<<10) + `"}}`, nil, api.TooLarge, "where has more than 65536 bytes"},
 	{"too many reads", "POST", "/transaction", `{"reads":` + listOf(1001, `{"key":["a"]}`) + `}`, nil, api.TooLarge, "reads"},
-
-	// Not in this version.
-	{"a filter of a list", "POST", "/keys/list", `{"where":{"a":1}}`, nil, api.InvalidArgument, "where is not available"},
-	{"a filter of a page", "POST", "/keys/paginate", `{"where":{"a":1}}`, nil, api.InvalidArgument, "where is not available"},
-	{"a filter of a count", "POST", "/keys/count", `{"where":{"a":1}}`, nil, api.InvalidArgument, "where is not available"},
-	{"a filter of a delete", "DELETE", "/keys/kept", `{"where":{"a":1}}`, nil, api.InvalidArgument, "where is not available"},
-	{"a filter of deletes", "POST", "/keys/delete-batch", `{"keys":[["kept"]],"where":{}}`, nil, api.InvalidArgument, "where is not available"},
 
 	// Routes.
 	{"no such route", "GET", "/nothing", "", nil, api.NotFound, "/docs shows them all"},

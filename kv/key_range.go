@@ -12,6 +12,9 @@ const (
 	aboveTags = "\xff"
 )
 
+// KeyRange holds just the key.
+func KeyRange(key Key) Range { return Range{Start: key, End: key + belowTags} }
+
 // PrefixRange holds the keys strictly below prefix. The empty prefix is above
 // every key.
 func PrefixRange(prefix Key) Range {

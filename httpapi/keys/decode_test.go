@@ -94,7 +94,8 @@ func checkDecoded(t *testing.T, body []byte, req kv.AtomicRequest, err error) {
 func FuzzListBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"prefix":["a"],"start":["a",1],"end":["a",2],"limit":5,"reverse":true,"cursor":null,"consistency":"strong"}`,
-		`{"limit":1e400}`, `{"limit":-0}`, `{"cursor":"AAAA"}`, `{"where":{}}`,
+		`{"limit":1e400}`, `{"limit":-0}`, `{"cursor":"AAAA"}`, `{"where":{}}`, `{"where":{"a":{"$gt":1,"$in":["b"]},"$or":[{"c[0].d":null}]},"cursor":"AAAA"}`,
+	`{"where":{"$not":{"$and":[]}},"where":{}}`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -69,7 +69,14 @@ func (s *guarded) reachAtomic(req *kv.AtomicRequest) error {
 	return nil
 }
 
+// Delete by a filter needs the scope of reading, too: how many entries it deletes tells
+// what their values are.
 func (s *guarded) Delete(ctx context.Context, req kv.DeleteRequest) (kv.DeleteResult, error) {
+	if req.Where != nil {
+		if err := s.grant.Need(access.Read); err != nil {
+			return kv.DeleteResult{}, err
+		}
+	}
 	if err := wire.ReachAll(s.grant, req.Keys); err != nil {
 		return kv.DeleteResult{}, err
 	}

@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/wire"
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/kv/filter"
 )
 
 var (
@@ -23,7 +25,8 @@ type listRequest struct {
 	limit              int64
 	reverse            bool
 	cursor             string
-	consistency        string // the body's
+	where              *filter.Filter // the body's; nil for all
+	consistency        string         // the body's
 }
 
 // listQuery reads a listRequest from the query. Parameters that the route does not
@@ -80,13 +83,10 @@ func (req *listRequest) member(d *route.Decoder, name string) (err error) {
 	case "consistency":
 		req.consistency, err = wire.DecodeConsistency(d)
 	case "where":
-		err = errNoFilters
+		req.where, err = wire.DecodeWhere(d)
 	}
 	return err
 }
-
-// errNoFilters refuses a filter, rather than answer as if there were none.
-var errNoFilters = route.InvalidArgument("where is not available in this version")
 
 // keyRange is the stretch of keys that the request selects, before its cursor.
 func (req *listRequest) keyRange(d *route.Dialect) (kv.Range, error) {
@@ -105,20 +105,22 @@ func (req *listRequest) selector(d *route.Dialect) (kv.Selector, error) {
 		}
 		r = r.After(last, req.reverse)
 	}
-	return kv.Selector{Range: r, Limit: int(min(req.limit, wire.MaxListLimit)), Reverse: req.reverse}, nil
+	return kv.Selector{Range: r, Limit: int(min(req.limit, wire.MaxListLimit)), Reverse: req.reverse, Where: req.where}, nil
 }
 
-// binding is what a cursor belongs to: everything that selects and orders.
+// binding is what a cursor belongs to: everything that selects and orders. Without a
+// filter it is what it was before there were filters, so that cursors go on.
 func (req *listRequest) binding() []byte {
 	var b []byte
 	for _, key := range []kv.Key{req.prefix, req.start, req.end} {
 		b = binary.AppendUvarint(b, uint64(len(key)))
 		b = append(b, key...)
 	}
+	direction := byte(0)
 	if req.reverse {
-		return append(b, 1)
+		direction = 1
 	}
-	return append(b, 0)
+	return append(append(b, direction), req.where.Canonical()...)
 }
 
 // page reads the list from the store.
@@ -133,7 +135,7 @@ func (k *room) page(ctx context.Context, c *route.Call, req *listRequest) (kv.Pa
 	}
 	page, err := k.Store.For(c.Grant).List(ctx, sel, opts)
 	if err != nil {
-		return kv.Page{}, err
+		return kv.Page{}, readInTime(c, req, err)
 	}
 	wire.SetVersionstamp(c, page.Versionstamp)
 	return page, c.Reserve(wire.EntriesBytes(page.Entries))
@@ -161,13 +163,36 @@ func (k *room) paginate(ctx context.Context, c *route.Call, req listRequest) err
 	}
 	c.Out = append(c.Out, `{"entries":`...)
 	c.Out = wire.AppendEntries(c.Out, page.Entries)
-	if !page.More || len(page.Entries) == 0 {
+	last := lastKey(&page)
+	if !page.More || last == "" {
 		c.Out = append(c.Out, `,"cursor":null,"hasMore":false}`...)
 		return nil
 	}
-	last := page.Entries[len(page.Entries)-1].Key
 	c.Out = append(c.Out, `,"cursor":"`...)
 	c.Out = append(c.Out, kv.EncodeCursor(last, req.binding())...) // base64url
 	c.Out = append(c.Out, `","hasMore":true}`...)
 	return nil
+}
+
+// lastKey is what the next page comes after: with a filter, the last key that was looked
+// at, which need not match.
+func lastKey(page *kv.Page) kv.Key {
+	switch {
+	case page.Last != "":
+		return page.Last
+	case len(page.Entries) > 0:
+		return page.Entries[len(page.Entries)-1].Key
+	}
+	return ""
+}
+
+// readInTime says of a filter that found too little in its time what to do about it.
+func readInTime(c *route.Call, req *listRequest, err error) error {
+	if req.where == nil || c.Frame.CodeOf(err) != api.Timeout {
+		return err
+	}
+	return &route.Refusal{
+		Code: api.Timeout, Hidden: err,
+		Text: "the operation timeout passed before the filter had looked at every entry; narrow prefix, start and end, or go from page to page with /keys/paginate",
+	}
 }

@@ -18,8 +18,8 @@ const (
 	maxBatchKeys = 1000
 	// maxKeysBody is room for a thousand keys of the largest size.
 	maxKeysBody = 4 << 20
-	// maxListBody is room for four such keys.
-	maxListBody = 64 << 10
+	// maxListBody is room for four such keys and a filter.
+	maxListBody = 64<<10 + wire.MaxWhereBytes
 )
 
 // keyReadRoutes are those that read entries.
@@ -224,9 +224,9 @@ func (k *room) count(ctx context.Context, c *route.Call, req listRequest) error 
 	if err != nil {
 		return err
 	}
-	n, position, err := k.Store.For(c.Grant).Count(ctx, r, nil, opts)
+	n, position, err := k.Store.For(c.Grant).Count(ctx, r, req.where, opts)
 	if err != nil {
-		return err
+		return readInTime(c, &req, err)
 	}
 	wire.SetVersionstamp(c, position)
 	c.Out = append(c.Out, `{"count":`...)

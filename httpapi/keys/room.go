@@ -47,7 +47,7 @@ func newRoom(deps Deps) *room {
 func Room(deps Deps) route.Room {
 	k := newRoom(deps)
 	return route.Room{
-		Routes:  slices.Concat(k.keyReadRoutes(), k.keyWriteRoutes(), k.atomicRoutes()),
+		Routes:  slices.Concat(k.keyReadRoutes(), k.keyWriteRoutes(), k.keyDeleteRoutes(), k.atomicRoutes()),
 		Schemas: atomicSchemas,
 	}
 }

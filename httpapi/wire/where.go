@@ -5,7 +5,18 @@ import (
 	"github.com/buntime/keyval/kv/filter"
 )
 
-// DecodeWhere reads a filter; nil for null.
-func DecodeWhere(*route.Decoder) (*filter.Filter, error) {
-	return nil, route.InvalidArgument("where is not available in this version")
+// MaxWhereBytes is how long a filter is at most, as it stands in the body.
+const MaxWhereBytes = 64 << 10
+
+// DecodeWhere reads a filter. One that is absent, or null, is nil and matches everything.
+func DecodeWhere(d *route.Decoder) (*filter.Filter, error) {
+	raw, err := d.Raw()
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > MaxWhereBytes {
+		return nil, route.TooLarge("%s has more than %d bytes", d.Where(), MaxWhereBytes)
+	}
+	where, err := filter.Parse(raw)
+	return where, d.Wrap(err)
 }
