@@ -95,7 +95,7 @@ func FuzzListBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"prefix":["a"],"start":["a",1],"end":["a",2],"limit":5,"reverse":true,"cursor":null,"consistency":"strong"}`,
 		`{"limit":1e400}`, `{"limit":-0}`, `{"cursor":"AAAA"}`, `{"where":{}}`, `{"where":{"a":{"$gt":1,"$in":["b"]},"$or":[{"c[0].d":null}]},"cursor":"AAAA"}`,
-	`{"where":{"$not":{"$and":[]}},"where":{}}`,
+		`{"where":{"$not":{"$and":[]}},"where":{}}`,
 	} {
 		f.Add([]byte(seed))
 	}

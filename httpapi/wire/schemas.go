@@ -38,9 +38,10 @@ var Schemas = map[string]*route.Schema{
 		Type: "array", Items: route.Ref("KeyPart"), MaxItems: 20,
 		Description: "A key, or [] for all.",
 	},
-	"Value":       {Description: "Any JSON."},
-	"Where":       {Type: "object", Description: "A filter. Not available in this version: a request with it is refused."},
-	"Consistency": {Type: "string", Enum: []any{"session", "strong", "eventual"}, Description: ConsistencyParam.Doc},
+	"Value":          {Description: "Any JSON."},
+	"Where":          whereSchema,
+	"WhereCondition": whereCondition,
+	"Consistency":    {Type: "string", Enum: []any{"session", "strong", "eventual"}, Description: ConsistencyParam.Doc},
 	"Versionstamp": {
 		Type: "string", Pattern: versionstampPattern,
 		Description: "The place of an operation in commit order. Opaque, but string order is commit order.",
