@@ -102,6 +102,8 @@ type faultyStore struct {
 	fail atomic.Pointer[func(context.Context) error]
 	// budget, when not 0, is how many entries a list has room for.
 	budget atomic.Int64
+	// hasty makes a list that may give up for a while do so as soon as it can.
+	hasty atomic.Bool
 	// beforeAtomic, when set, runs once before an atomic operation.
 	beforeAtomic atomic.Pointer[func()]
 	// asked is what the last read asked for.
@@ -137,6 +139,9 @@ func (s *faultyStore) List(ctx context.Context, sel kv.Selector, opts kv.ReadOpt
 	}
 	if budget := int(s.budget.Load()); budget > 0 {
 		sel.Limit = min(sel.Limit, budget)
+	}
+	if sel.Within > 0 && s.hasty.Load() {
+		sel.Within = 1
 	}
 	return s.Store.List(ctx, sel, opts)
 }

@@ -303,7 +303,7 @@ func (req *deleteManyRequest) check() error {
 	case !req.everything() || req.all:
 		return nil
 	case req.where == nil:
-		return route.InvalidArgument("there are no keys, no prefix and no where; deleting everything needs DELETE /keys?all=true")
+		return route.InvalidArgument("there is nothing to go by: a prefix, 1 to %d keys or a where; deleting everything needs DELETE /keys?all=true", maxDeleteKeys)
 	case matchesEverything(req.where):
 		return route.InvalidArgument("where has no conditions; deleting everything needs DELETE /keys?all=true")
 	}

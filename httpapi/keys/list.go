@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/route"
@@ -18,6 +19,9 @@ var (
 	endParam    = wire.KeyParam{Name: "end", Doc: "The last key, exclusive; at or below the prefix.", Prefix: true}
 	reverse     = route.BoolParam{Name: "reverse", Doc: "From the last key to the first."}
 )
+
+// pageTime is how long a page waits for its matches: short enough for people and proxies.
+const pageTime = 2 * time.Second
 
 // A listRequest is what the list routes ask for, in a query or a body.
 type listRequest struct {
@@ -123,12 +127,14 @@ func (req *listRequest) binding() []byte {
 	return append(append(b, direction), req.where.Canonical()...)
 }
 
-// page reads the list from the store.
-func (k *room) page(ctx context.Context, c *route.Call, req *listRequest) (kv.Page, error) {
+// page reads the list from the store. within is how long a filter may look for matches
+// before there is a page of those that it has, 0 for a list, which has no way to say so.
+func (k *room) page(ctx context.Context, c *route.Call, req *listRequest, within time.Duration) (kv.Page, error) {
 	sel, err := req.selector(c.Dialect)
 	if err != nil {
 		return kv.Page{}, err
 	}
+	sel.Within = within
 	opts, err := wire.ReadOptions(c, k.DefaultConsistency, req.consistency)
 	if err != nil {
 		return kv.Page{}, err
@@ -144,7 +150,7 @@ func (k *room) page(ctx context.Context, c *route.Call, req *listRequest) (kv.Pa
 // list answers with all that was asked for or with nothing: a list that the byte
 // budget cut short has no way to say so.
 func (k *room) list(ctx context.Context, c *route.Call, req listRequest) error {
-	page, err := k.page(ctx, c, &req)
+	page, err := k.page(ctx, c, &req, 0)
 	if err != nil {
 		return err
 	}
@@ -157,7 +163,7 @@ func (k *room) list(ctx context.Context, c *route.Call, req listRequest) error {
 
 // paginate answers with as much as fits, and where to go on.
 func (k *room) paginate(ctx context.Context, c *route.Call, req listRequest) error {
-	page, err := k.page(ctx, c, &req)
+	page, err := k.page(ctx, c, &req, pageTime)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,5 @@ func DecodeWhere(d *route.Decoder) (*filter.Filter, error) {
 	if len(raw) > MaxWhereBytes {
 		return nil, route.TooLarge("%s has more than %d bytes", d.Where(), MaxWhereBytes)
 	}
-	where, err := filter.Parse(raw)
-	return where, d.Wrap(err)
+	return filter.Parse(raw) // its errors begin with where, and end in the place
 }
