@@ -23,6 +23,8 @@ type Doorbell struct {
 	Queues []string
 	// AllQueues stands for more queues than fit into one packet.
 	AllQueues bool
+	// Indexes says that there is a full-text index to go on with.
+	Indexes bool
 	// Trace is the W3C traceparent of one of those that rang, or empty. It only says
 	// where others look for the cause.
 	Trace string
@@ -39,6 +41,7 @@ const maxBell = 1000
 func (d Doorbell) merge(o Doorbell) Doorbell {
 	d.Position = max(d.Position, o.Position)
 	d.Trace = max(d.Trace, o.Trace)
+	d.Indexes = d.Indexes || o.Indexes
 	d.AllQueues = d.AllQueues || o.AllQueues
 	if d.AllQueues {
 		d.Queues = nil
@@ -62,7 +65,9 @@ func (d Doorbell) fit() Doorbell {
 	return d
 }
 
-func (d Doorbell) empty() bool { return d.Position == "" && len(d.Queues) == 0 && !d.AllQueues }
+func (d Doorbell) empty() bool {
+	return d.Position == "" && len(d.Queues) == 0 && !d.AllQueues && !d.Indexes
+}
 
 // bell is a doorbell on the wire. A leader's also tells its epoch and its gossip
 // name, for members that raft does not reach.
@@ -70,18 +75,19 @@ type bell struct {
 	Position  string   `json:"p,omitempty"`
 	Queues    []string `json:"q,omitempty"`
 	AllQueues bool     `json:"a,omitempty"`
+	Indexes   bool     `json:"x,omitempty"`
 	Trace     string   `json:"t,omitempty"`
 	Epoch     uint64   `json:"e,omitempty"`
 	Leader    string   `json:"l,omitempty"`
 }
 
 func (b bell) doorbell() Doorbell {
-	return Doorbell{Position: b.Position, Queues: b.Queues, AllQueues: b.AllQueues, Trace: b.Trace}
+	return Doorbell{Position: b.Position, Queues: b.Queues, AllQueues: b.AllQueues, Indexes: b.Indexes, Trace: b.Trace}
 }
 
 // bell is the doorbell on the wire.
 func (d Doorbell) bell() bell {
-	return bell{Position: d.Position, Queues: d.Queues, AllQueues: d.AllQueues, Trace: d.Trace}
+	return bell{Position: d.Position, Queues: d.Queues, AllQueues: d.AllQueues, Indexes: d.Indexes, Trace: d.Trace}
 }
 
 var errBell = errors.New("malformed doorbell")

@@ -155,6 +155,11 @@ var foreignRequests = map[string][]struct{ query, body string }{
 	"POST /keys/delete-batch":      {{"", `{"keys":[["a"]]}`}, {"", `{"keys":[["a"]],"exact":true}`}, {"", `{"where":{"a":1}}`}, {"", `{"keys":[["mine"],["a"]],"where":{"a":1}}`}},
 	"POST /atomic":                 {{"", `{"checks":[{"key":["a"],"versionstamp":null}]}`}, {"", `{"mutations":[{"type":"set","key":["a"],"value":1}]}`}, {"", `{"mutations":[{"type":"set","key":[{"__type":"commitVersionstamp"}],"value":1}]}`}, {"", `{"mutations":[{"type":"delete","key":["a"]}]}`}, {"", `{"enqueue":[{"value":1}]}`}, {"", `{"enqueue":[{"value":1,"options":{"queue":"mine","keysIfUndelivered":[["a"]]}}]}`}},
 	"POST /transaction":            {{"", `{"reads":[{"key":["a"]}]}`}, {"", `{"reads":[{"prefix":[]}]}`}, {"", `{"mutations":[{"type":"sum","key":["a"],"value":1}]}`}, {"", `{"checks":[{"key":["a"],"versionstamp":null}]}`}, {"", `{"enqueue":[{"value":1}]}`}},
+	"GET /search":                  {{"?query=x", ""}, {"?prefix=a&query=x", ""}, {"?start=mine&query=x", ""}},
+	"POST /search":                 {{"", `{"query":"x"}`}, {"", `{"options":{"prefix":["a"],"query":"x"}}`}},
+	"GET /indexes":                 nil, // answers with the indexes that are reached
+	"POST /indexes":                {{"", `{"prefix":[],"fields":["x"]}`}, {"", `{"prefix":["a"],"options":{"fields":["x"]}}`}},
+	"DELETE /indexes":              {{"?prefix=", ""}, {"?prefix=a", ""}, {"", `{"prefix":["a"]}`}},
 	"GET /watch":                   {{"?keys=a", ""}, {"?keys=mine,a", ""}},
 	"GET /watch/prefix":            {{"?prefixes=a", ""}, {"?prefixes=", ""}, {"?prefixes=a&since=00000000000000000000", ""}},
 	"GET /watch/poll":              {{"?keys=a", ""}},

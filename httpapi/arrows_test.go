@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"httpapi/wire":            {"httpapi/access", "httpapi/route", "kv", "kv/filter"},
 	"httpapi/keys":            {"httpapi/access", "httpapi/route", "httpapi/wire", "kv", "kv/filter", "queue"},
 	"httpapi/queues":          {"httpapi/access", "httpapi/route", "httpapi/route/sse", "httpapi/wire", "kv", "queue"},
+	"httpapi/search":          {"httpapi/access", "httpapi/route", "httpapi/wire", "kv", "kv/search", "kv/search/query"},
 	"httpapi/watches":         {"httpapi/access", "httpapi/route", "httpapi/route/sse", "httpapi/wire", "kv", "watch"},
 	"httpapi/tickets":         {"httpapi/access", "httpapi/route"},
 	"httpapi/operate":         {"httpapi/access", "httpapi/route"},

@@ -19,6 +19,7 @@ import (
 	"github.com/buntime/keyval/httpapi/operate"
 	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/search"
 	"github.com/buntime/keyval/httpapi/watches"
 	"github.com/buntime/keyval/kv"
 )
@@ -31,6 +32,8 @@ type (
 	Queue = queues.Queue
 	// Watch follows the change log.
 	Watch = watches.Watch
+	// Indexes are the full-text indexes.
+	Indexes = search.Indexes
 	// Cluster is what a node knows of the others.
 	Cluster = operate.Cluster
 	// Check is one condition of readiness.
@@ -48,6 +51,10 @@ type Config struct {
 	Queue Queue
 	// Watch follows the change log; nil: there are no watch routes.
 	Watch Watch
+	// Indexes are the full-text indexes; nil: there are none, and no routes for them.
+	Indexes Indexes
+	// IndexCounts is what GET /cluster tells about the indexes; nil: nothing.
+	IndexCounts func(context.Context) *api.ClusterIndexes
 	// Cluster is what GET /cluster tells about the other nodes; nil: a node that
 	// knows no other.
 	Cluster Cluster

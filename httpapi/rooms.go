@@ -9,6 +9,7 @@ import (
 	"github.com/buntime/keyval/httpapi/operate"
 	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/httpapi/search"
 	"github.com/buntime/keyval/httpapi/tickets"
 	"github.com/buntime/keyval/httpapi/watches"
 	"github.com/buntime/keyval/httpapi/wire"
@@ -37,9 +38,14 @@ func (s *Server) rooms() []route.Room {
 			Watch: watches.Guard(s.cfg.Watch), DefaultConsistency: s.cfg.DefaultConsistency, Streams: s.streams,
 		}))
 	}
+	if s.cfg.Indexes != nil {
+		rooms = append(rooms, search.Room(search.Deps{
+			Indexes: search.Guard(s.cfg.Indexes), DefaultConsistency: s.cfg.DefaultConsistency,
+		}))
+	}
 	return append(rooms,
 		operate.Room(operate.Deps{
-			Cluster: s.cfg.Cluster, Node: s.cfg.Node, Positions: s.cfg.Positions, Checks: s.cfg.Checks,
+			Cluster: s.cfg.Cluster, Node: s.cfg.Node, Positions: s.cfg.Positions, Indexes: s.cfg.IndexCounts, Checks: s.cfg.Checks,
 			Gatherer: s.cfg.Gatherer, Sections: sections(s.cfg.Snapshots, rooms),
 		}),
 		tickets.Room(s.tickets),
@@ -50,7 +56,7 @@ func (s *Server) rooms() []route.Room {
 // RootNames are the first segments of all routes under "/", which a base path would
 // hide that begins with one.
 func RootNames() []string {
-	s := &Server{cfg: Config{Queue: struct{ Queue }{}, Watch: struct{ Watch }{}}}
+	s := &Server{cfg: Config{Queue: struct{ Queue }{}, Watch: struct{ Watch }{}, Indexes: struct{ Indexes }{}}}
 	var names []string
 	for _, room := range s.rooms() {
 		for _, r := range room.Routes {

@@ -9,6 +9,7 @@ import (
 	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/kv/search"
 	"github.com/buntime/keyval/queue"
 	"github.com/buntime/keyval/watch"
 )
@@ -31,7 +32,7 @@ func mustServeEverythingOn(t *testing.T, db *sqldb.DB, configure ...func(*httpap
 		hub.Close()
 		q.Close()
 	})
-	everything := func(c *httpapi.Config) { c.Store, c.Queue, c.Watch = store, q, hub }
+	everything := func(c *httpapi.Config) { c.Store, c.Queue, c.Watch, c.Indexes = store, q, hub, search.New(db) }
 	return mustServeOn(t, db, append([]func(*httpapi.Config){everything}, configure...)...)
 }
 
@@ -74,8 +75,9 @@ func TestHeadIsServedWhereverGetNeitherStreamsNorTakes(t *testing.T) {
 	t.Parallel()
 	f := mustServeEverything(t)
 	f.must("PUT", "/keys/a", `{"x":1}`)
+	f.must("POST", "/indexes", `{"prefix":["a"],"fields":["x"]}`)
 	queries := map[string]string{
-		"/watch/poll": "?keys=a", "/watch/prefix/poll": "?prefix=a",
+		"/watch/poll": "?keys=a", "/watch/prefix/poll": "?prefix=a", "/search": "?prefix=a&query=x",
 	}
 	for _, r := range f.routes(t) {
 		if r.method != "GET" {
@@ -153,6 +155,9 @@ func TestNullForAnOptionalMemberIsTheAbsentMember(t *testing.T) {
 		{"DELETE", "/keys/none", `{"exact":null,"where":null}`},
 		{"DELETE", "/keys", `{"keys":[["none"]],"exact":null,"where":null}`},
 		{"POST", "/keys/delete-batch", `{"keys":[["none"]],"exact":null}`},
+		{"POST", "/indexes", `{"prefix":["a"],"fields":["x"],"tokenize":null,"options":null}`},
+		{"POST", "/search", `{"prefix":["a"],"query":"x","start":null,"end":null,"limit":null,"reverse":null,"where":null,"highlight":null,"consistency":null,"options":{"limit":null}}`},
+		{"DELETE", "/indexes?prefix=a", `{"prefix":null}`},
 		{"POST", "/atomic", `{"checks":null,"mutations":null,"enqueue":null}`},
 		{"POST", "/atomic", `{"mutations":[{"type":"set","key":["n"],"value":null,"expireIn":null,"expiresIn":null},{"type":"delete","key":["n"],"value":null,"expireIn":null}]}`},
 		{"POST", "/atomic", `{"enqueue":[{"value":null,"options":null}]}`},

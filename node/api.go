@@ -20,6 +20,7 @@ func (n *Node) apiConfig() httpapi.Config {
 		Store:   n.store,
 		Queue:   n.queue,
 		Watch:   n.changes,
+		Indexes: n.indexes, IndexCounts: n.countIndexes,
 		Cluster: view,
 		Node: api.ClusterNode{
 			ID: n.id, Version: n.cfg.Version, HTTPAddr: n.cluster.HTTPAddr(), StartedAt: n.started.UnixMilli()},

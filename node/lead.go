@@ -14,6 +14,10 @@ import (
 // beyond its bounds between two looks. One that finds nothing only reads.
 const compactEvery = 10 * time.Second
 
+// indexEvery is how often indexes are looked for that nobody has told of, and after which
+// building goes on that has failed.
+const indexEvery = 10 * time.Second
+
 // A job is leader's work that is done once in every interval. It must be
 // harmless when two leaders do it at once: its statements carry the epoch. What only
 // removes is a sqldb.Cleanup.
@@ -22,17 +26,20 @@ type job struct {
 	every time.Duration
 	// run returns how much it has done, as far as that is counted.
 	run func(ctx context.Context, epoch int64) (int64, error)
+	// woken begins a run before its time; nil for never.
+	woken <-chan struct{}
 }
 
 func (n *Node) jobs() []job {
 	interval := n.cfg.CleanupInterval
 	return []job{
-		{"sweep expired entries", interval, n.store.Sweep},
-		{"reclaim locks", interval, n.reclaimLocks},
-		{"forget dedupe ids", interval, uncounted(n.queue.ForgetDedupeIDs)},
-		{"compact the change log", min(interval, compactEvery), n.compact},
-		{"forget answers", interval, uncounted(n.store.ForgetAnswers)},
-		{"forget nodes", interval, uncounted(n.db.ForgetNodes)},
+		{name: "sweep expired entries", every: interval, run: n.store.Sweep},
+		{name: "reclaim locks", every: interval, run: n.reclaimLocks},
+		{name: "forget dedupe ids", every: interval, run: uncounted(n.queue.ForgetDedupeIDs)},
+		{name: "compact the change log", every: min(interval, compactEvery), run: n.compact},
+		{name: "forget answers", every: interval, run: uncounted(n.store.ForgetAnswers)},
+		{name: "forget nodes", every: interval, run: uncounted(n.db.ForgetNodes)},
+		{name: "build full-text indexes", every: min(interval, indexEvery), run: n.buildIndexes, woken: n.indexWork},
 	}
 }
 
@@ -70,6 +77,7 @@ func (n *Node) repeat(ctx context.Context, j job, epoch uint64) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-j.woken:
 		}
 	}
 }

@@ -27,6 +27,9 @@ func (n *Node) heard(d cluster.Doorbell) {
 	if d.Position != "" {
 		n.changes.HintFrom(ctx, kv.Versionstamp(d.Position))
 	}
+	if d.Indexes {
+		n.wakeIndexing()
+	}
 	if d.AllQueues {
 		n.queue.NotifyAll()
 	} else if len(d.Queues) > 0 {

@@ -57,7 +57,7 @@ func (n *Node) registerMetrics(context.Context) error {
 		}
 	}
 	n.metrics.known(n.jobs())
-	for _, c := range []prometheus.Collector{build, newDatabaseSize(n.db), n.metrics.runs, n.metrics.seconds, n.metrics.success} {
+	for _, c := range []prometheus.Collector{build, newDatabaseSize(n.db), newIndexGauges(n), n.metrics.runs, n.metrics.seconds, n.metrics.success} {
 		if err := n.cfg.Registerer.Register(c); err != nil {
 			return err
 		}

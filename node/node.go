@@ -19,6 +19,7 @@ import (
 	"github.com/buntime/keyval/internal/spans"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
+	"github.com/buntime/keyval/kv/search"
 	"github.com/buntime/keyval/queue"
 	"github.com/buntime/keyval/watch"
 )
@@ -32,21 +33,24 @@ type Node struct {
 	boot    string
 	started time.Time
 
-	db       *sqldb.DB
-	ownsDB   bool
-	noRoom   atomic.Bool // the database cannot be opened for want of room
-	store    *kv.Store
-	queue    *queue.Queue
-	changes  *watch.Hub
-	cluster  *cluster.Cluster
-	joined   atomic.Bool // set once cluster may be rung
-	api      *httpapi.Server
-	listener net.Listener
-	tls      *liveTLS     // nil serves without
-	secrets  *secrets     // nil until the node listens
-	server   *http.Server // nil until something is served
-	door     doorway
-	keeper   *doorkeeper // nil lets everybody in
+	db      *sqldb.DB
+	ownsDB  bool
+	noRoom  atomic.Bool // the database cannot be opened for want of room
+	store   *kv.Store
+	queue   *queue.Queue
+	changes *watch.Hub
+	indexes *search.Indexes
+	// indexWork is sent to when there may be an index to go on with.
+	indexWork chan struct{}
+	cluster   *cluster.Cluster
+	joined    atomic.Bool // set once cluster may be rung
+	api       *httpapi.Server
+	listener  net.Listener
+	tls       *liveTLS     // nil serves without
+	secrets   *secrets     // nil until the node listens
+	server    *http.Server // nil until something is served
+	door      doorway
+	keeper    *doorkeeper // nil lets everybody in
 
 	serving  sync.WaitGroup
 	failed   chan error
@@ -71,6 +75,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		n.openDatabase, // which may take long: meanwhile /readyz says so
 		n.openQueue,
 		n.openWatch,
+		n.openIndexes,
 		n.registerMetrics,
 		n.joinCluster,
 		n.serve,
@@ -95,7 +100,7 @@ func newNode(cfg Config) *Node {
 	if cfg.Version == "" {
 		cfg.Version = "unknown"
 	}
-	return &Node{cfg: cfg, log: cfg.Logger, spans: spans.From(cfg.TracerProvider, "node"), boot: uuid.NewString(), started: time.Now(), metrics: newNodeMetrics(), failed: make(chan error, 1), stopped: make(chan struct{})}
+	return &Node{cfg: cfg, log: cfg.Logger, spans: spans.From(cfg.TracerProvider, "node"), boot: uuid.NewString(), started: time.Now(), metrics: newNodeMetrics(), failed: make(chan error, 1), indexWork: make(chan struct{}, 1), stopped: make(chan struct{})}
 }
 
 // identify finds out who this node is.
@@ -143,6 +148,7 @@ func (n *Node) serve(context.Context) (err error) {
 	}
 	n.open(n.api)
 	n.serving.Go(n.watchCluster)
+	n.serving.Go(n.passOnIndexWork)
 	return nil
 }
 

@@ -34,6 +34,7 @@ const (
 	NotFound         Code = "not_found"          // key, message, index or route does not exist
 	MethodNotAllowed Code = "method_not_allowed" // the route exists for other methods
 
+	IndexBuilding      Code = "index_building"      // the index that a search needs does not have all entries yet; Error.RetryAfter
 	LockLost           Code = "lock_lost"           // the receipt no longer holds the message
 	PositionLost       Code = "position_lost"       // older than the change log keeps; Error.Oldest
 	PreconditionFailed Code = "precondition_failed" // If-Match or If-None-Match did not hold
@@ -69,6 +70,7 @@ var statuses = map[Code]int{
 	NotFound:         http.StatusNotFound,
 	MethodNotAllowed: http.StatusMethodNotAllowed,
 
+	IndexBuilding:      http.StatusConflict,
 	LockLost:           http.StatusConflict,
 	PositionLost:       http.StatusGone,
 	PreconditionFailed: http.StatusPreconditionFailed,
@@ -98,6 +100,10 @@ type Reason string
 // PositionAhead is the reason of InvalidArgument for a position (HeaderMinVersionstamp, a
 // snapshot) that is newer than the database, which was restored or replaced.
 const PositionAhead Reason = "position_ahead"
+
+// QuerySyntax is the reason of InvalidArgument for the query of a search that is none; the
+// message has the place.
+const QuerySyntax Reason = "query_syntax"
 
 // Error is an error answer as the client returns it.
 type Error struct {

@@ -36,6 +36,17 @@ type ClusterStatus struct {
 	Epoch         uint64         `json:"epoch"`  // of the newest leader that this node knows
 	Members       []Member       `json:"members"`
 	Versionstamps Positions      `json:"versionstamps"`
+	// Indexes are nil while the database does not answer.
+	Indexes *ClusterIndexes `json:"indexes,omitzero"`
+}
+
+// ClusterIndexes are the full-text indexes by their states. Their prefixes are keys, which
+// who operates a cluster need not see.
+type ClusterIndexes struct {
+	Ready    int `json:"ready"`
+	Building int `json:"building"`
+	// Indexed is how many entries those that are being built have so far.
+	Indexed int64 `json:"indexed"`
 }
 
 // ClusterNode is the node that answers.

@@ -126,7 +126,7 @@ func (w collected) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (o *room) getCluster(_ context.Context, c *route.Call) error {
+func (o *room) getCluster(ctx context.Context, c *route.Call) error {
 	status := api.ClusterStatus{Node: o.Node, Members: []api.Member{}}
 	if o.Cluster != nil {
 		status.Leader, status.Epoch = o.Cluster.Leader()
@@ -134,6 +134,9 @@ func (o *room) getCluster(_ context.Context, c *route.Call) error {
 	}
 	if o.Positions != nil {
 		status.Versionstamps = o.Positions()
+	}
+	if o.Indexes != nil {
+		status.Indexes = o.Indexes(ctx)
 	}
 	c.Out = route.AppendJSON(c.Out, status)
 	return nil

@@ -19,6 +19,9 @@ type Deps struct {
 	// Positions is how far this node knows the database and has read it; nil:
 	// GET /cluster tells none.
 	Positions func() api.Positions
+	// Indexes is what GET /cluster tells about full-text indexes; nil, or nothing that it
+	// returns: it does not.
+	Indexes func(context.Context) *api.ClusterIndexes
 	// Checks must all pass for GET /readyz to answer 200.
 	Checks []Check
 	// Gatherer is what GET /metrics/prometheus shows.

@@ -37,5 +37,13 @@ var operatingSchemas = map[string]*route.Schema{
 		"versionstamps": route.Object(route.Members{
 			"primary": route.Ref("VersionstampOrNull"), "replica": route.Ref("VersionstampOrNull"), "tail": route.Ref("VersionstampOrNull"),
 		}, "primary", "replica", "tail"),
+		"indexes": {
+			Type: "object", Required: []string{"ready", "building", "indexed"},
+			Properties: route.Members{
+				"ready": route.Integer(""), "building": route.Integer(""),
+				"indexed": route.Integer("How many entries those that are being built have so far."),
+			},
+			Description: "The full-text indexes; `GET /indexes` tells of each. Missing while the database does not answer.",
+		},
 	}, "node", "leader", "epoch", "members", "versionstamps"),
 }

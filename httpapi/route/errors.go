@@ -150,7 +150,7 @@ func (c *Call) fail(ctx context.Context, err error) api.Code {
 	code := c.Frame.CodeOf(err)
 	c.LogFailure(ctx, err)
 	switch code {
-	case api.TooManyRequests, api.Unavailable:
+	case api.TooManyRequests, api.Unavailable, api.IndexBuilding:
 		c.SetHeader("Retry-After", retryAfter(err))
 	case api.Unauthenticated:
 		c.SetHeader("Www-Authenticate", "Bearer")

@@ -53,10 +53,15 @@ func appendVersionstamp(dst []byte, v kv.Versionstamp) []byte {
 
 // EntriesBytes is about how long entries are when rendered.
 func EntriesBytes(entries []kv.Entry) int64 {
-	const members = int64(len(`{"key":,"value":,"versionstamp":"01234567890123456789","expiresAt":0123456789012},`))
 	n := int64(0)
 	for i := range entries {
-		n += members + int64(len(entries[i].Key)) + int64(len(entries[i].Value))
+		n += EntryBytes(&entries[i])
 	}
 	return n
+}
+
+// EntryBytes is about how long an entry is when rendered.
+func EntryBytes(e *kv.Entry) int64 {
+	const members = int64(len(`{"key":,"value":,"versionstamp":"01234567890123456789","expiresAt":0123456789012},`))
+	return members + int64(len(e.Key)) + int64(len(e.Value))
 }

@@ -16,7 +16,7 @@ var Schemas = map[string]*route.Schema{
 		Properties: route.Members{
 			"error":        route.Text("A sentence for a person."),
 			"code":         route.Text("The error's stable name."),
-			"reason":       route.Text("Tells one kind within the code from the others: `position_ahead`, with `invalid_argument`, for a position that is newer than the database."),
+			"reason":       route.Text("Tells one kind within the code from the others: `position_ahead`, with `invalid_argument`, for a position that is newer than the database, and `query_syntax` for the query of a search that is none."),
 			"oldest":       route.Ref("Versionstamp"),
 			"deletedCount": route.Integer("How many entries or messages a delete in several commits had deleted before."),
 		},
