@@ -35,6 +35,7 @@ var metricGroups = []struct {
 	{"Reads", []string{"keyval_read_", "keyval_sql_", "keyval_filter_"}},
 	{"Database and replica", []string{"keyval_database_", "keyval_replica_", "keyval_position_"}},
 	{"Queues", []string{"keyval_queue_"}},
+	{"Search", []string{"keyval_search_"}},
 	{"Watching", []string{"keyval_watch_"}},
 	{"Cluster", []string{"keyval_cluster_", "keyval_leader_"}},
 	{"Process", []string{"keyval_build_", "go_", "process_"}},

@@ -12,7 +12,8 @@ import (
 	"github.com/buntime/keyval/internal/sqldb"
 )
 
-// mustServeSearch serves all routes, those of search included, on each database.
+// onEachDatabaseWithSearch serves all routes on an embedded database and on a real sqld
+// primary with a replica.
 func onEachDatabaseWithSearch(t *testing.T, test func(t *testing.T, f *fixture)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) {
@@ -71,12 +72,13 @@ func TestASearchFindsWhatWasThereBeforeTheIndexAndWhatCameAfter(t *testing.T) {
 		if got := strings.TrimSpace(f.must("GET", "/indexes", "").body); got != want && !strings.Contains(got, `"state":"ready"`) {
 			t.Errorf("GET /indexes: got %s, want %s", got, want)
 		}
-		f.wantFound("GET", "/search?prefix=articles&query=run&start=articles/1", "", `["articles",2]`, `["articles",1]`)
-		f.wantFound("GET", "/search?prefix=articles&query=run&reverse=true", "", `["articles",1]`, `["articles",2]`)
+		f.wantFound("GET", "/search?prefix=articles&query=run&start=articles/1", "", `["articles",1]`, `["articles",2]`)
+		f.wantFound("GET", "/search?prefix=articles&query=run&reverse=true", "", `["articles",2]`, `["articles",1]`)
 		f.wantFound("GET", "/search?prefix=articles&query=salt&end=articles/1", "", `["articles"]`)
 		f.wantFound("GET", "/search?prefix=articles&query=salt&start=articles/1&limit=1", "", `["articles",1]`)
 		f.wantFound("POST", "/search", `{"prefix":["articles"],"query":"body: salt"}`, `["articles",2]`)
 		f.wantFound("POST", "/search", `{"prefix":["articles"],"options":{"query":"salt","start":["articles",2]}}`, `["articles",2]`)
+		f.wantFound("POST", "/search", `{"prefix":["articles"],"query":"salt","where":{"body":{"$contains":"running"}}}`, `["articles",1]`)
 		f.wantFound("GET", "/search?prefix=articles/2&query=salt", "", `["articles",2]`)
 		f.wantFound("GET", "/search?prefix=articles&query=it%27s+50%25+off+(really)", "")
 		f.wantFound("GET", basePath+"/search?prefix=articles&query=salt&start=articles/2&end=articles/1", "")
@@ -160,6 +162,11 @@ func TestWhatIsNoIndexAndNoSearchIsRefusedByName(t *testing.T) {
 		{"POST", "/search", `{"prefix":["a"]}`, 400, "invalid_argument", "query"},
 		{"POST", "/search", `{"prefix":["a"],"query":"x","options":{"query":"x"}}`, 400, "invalid_argument", "query"},
 		{"POST", "/search", `{"prefix":["a"],"query":"x","limit":1,"options":{"limit":1}}`, 400, "invalid_argument", "limit"},
+		{"GET", "/search?prefix=a&query=x+AND", ``, 400, "invalid_argument", `"reason":"query_syntax"`},
+		{"GET", "/search?prefix=a&query=x+AND", ``, 400, "invalid_argument", `character 3`},
+		{"POST", "/search", `{"prefix":["a"],"query":"x OR (y"}`, 400, "invalid_argument", `character 6`},
+		{"POST", "/search", `{"prefix":["a"],"query":"x","where":{"t":{"$nope":1}}}`, 400, "invalid_filter", "where"},
+		{"POST", "/search", `{"prefix":["a"],"query":"x","options":{"where":{"t":{"$nope":1}}}}`, 400, "invalid_filter", "$nope"},
 		{"POST", "/search", `{"prefix":["a"],"query":1}`, 400, "invalid_argument", "query"},
 		{"POST", "/search", `{"prefix":["a"],"query":"x","options":{"options":{}}}`, 400, "invalid_argument", "options"},
 	} {
