@@ -109,7 +109,10 @@ func (o oneOf) sql(c *compiler, p place) string {
 	if null {
 		parts = append(parts, p.nothing())
 	}
-	return balance(parts, " OR ", p.known())
+	if parts == nil {
+		return p.known()
+	}
+	return chain(parts, " OR ")
 }
 
 // booleans are those among the operands, as kinds.

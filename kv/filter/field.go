@@ -31,14 +31,14 @@ func (f field) eval(m moment) truth {
 	return t
 }
 
-func (f field) sql(c *compiler) string {
+func (f field) sql(c *compiler, opposite bool) expression {
 	var p place
 	p.json, p.path = f.path.Place(c.document, func(text string) string { return c.bind(text) })
 	sql := f.test.sql(c, p)
-	if f.negated {
-		return "NOT " + sql
+	if f.negated != opposite {
+		sql = "NOT " + sql
 	}
-	return sql
+	return expression{leaf: sql}
 }
 
 func (f field) canonical(dst []byte) []byte {

@@ -30,7 +30,7 @@ func (f *Filter) SQL(document, now string, first int) (sql string, args []any) {
 		return "1", nil
 	}
 	c := &compiler{document: document, now: now, next: first}
-	return f.root.sql(c), c.args
+	return f.root.sql(c, false).String(), c.args
 }
 
 // Canonical is the same for filters that mean the same as written: what a cursor or an

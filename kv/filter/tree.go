@@ -1,14 +1,12 @@
 package filter
 
-import (
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // A node is a part of a filter that is true, false or unknown of a document.
 type node interface {
 	eval(m moment) truth
-	sql(c *compiler) string
+	// sql is the node, or its opposite.
+	sql(c *compiler, opposite bool) expression
 	// canonical appends the node as a member of an object.
 	canonical(dst []byte) []byte
 }
@@ -62,7 +60,7 @@ func (a all) eval(m moment) truth {
 	return t
 }
 
-func (a all) sql(c *compiler) string { return join(c, a, " AND ", "1") }
+func (a all) sql(c *compiler, opposite bool) expression { return join(c, a, opposite, opposite) }
 
 func (a all) canonical(dst []byte) []byte {
 	dst = append(dst, '{')
@@ -78,8 +76,10 @@ func (a all) canonical(dst []byte) []byte {
 // every is $and.
 type every []node
 
-func (e every) eval(m moment) truth         { return all(e).eval(m) }
-func (e every) sql(c *compiler) string      { return all(e).sql(c) }
+func (e every) eval(m moment) truth { return all(e).eval(m) }
+
+func (e every) sql(c *compiler, opposite bool) expression { return all(e).sql(c, opposite) }
+
 func (e every) canonical(dst []byte) []byte { return appendList(dst, "$and", e) }
 
 // some is $or.
@@ -95,14 +95,16 @@ func (s some) eval(m moment) truth {
 	return t
 }
 
-func (s some) sql(c *compiler) string      { return join(c, s, " OR ", "0") }
+func (s some) sql(c *compiler, opposite bool) expression { return join(c, s, !opposite, opposite) }
+
 func (s some) canonical(dst []byte) []byte { return appendList(dst, "$or", s) }
 
 // inverse is $not.
 type inverse struct{ node }
 
-func (i inverse) eval(m moment) truth    { return -i.node.eval(m) }
-func (i inverse) sql(c *compiler) string { return "NOT " + i.node.sql(c) }
+func (i inverse) eval(m moment) truth { return -i.node.eval(m) }
+
+func (i inverse) sql(c *compiler, opposite bool) expression { return i.node.sql(c, !opposite) }
 
 func (i inverse) canonical(dst []byte) []byte {
 	return i.node.canonical(append(dst, `"$not":`...))
@@ -117,38 +119,4 @@ func appendList(dst []byte, operator string, nodes []node) []byte {
 		dst = n.canonical(dst)
 	}
 	return append(dst, ']')
-}
-
-// join is a tree of as few levels as there can be: SQLite bounds how deep expressions nest.
-// Its result needs no parentheses around it.
-func join(c *compiler, nodes []node, operator, none string) string {
-	parts := make([]string, len(nodes))
-	for i, n := range nodes {
-		parts[i] = n.sql(c)
-	}
-	return balance(parts, operator, none)
-}
-
-func balance(parts []string, operator, none string) string {
-	switch len(parts) {
-	case 0:
-		return none
-	case 1:
-		return parts[0]
-	}
-	var b strings.Builder
-	writeBalanced(&b, parts, operator)
-	return b.String()
-}
-
-func writeBalanced(b *strings.Builder, parts []string, operator string) {
-	if len(parts) == 1 {
-		b.WriteString(parts[0])
-		return
-	}
-	b.WriteByte('(')
-	writeBalanced(b, parts[:len(parts)/2], operator)
-	b.WriteString(operator)
-	writeBalanced(b, parts[len(parts)/2:], operator)
-	b.WriteByte(')')
 }
