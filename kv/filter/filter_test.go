@@ -90,12 +90,16 @@ func TestTheLargestFiltersRun(t *testing.T) {
 	t.Parallel()
 	many := func(n int, text string) string { return strings.TrimSuffix(strings.Repeat(text+",", n), ",") }
 	deep := strings.Repeat(`{"b":{"$ne":1},"$not":{"$or":[`, 15) + `{"a":{"$gt":1}},{"a":"x"}` + strings.Repeat("]}}", 15)
+	ordered := `{"$between":[1,{"__type":"bigint","value":"1` + strings.Repeat("0", 30) + `"}]}`
 	wheres := []string{
+		strings.Repeat(`{"$or":[{"a":`+ordered+`,"b":`+ordered+`},{"a":`+ordered+`,"$not":`, 15) + `{"a":1}` + strings.Repeat("}]}", 15),
+		strings.Repeat(`{"$or":[`+many(30, `{"a":{"$in":[1,"x",true,null,{"$now":true}]}}`)+`,`, 5) + strings.Repeat(`{"$and":[{"a":`+ordered+`},{"$or":[{"a":{"$gt":{"$now":true}}},`, 13) +
+			`{"a":` + ordered + `}` + strings.Repeat("]}]}", 13) + strings.Repeat("]}", 5),
 		`{` + many(1000, `"a":{"$gt":1}`) + `}`,
-		`{"$or":[` + many(999, `{"a":{"$lt":{"__type":"bigint","value":"-1`+strings.Repeat("0", 30)+`"}}}`) + `]}`,
+		`{"$or":[` + many(300, `{"a":{"$lt":{"__type":"bigint","value":"-1`+strings.Repeat("0", 30)+`"}}}`) + `]}`,
 		`{"$or":[` + many(333, `{"$not":{"a":{"$contains":"x"}}}`) + `]}`,
 		`{"a":{"$in":[` + many(999, `"x"`) + `]}}`,
-		`{"a":{"$nin":[` + many(900, `{"$now":true}`) + `]}}`,
+		`{"a":{"$nin":[` + many(300, `{"$now":true}`) + `]}}`,
 		deep,
 	}
 	onEachEngine(t, func(t *testing.T, db *sqldb.DB) {

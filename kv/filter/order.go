@@ -127,12 +127,14 @@ func (p place) byNumber(number, bigint string) string {
 }
 
 // bigint is what then says of the digits t of a bigint, and false of another object.
+// DISTINCT keeps SQLite from writing each subquery out wherever its column is used, which
+// made large filters twice as slow to prepare.
 func (p place) bigint(then string) string {
 	return `(SELECT CASE WHEN (CASE WHEN t GLOB '-[1-9]*' THEN substr(t,2) WHEN t='0' OR t GLOB '[1-9]*' THEN t END)` +
-		` NOT GLOB '*[^0-9]*' THEN ` + then + ` ELSE 0 END FROM (SELECT CASE` +
+		` NOT GLOB '*[^0-9]*' THEN ` + then + ` ELSE 0 END FROM (SELECT DISTINCT CASE` +
 		` WHEN x GLOB '` + bigintBegin + `*` + bigintEnd + `' THEN substr(x,29,length(x)-30)` +
 		` WHEN x GLOB '` + bigintBegin2 + `*` + bigintEnd2 + `' THEN substr(x,11,length(x)-30)` +
-		` END t FROM (SELECT ` + p.value() + ` x)))`
+		` END t FROM (SELECT DISTINCT ` + p.value() + ` x)))`
 }
 
 // A between is $between: both ends are in it.
