@@ -70,9 +70,13 @@ func (w contains) sql(c *compiler, p place) string {
 	switch s := w.what.(type) {
 	case textScalar:
 		text := c.bind(w.folded(string(s)))
+		found := "instr(" + w.lower(p.value()) + "," + text + ")>0"
+		// An element stands in the array's JSON as it is, or has an escape; that it does not is
+		// known much faster than the elements.
+		may := "(" + found + " OR instr(" + p.value() + ",'\\')>0)"
 		return p.byKind(map[string]string{
-			"text":  "instr(" + w.lower(p.value()) + "," + text + ")>0",
-			"array": p.anyElement("j.type='text' AND " + w.lower("j.value") + "=" + text)})
+			"text":  found,
+			"array": may + " AND " + p.anyElement("j.type='text' AND "+w.lower("j.value")+"="+text)})
 	case numberScalar:
 		var forms list
 		forms.number(s.number)
