@@ -258,19 +258,22 @@ func TestAFilterGoesThroughLargeValues(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		s := d.store(t)
-		filler := strings.Repeat("x", 256<<10)
+		filler, entries := strings.Repeat("x", 256<<10), 60
+		if !d.embedded() {
+			entries = 18 // more than a page of a deletion; a server is slow to take them
+		}
 		var keys []kv.Key
-		for i := range 18 {
+		for i := range entries {
 			keys = append(keys, mustKey(t, "large", float64(i)))
 			mustCommit(t, s, set(keys[i], fmt.Sprintf(`{"filler":"%s","hit":%d}`, filler, i%2)))
 		}
 		where := mustFilter(t, hits)
 		page := mustList(t, s, kv.Selector{Range: kv.PrefixRange(""), Where: where})
-		if len(page.Entries) != 9 || page.More || len(page.Entries[8].Value) < 256<<10 {
+		if len(page.Entries) != entries/2 || page.More || len(page.Entries[0].Value) < 256<<10 {
 			t.Errorf("%d entries, more %v", len(page.Entries), page.More)
 		}
 		r, err := s.Delete(timeout(t), kv.DeleteRequest{Keys: keys, Where: where})
-		if r.Deleted != 9 || err != nil {
+		if r.Deleted != int64(entries/2) || err != nil {
 			t.Errorf("deleted %+v, %v", r, err)
 		}
 	})
@@ -498,13 +501,13 @@ func TestADeletionByFilterTakesNothingThatHasStoppedMatching(t *testing.T) {
 			writers.Go(func() { w.flip(flipped, i, stop) })
 		}
 		var deleted int64
-		for range 6 {
+		for range 4 {
 			r, err := s.Delete(timeout(t), kv.DeleteRequest{Ranges: []kv.Range{kv.PrefixRange("")}, Where: mustFilter(t, hits)})
 			if err != nil {
 				t.Error(err)
 			}
 			deleted += r.Deleted
-			w.awaitMore(40)
+			w.awaitMore(24)
 		}
 		close(stop)
 		writers.Wait()
