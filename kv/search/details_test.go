@@ -3,6 +3,7 @@ package search_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/buntime/keyval/kv"
@@ -123,6 +124,20 @@ func TestMatchesThatOneAnswerCannotHoldAreReadInPieces(t *testing.T) {
 		}
 		if found := n.search(t, search.Query{Prefix: key(t, "docs"), Text: "fox", Highlight: true}); len(found) != 12 || found[11].Highlight != "<mark>fox</mark>" {
 			t.Errorf("found %d", len(found))
+		}
+	})
+}
+
+func TestAManifoldHitInALongTextIsHighlightedInAMoment(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		n := d.open(t)
+		n.create(t, "t", "docs")
+		n.put(t, `{"t":"`+strings.Repeat("so fox ", 100_000)+`"}`, "docs", 1)
+		found := n.search(t, search.Query{Prefix: key(t, "docs"), Text: "fox", Highlight: true})
+		want := "so <mark>fox</mark> so fox "
+		if got := found[0].Highlight; !strings.HasPrefix(got, want) || len(got) > 500 {
+			t.Errorf("the highlight is %q", got)
 		}
 	})
 }

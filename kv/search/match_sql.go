@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/buntime/keyval/internal/sqldb"
@@ -22,7 +23,36 @@ EXISTS (SELECT 1 FROM keyval_search_indexes x WHERE x.id=?8 AND x.state='ready')
 e.key,e.value,e.versionstamp,e.expires_at{snippet}
 FROM keyval_sequence s LEFT JOIN p ON p.place=0 OR p.sofar<?7 LEFT JOIN kv_entries e ON e.key=p.k ORDER BY p.place`
 
-const snippetSQL = `,(SELECT snippet({table},-1,?9,?10,'…',24) FROM {table} WHERE {table} MATCH ?1 AND rowid=p.id)`
+// snippetText is up to how many characters of text FTS5 chooses and marks the best
+// snippet: that takes it the square of the hits. In longer ones it is where the query's
+// first word stands first.
+const snippetText = 8192
+
+// snippetSQL is the snippet of one match.
+func (s *searching) snippetSQL() string {
+	var lengths, columns []string
+	var first strings.Builder
+	for i := range s.index.Fields {
+		column := fmt.Sprint("c", i)
+		columns = append(columns, column)
+		lengths = append(lengths, "coalesce(length("+column+"),0)")
+		first.WriteString(strings.ReplaceAll(firstWordSQL, "{column}", column))
+	}
+	return fmt.Sprintf(`,(SELECT CASE WHEN %s<=%d THEN snippet({table},-1,?9,?10,'…',24)
+%sELSE substr(coalesce(%s,''),1,200)||'…' END FROM {table} WHERE {table} MATCH ?1 AND rowid=p.id)`,
+		strings.Join(lengths, "+"), snippetText, first.String(), strings.Join(columns, ","))
+}
+
+const firstWordSQL = `WHEN instr(lower({column}),?11)>0 THEN substr({column},max(1,instr(lower({column}),?11)-80),min(80,instr(lower({column}),?11)-1))
+||?9||substr({column},instr(lower({column}),?11),length(?11))||?10||substr({column},instr(lower({column}),?11)+length(?11),120)||'…'
+`
+
+// firstWord is the first string of an expression, in lower case.
+func firstWord(match string) string {
+	_, rest, _ := strings.Cut(match, `"`)
+	word, _, _ := strings.Cut(rest, `"`)
+	return strings.ToLower(word)
+}
 
 // stmt is the search for the best matches in a window.
 func (s *searching) stmt(window, skip, bytes int64) sqldb.Stmt {
@@ -35,7 +65,7 @@ func (s *searching) stmt(window, skip, bytes int64) sqldb.Stmt {
 		down = " DESC"
 	}
 	if q.Highlight {
-		snippet, args = snippetSQL, append(args, s.marks.begin, s.marks.end)
+		snippet, args = s.snippetSQL(), append(args, s.marks.begin, s.marks.end, firstWord(s.match))
 	}
 	if q.Where != nil {
 		var more []any
