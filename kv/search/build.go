@@ -82,16 +82,16 @@ func (x *Indexes) Build(ctx context.Context, epoch int64) error {
 }
 
 // unfinished is the next batch for an index.
-func (xs *Indexes) unfinished(row sqldb.Row) (*sqldb.InSQL, error) {
-	x := indexed{id: row.Text(0)}
+func (x *Indexes) unfinished(row sqldb.Row) (*sqldb.InSQL, error) {
+	found := indexed{id: row.Text(0)}
 	if row.Text(4) == "dropping" {
-		return sqldb.Statements(x.removal(row.Integer(5) == 1, xs.batchRows)...), nil
+		return sqldb.Statements(found.removal(row.Integer(5) == 1, x.batchRows)...), nil
 	}
-	paths, err := x.read(row)
+	paths, err := found.read(row)
 	if err != nil {
 		return nil, err
 	}
-	return sqldb.Statements(x.batch(paths, xs.batchRows)...), nil
+	return sqldb.Statements(found.batch(paths, x.batchRows)...), nil
 }
 
 // removal removes some of what a dropped index has, and in the end its table.

@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -48,7 +49,7 @@ func TestALargeIndexIsBuiltInBatches(t *testing.T) {
 			t.Fatalf("the index is %+v", x)
 		}
 		n.put(t, `{"title":"word1100 changed"}`, "docs", 1100)
-		if _, _, err := n.Search(timeout(t), search.Query{Prefix: key(t, "docs"), Text: "all", Limit: 1}, kv.ReadOptions{}); err != search.ErrBuilding {
+		if _, _, err := n.Search(timeout(t), search.Query{Prefix: key(t, "docs"), Text: "all", Limit: 1}, kv.ReadOptions{}); !errors.Is(err, search.ErrBuilding) {
 			t.Errorf("the error is %v", err)
 		}
 		n.build(t)
