@@ -2,9 +2,12 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/buntime/keyval/kv/search"
 
 	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/node/nodetest"
@@ -205,4 +208,35 @@ func TestABoundTokenHasTheIndexesThatHoldNothingElse(t *testing.T) {
 	if got := f.search("GET", "/search?prefix=mine&query=x", "", all.header()); len(got) != 1 {
 		t.Errorf("to whom is bound by nothing: got %v, want one", got)
 	}
+}
+
+func TestASearchInAnIndexThatIsBeingBuiltIsToComeBack(t *testing.T) {
+	t.Parallel()
+	db := mustOpen(t, embedded(t))
+	f := mustServeEverythingOn(t, db)
+	for begin := 0; begin < 900; begin += 300 { // more than making an index indexes
+		var sets []string
+		for i := begin; i < begin+300; i++ {
+			sets = append(sets, fmt.Sprintf(`{"type":"set","key":["a",%d],"value":{"t":"word%d"}}`, i, i))
+		}
+		f.must("POST", "/atomic", `{"mutations":[`+strings.Join(sets, ",")+`]}`)
+	}
+	f.must("POST", "/indexes", `{"prefix":["a"],"fields":["t"]}`) // nobody leads, so nobody builds it
+	got := f.do("GET", "/search?prefix=a&query=word899", "")
+	if got.status != 409 || !strings.Contains(got.body, `"code":"index_building"`) || got.header.Get("Retry-After") == "" {
+		t.Errorf("got %d %s, Retry-After %q, want 409 index_building with one", got.status, got.body, got.header.Get("Retry-After"))
+	}
+	if list := f.must("GET", "/indexes", "").body; !strings.Contains(list, `"state":"building"`) {
+		t.Errorf("GET /indexes: got %s, want it building", list)
+	}
+	f.must("PUT", "/keys/a/899", `{"t":"meanwhile"}`)
+	if err := search.New(db).Build(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if list := f.must("GET", "/indexes", "").body; !strings.Contains(list, `"state":"ready","indexed":900`) {
+		t.Errorf("GET /indexes: got %s, want it ready with 900", list)
+	}
+	f.wantFound("GET", "/search?prefix=a&query=word898", "", `["a",898]`)
+	f.wantFound("GET", "/search?prefix=a&query=meanwhile", "", `["a",899]`)
+	f.wantFound("GET", "/search?prefix=a&query=word899", "")
 }

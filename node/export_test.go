@@ -15,6 +15,9 @@ func NewHalfNode(ctx context.Context, cfg Config) (h HalfNode, err error) {
 	if err := n.openDatabase(ctx); err != nil {
 		return HalfNode{}, err
 	}
+	if err := n.openIndexes(ctx); err != nil {
+		return HalfNode{}, err
+	}
 	return HalfNode{n}, n.openQueue(ctx)
 }
 
