@@ -17,9 +17,13 @@ type metrics struct {
 }
 
 func newMetrics() *metrics {
-	return &metrics{seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	m := &metrics{seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "keyval_search_seconds", Help: "Time that a full-text search took, by outcome: ok, no_index, building, refused, timeout or failed.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16)}, []string{"outcome"})}
+	for _, outcome := range []string{"ok", "no_index", "building", "refused", "timeout", "failed"} {
+		m.seconds.WithLabelValues(outcome) // what is missing cannot be told from what never happened
+	}
+	return m
 }
 
 // Describe implements prometheus.Collector.
