@@ -87,6 +87,7 @@ var resultCodes = []struct {
 var extendedCodes = map[int]verdict{
 	codes.SQLITE_ERROR_RETRY:     repeatable,
 	codes.SQLITE_ERROR_SNAPSHOT:  repeatable,
+	codes.SQLITE_CORRUPT_VTAB:    repeatable,
 	codes.SQLITE_IOERR_CORRUPTFS: corrupt,
 	codes.SQLITE_IOERR_DATA:      corrupt, // a checksum is wrong
 	codes.SQLITE_IOERR_SHMSIZE:   noRoom,  // for the log's index

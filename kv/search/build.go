@@ -3,11 +3,17 @@ package search
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/kv/filter"
 )
+
+// restTime is for how long a dropped index keeps what it has: longer than any search takes
+// that has begun before. FTS5 takes an index with rows missing, or a table that goes while it is
+// read, for damage of the database.
+const restTime = time.Minute
 
 // Bounds of a batch: it holds up all writers.
 const (
@@ -19,7 +25,7 @@ const (
 	// nextBatchSQL chooses the entries of a batch. Its arguments are the index, the end of
 	// its keys, and the bounds in rows and bytes.
 	nextBatchSQL = `UPDATE keyval_search_indexes AS x SET since=next,mark=(SELECT coalesce(max(id),0) FROM keyval_search_docs),
-next=coalesce((SELECT unhex(hex(max(b.k))||'00') FROM (
+next=coalesce((SELECT iif(max(b.k) IS NULL,NULL,unhex(hex(max(b.k))||'00')) FROM (
 SELECT o.k,sum(o.size) OVER (ROWS UNBOUNDED PRECEDING)-o.size AS before FROM (
 SELECT e.key k,length(e.value) size FROM kv_entries e WHERE e.key>=x.next AND e.key<?2 ORDER BY e.key LIMIT ?3) o) b WHERE b.before<?4),x.next)
 WHERE x.id=?1 AND x.state='building'`
@@ -52,10 +58,12 @@ func (x *indexed) batch(paths []filter.Path, rows int) []sqldb.Stmt {
 }
 
 const (
-	// unfinishedSQL finds an index with work to do: one that is built first.
+	// unfinishedSQL finds an index with work to do: one that is built first. One that was
+	// dropped less than ?1 ms ago may still be searched.
 	unfinishedSQL = `SELECT x.id,x.prefix,x.fields,x.tokenize,x.state,
 EXISTS (SELECT 1 FROM keyval_search_docs d WHERE d.index_id=x.id)
-FROM keyval_search_indexes x WHERE x.state<>'ready' ORDER BY x.state,x.prefix LIMIT 1`
+FROM keyval_sequence s CROSS JOIN keyval_search_indexes x WHERE x.state='building'
+OR x.state='dropping' AND x.mark<=` + sqldb.NowSQL + `-?1 ORDER BY x.state,x.prefix LIMIT 1`
 
 	// Of a dropped index first what is large goes, in pieces. That is not FTS5's business:
 	// it would read the text and look each word up.
@@ -69,7 +77,9 @@ func (x *Indexes) Build(ctx context.Context, epoch int64) error {
 	var failed error
 	_, err := x.db.CleanUp(ctx, epoch, sqldb.Cleanup{
 		Name: "search_index",
-		Look: func(int64) sqldb.Stmt { return sqldb.Stmt{SQL: unfinishedSQL} },
+		Look: func(int64) sqldb.Stmt {
+			return sqldb.Stmt{SQL: unfinishedSQL, Args: []any{x.rest.Milliseconds()}}
+		},
 		Batch: func(found []sqldb.Row) (batch *sqldb.InSQL) {
 			batch, failed = x.unfinished(found[0])
 			return batch

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/kv/filter"
@@ -206,4 +208,50 @@ func TestAValueThatIsNoJSONIsNotIndexedAndDoesNotFail(t *testing.T) {
 func embedded(t *testing.T) node {
 	t.Helper()
 	return database{primary: "file:" + t.TempDir() + "/keyval.db"}.open(t)
+}
+
+func TestAnIndexOverNothingIsReadyAndHoldsNothingElse(t *testing.T) {
+	t.Parallel()
+	n := embedded(t)
+	for i := range 3 {
+		n.put(t, `{"t":"fox"}`, "a", i)
+	}
+	if x := n.create(t, "t", "b"); !x.Ready {
+		t.Error("the index is not ready")
+	}
+	n.build(t)
+	if docs := n.rows(t, `SELECT count(*) FROM keyval_search_docs`)[0].Integer(0); docs != 0 {
+		t.Errorf("it holds %d entries of other prefixes", docs)
+	}
+}
+
+func TestHalfASurrogateCanBeHighlighted(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		n := d.open(t)
+		n.create(t, "t", "docs")
+		n.put(t, `{"t":"alpha \ud800 fox"}`, "docs", 1)
+		found := n.search(t, search.Query{Prefix: key(t, "docs"), Text: "fox", Highlight: true})
+		if len(found) != 1 || !utf8.ValidString(found[0].Highlight) || !strings.Contains(found[0].Highlight, "<mark>fox</mark>") {
+			t.Errorf("found %+v", found)
+		}
+	})
+}
+
+func TestADroppedIndexRestsBeforeItIsRemoved(t *testing.T) {
+	t.Parallel()
+	n := embedded(t)
+	search.Rest(n.Indexes, time.Hour)
+	n.put(t, `{"t":"fox"}`, "docs", 1)
+	n.create(t, "t", "docs")
+	if _, err := n.Drop(timeout(t), key(t, "docs")); err != nil {
+		t.Fatal(err)
+	}
+	n.build(t)
+	if docs := n.rows(t, `SELECT count(*) FROM keyval_search_docs`)[0].Integer(0); docs != 1 {
+		t.Errorf("%d of its documents are there, want 1", docs)
+	}
+	search.Rest(n.Indexes, 0)
+	n.build(t)
+	n.wantNothingLeft(t)
 }

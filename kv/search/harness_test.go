@@ -54,7 +54,9 @@ func (d database) open(t testing.TB) node {
 			t.Error(err)
 		}
 	})
-	return node{search.New(db), kv.New(db, kv.Config{}), db}
+	indexes := search.New(db)
+	search.Rest(indexes, 0)
+	return node{indexes, kv.New(db, kv.Config{}), db}
 }
 
 func key(t interface {

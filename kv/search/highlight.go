@@ -14,7 +14,7 @@ func newMarks() marks {
 	return marks{"\uf8f0" + id, "\uf8f1" + id}
 }
 
-// html makes HTML of a snippet.
+// html makes HTML of a snippet. Half a surrogate, which a text may have, is no UTF-8.
 func (m marks) html(snippet string) string {
-	return strings.NewReplacer(m.begin, "<mark>", m.end, "</mark>").Replace(html.EscapeString(snippet))
+	return strings.NewReplacer(m.begin, "<mark>", m.end, "</mark>").Replace(html.EscapeString(strings.ToValidUTF8(snippet, "\ufffd")))
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
@@ -27,14 +28,15 @@ type Indexes struct {
 	db      *sqldb.DB
 	work    chan struct{}
 	metrics *metrics
-	// batchRows is that constant; tests lower it.
+	// batchRows and rest are batchRows and restTime; tests lower them.
 	batchRows int
+	rest      time.Duration
 }
 
 // New makes Indexes on an open database.
 func New(db *sqldb.DB) *Indexes {
 	db.Call(statementNames)
-	return &Indexes{db: db, work: make(chan struct{}, 1), metrics: newMetrics(), batchRows: batchRows}
+	return &Indexes{db: db, work: make(chan struct{}, 1), metrics: newMetrics(), batchRows: batchRows, rest: restTime}
 }
 
 // Work is sent to when this node has made or dropped an index that Build must go on with.

@@ -38,8 +38,8 @@ func (s *searching) snippetSQL() string {
 		lengths = append(lengths, "coalesce(length("+column+"),0)")
 		first.WriteString(strings.ReplaceAll(firstWordSQL, "{column}", column))
 	}
-	return fmt.Sprintf(`,(SELECT CASE WHEN %s<=%d THEN snippet({table},-1,?9,?10,'…',24)
-%sELSE substr(coalesce(%s,''),1,200)||'…' END FROM {table} WHERE {table} MATCH ?1 AND rowid=p.id)`,
+	return fmt.Sprintf(`,(SELECT CAST(CASE WHEN %s<=%d THEN snippet({table},-1,?9,?10,'…',24)
+%sELSE substr(coalesce(%s,''),1,200)||'…' END AS BLOB) FROM {table} WHERE {table} MATCH ?1 AND rowid=p.id)`,
 		strings.Join(lengths, "+"), snippetText, first.String(), strings.Join(columns, ","))
 }
 

@@ -134,7 +134,8 @@ func (s *searching) search(ctx context.Context, r sqldb.Reader) (gone bool, err 
 	for window := int64(max(leastWindow, 2*s.query.Limit)); ; window *= widen {
 		rows, err := r.QueryLarge(ctx, s.stmt(window, 0, sqldb.MaxAnswer))
 		if err != nil {
-			return strings.Contains(err.Error(), "no such table: "+s.index.table()), dropped(err, s.index.table())
+			err = dropped(err, s.index.table())
+			return err == nil, err
 		}
 		p := s.scan(rows)
 		if p.gone {
@@ -150,8 +151,10 @@ func (s *searching) search(ctx context.Context, r sqldb.Reader) (gone bool, err 
 
 // dropped is err, or nil if it only says that a table is not there any more.
 func dropped(err error, table string) error {
-	if strings.Contains(err.Error(), "no such table: "+table) {
-		return nil
+	for _, text := range []string{"no such table: " + table, "vtable constructor failed: " + table, "database disk image is malformed (267)"} {
+		if strings.Contains(err.Error(), text) {
+			return nil
+		}
 	}
 	return err
 }

@@ -32,7 +32,7 @@ func (x *indexed) withoutTriggers() []sqldb.Stmt {
 	for _, name := range []string{"insert", "update", "delete"} {
 		stmts = append(stmts, sqldb.Stmt{SQL: x.fill("DROP TRIGGER IF EXISTS {table}_" + name)})
 	}
-	return append(stmts, sqldb.Stmt{SQL: `UPDATE keyval_search_indexes SET state='dropping' WHERE id=?`, Args: []any{x.id}})
+	return append(stmts, sqldb.Stmt{SQL: `UPDATE keyval_search_indexes SET state='dropping',mark=(SELECT time FROM keyval_sequence) WHERE id=?`, Args: []any{x.id}})
 }
 
 // trigger costs a key outside of the prefix two comparisons.

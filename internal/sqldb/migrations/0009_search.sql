@@ -11,7 +11,8 @@ CREATE TABLE keyval_search_indexes (
   indexed      INTEGER NOT NULL,          -- its rows in keyval_search_docs
   since        BLOB NOT NULL,             -- building: the batch, from here
   next         BLOB NOT NULL,             -- to here, where the next one begins
-  mark         INTEGER NOT NULL           -- the newest document before the batch
+  mark         INTEGER NOT NULL           -- building: the newest document before the batch;
+                                          -- dropping: since when, Unix milliseconds
 ) WITHOUT ROWID;
 
 CREATE UNIQUE INDEX keyval_search_prefix ON keyval_search_indexes(prefix) WHERE state <> 'dropping';
