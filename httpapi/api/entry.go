@@ -42,13 +42,13 @@ type BatchRequest struct {
 
 // ListRequest is the body of POST /keys/list, answered with an []Entry.
 type ListRequest struct {
-	Prefix      Key             `json:"prefix,omitzero"` // lists what is strictly below it; nil: everything
-	Start       Key             `json:"start,omitzero"`  // inclusive, at or below Prefix
-	End         Key             `json:"end,omitzero"`    // exclusive, at or below Prefix
-	Limit       int             `json:"limit,omitzero"`  // 0: 100; above 1,000 means 1,000
-	Reverse     bool            `json:"reverse,omitzero"`
-	Where       json.RawMessage `json:"where,omitempty"`
-	Consistency Consistency     `json:"consistency,omitzero"`
+	Prefix      Key         `json:"prefix,omitzero"` // lists what is strictly below it; nil: everything
+	Start       Key         `json:"start,omitzero"`  // inclusive, at or below Prefix
+	End         Key         `json:"end,omitzero"`    // exclusive, at or below Prefix
+	Limit       int         `json:"limit,omitzero"`  // 0: 100; above 1,000 means 1,000
+	Reverse     bool        `json:"reverse,omitzero"`
+	Where       Where       `json:"where,omitzero"` // what the entries must match; Limit counts those
+	Consistency Consistency `json:"consistency,omitzero"`
 }
 
 // PaginateRequest is the body of POST /keys/paginate, answered with a Page.
@@ -66,11 +66,11 @@ type Page struct {
 
 // CountRequest is the body of POST /keys/count. Its members are as in ListRequest.
 type CountRequest struct {
-	Prefix      Key             `json:"prefix,omitzero"`
-	Start       Key             `json:"start,omitzero"`
-	End         Key             `json:"end,omitzero"`
-	Where       json.RawMessage `json:"where,omitempty"`
-	Consistency Consistency     `json:"consistency,omitzero"`
+	Prefix      Key         `json:"prefix,omitzero"`
+	Start       Key         `json:"start,omitzero"`
+	End         Key         `json:"end,omitzero"`
+	Where       Where       `json:"where,omitzero"`
+	Consistency Consistency `json:"consistency,omitzero"`
 }
 
 // CountResult answers POST and GET /keys/count.
@@ -80,15 +80,15 @@ type CountResult struct {
 
 // DeleteKeyRequest is the optional body of DELETE /keys/{key}.
 type DeleteKeyRequest struct {
-	Exact *bool           `json:"exact,omitempty"` // nil: as the dialect has it
-	Where json.RawMessage `json:"where,omitempty"` // deletes what matches at and below the key
+	Exact *bool `json:"exact,omitempty"` // nil: as the dialect has it
+	Where Where `json:"where,omitzero"`  // deletes what matches at and below the key
 }
 
 // DeleteKeysRequest is the body of DELETE /keys and of POST /keys/delete-batch.
 type DeleteKeysRequest struct {
-	Keys  []Key           `json:"keys,omitzero"`
-	Exact bool            `json:"exact,omitzero"` // just the keys, not what is below them
-	Where json.RawMessage `json:"where,omitempty"`
+	Keys  []Key `json:"keys,omitzero"`
+	Exact bool  `json:"exact,omitzero"` // just the keys, not what is below them
+	Where Where `json:"where,omitzero"`
 }
 
 // DeleteResult answers every delete of keys.

@@ -40,7 +40,7 @@ func TestStatusesOfCodes(t *testing.T) {
 	for code, want := range map[Code]int{
 		InvalidKey: 400, InvalidValue: 400, InvalidArgument: 400, InvalidJSON: 400, InvalidCursor: 400, InvalidFilter: 400,
 		TypeMismatch: 400, OutOfRange: 400, Unauthenticated: 401, Forbidden: 403, ForbiddenOrigin: 403, Misdirected: 421, UnsupportedMediaType: 415, NotFound: 404, MethodNotAllowed: 405,
-		LockLost: 409, PositionLost: 410, PreconditionFailed: 412, TooLarge: 413, TooManyRequests: 429,
+		LockLost: 409, IndexBuilding: 409, PositionLost: 410, PreconditionFailed: 412, TooLarge: 413, TooManyRequests: 429,
 		Unavailable: 503, CommitUnknown: 503, Timeout: 504, Internal: 500, Code("unheard_of"): 500,
 	} {
 		if got := code.Status(); got != want {

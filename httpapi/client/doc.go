@@ -1,5 +1,5 @@
 // Package client is the Go client of keyval: keys, atomic operations,
-// transactions, queues and watches over HTTP.
+// transactions, queues, watches and full-text search over HTTP.
 //
 //	c, err := client.New("http://127.0.0.1:8080")
 //	versionstamp, err := c.Put(ctx, api.Key{"users", "alice"}, map[string]any{"age": 30})
@@ -51,6 +51,16 @@
 //
 // A failed check or a lost race is ErrConflict. Anything else is an error of the
 // network or the context. Tokens are in no error and no log line.
+//
+// # Filters and search
+//
+// Lists, pages, counts, deletes and searches take an api.Where:
+//
+//	adults := api.Field("age").Gte(18)
+//	entries, err := c.List(ctx, api.ListRequest{Prefix: api.Key{"users"}, Where: adults})
+//	removed, err := c.DeletePrefix(ctx, api.Key{"users"}, client.Where(api.Not(adults)))
+//
+// Search needs an index: CreateIndex, and WaitForIndex where there are many entries already.
 //
 // # Traces
 //

@@ -161,6 +161,60 @@ func ExampleClient_DeletePrefix() {
 	// 2 1 true
 }
 
+func ExampleClient_List_filter() {
+	c, ctx, stop := exampleClient()
+	defer stop()
+
+	for name, age := range map[string]int{"alice": 30, "bob": 12, "carol": 70} {
+		if _, err := c.Put(ctx, api.Key{"users", name}, user{name, age}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	where := api.Or(api.Field("age").Lt(18), api.Field("name").StartsWith("a"))
+	entries, err := c.List(ctx, api.ListRequest{Prefix: api.Key{"users"}, Where: where})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range entries {
+		fmt.Println(e.Key[1], string(e.Value))
+	}
+	n, err := c.DeletePrefix(ctx, api.Key{"users"}, client.Where(api.Not(where)))
+	fmt.Println("deleted:", n, err)
+	// Output:
+	// alice {"name":"alice","age":30}
+	// bob {"name":"bob","age":12}
+	// deleted: 1 <nil>
+}
+
+func ExampleClient_Search() {
+	c, ctx, stop := exampleClient()
+	defer stop()
+
+	for id, title := range []string{"Running a marathon", "Runners need water"} {
+		if _, err := c.Put(ctx, api.Key{"posts", id}, map[string]any{"title": title, "likes": id}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	posts := api.Key{"posts"}
+	if err := c.CreateIndex(ctx, api.Index{Prefix: posts, Fields: []string{"title"}}); err != nil {
+		log.Fatal(err)
+	}
+	if err := c.WaitForIndex(ctx, posts); err != nil {
+		log.Fatal(err)
+	}
+	found, err := c.Search(ctx, api.SearchRequest{
+		Prefix: posts, Query: `water OR "a marathon"`, Where: api.Field("likes").Gt(0), Highlight: true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range found {
+		fmt.Println(f.Key, f.Highlight)
+	}
+	// Output:
+	// [posts 1] Runners need <mark>water</mark>
+}
+
 func ExampleClient_Atomic() {
 	c, ctx, stop := exampleClient()
 	defer stop()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"math/big"
@@ -208,30 +207,6 @@ func TestTheRequestSaysWhatTheCallerAskedFor(t *testing.T) {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
-	}
-}
-
-func TestAFilterTravelsInThePOSTOfADelete(t *testing.T) {
-	c, n := startClient(t)
-	filter := client.Where(`{"age":{"$gt":30}}`)
-	for want, do := range map[string]func() (int64, error){
-		`POST /keys/delete-batch {"keys":[["a"]],"where":{"age":{"$gt":30}}}`: func() (int64, error) {
-			return c.DeleteTree(testContext(t), api.Key{"a"}, filter)
-		},
-		`POST /keys/delete-batch {"where":{"age":{"$gt":30}}}`: func() (int64, error) {
-			return c.DeleteAll(testContext(t), filter)
-		},
-	} {
-		var got string
-		n.spoil(func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
-			body, _ := io.ReadAll(r.Body)
-			got = r.Method + " " + r.URL.String() + " " + string(body)
-			_, _ = w.Write([]byte(`{"success":true,"deletedCount":7}`))
-			return true
-		})
-		if deleted := must(do())(t); deleted != 7 || got != want {
-			t.Errorf("deleted %d by %s, want 7 by %s", deleted, got, want)
-		}
 	}
 }
 

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,8 +18,8 @@ type PutOption interface{ applyPut(*write) }
 // DeleteOption is a setting of Delete: IfMatch or IdempotencyKey.
 type DeleteOption interface{ applyDelete(*write) }
 
-// TreeDeleteOption is a setting of DeleteTree and DeleteAll: Where or
-// IdempotencyKey.
+// TreeDeleteOption is a setting of DeleteTree, DeletePrefix, DeleteMany and DeleteAll:
+// Where or IdempotencyKey.
 type TreeDeleteOption interface{ applyTreeDelete(*write) }
 
 // WriteOption is a setting of every other write: IdempotencyKey.
@@ -43,9 +42,9 @@ type IfAbsent struct{}
 // key with another write is api.InvalidArgument.
 type IdempotencyKey string
 
-// Where restricts a delete to entries whose value matches a filter, in its JSON
-// form.
-type Where json.RawMessage
+// Where restricts a delete to the entries that match a filter when they are deleted. The
+// zero filter is refused: leave the option out to delete everything.
+type Where api.Where
 
 func (o ExpireIn) applyPut(w *write)              { w.expireIn(time.Duration(o)) }
 func (o IfMatch) applyPut(w *write)               { w.header.Set("If-Match", `"`+string(o)+`"`) }
@@ -55,13 +54,19 @@ func (o IdempotencyKey) applyWrite(w *write)      { w.key = o }
 func (o IdempotencyKey) applyPut(w *write)        { w.key = o }
 func (o IdempotencyKey) applyDelete(w *write)     { w.key = o }
 func (o IdempotencyKey) applyTreeDelete(w *write) { w.key = o }
-func (o Where) applyTreeDelete(w *write)          { w.where = json.RawMessage(o) }
+
+func (o Where) applyTreeDelete(w *write) {
+	w.where = api.Where(o)
+	if w.where.IsZero() {
+		w.err = errNoFilter
+	}
+}
 
 // write collects the options of one write.
 type write struct {
 	header http.Header
 	query  url.Values
-	where  json.RawMessage
+	where  api.Where
 	key    IdempotencyKey
 	err    error
 }
@@ -75,7 +80,10 @@ func (w *write) expireIn(d time.Duration) {
 	w.query.Set("expireIn", strconv.FormatInt(millis(d), 10))
 }
 
-var errNotPositive = errors.New("ExpireIn is not positive")
+var (
+	errNotPositive = errors.New("ExpireIn is not positive")
+	errNoFilter    = errors.New("the filter of Where is empty; leave the option out to delete everything")
+)
 
 // Put stores value, anything that encoding/json takes (a json.RawMessage goes as
 // it is), and returns the entry's new versionstamp. Without ExpireIn it clears an
@@ -121,15 +129,15 @@ func (c *Client) Delete(ctx context.Context, key api.Key, opts ...DeleteOption) 
 // those were. More than 1,000 go in several commits: if it fails in between, some
 // are gone and others are not, and the number says how many are.
 func (c *Client) DeleteTree(ctx context.Context, key api.Key, opts ...TreeDeleteOption) (int64, error) {
-	w := newWrite()
-	for _, opt := range opts {
-		opt.applyTreeDelete(w)
+	w, err := treeDelete("delete tree", opts)
+	if err != nil {
+		return 0, err
 	}
 	path, err := keyPath("delete tree", key)
 	if err != nil {
 		return 0, err
 	}
-	if w.where != nil {
+	if !w.where.IsZero() {
 		return c.deletedKeys(ctx, "delete tree", w, api.DeleteKeysRequest{Keys: []api.Key{key}, Where: w.where})
 	}
 	w.query.Set("children", "true")
@@ -139,11 +147,11 @@ func (c *Client) DeleteTree(ctx context.Context, key api.Key, opts ...TreeDelete
 // DeleteAll removes every entry of the database, or every one that matches Where,
 // and is like DeleteTree otherwise.
 func (c *Client) DeleteAll(ctx context.Context, opts ...TreeDeleteOption) (int64, error) {
-	w := newWrite()
-	for _, opt := range opts {
-		opt.applyTreeDelete(w)
+	w, err := treeDelete("delete all", opts)
+	if err != nil {
+		return 0, err
 	}
-	if w.where != nil {
+	if !w.where.IsZero() {
 		return c.deletedKeys(ctx, "delete all", w, api.DeleteKeysRequest{Where: w.where})
 	}
 	w.query.Set("all", "true")
@@ -152,7 +160,11 @@ func (c *Client) DeleteAll(ctx context.Context, opts ...TreeDeleteOption) (int64
 
 // DeletePrefix removes everything below prefix, but not prefix itself, and is
 // like DeleteTree otherwise. The empty prefix is refused; DeleteAll is for that.
-func (c *Client) DeletePrefix(ctx context.Context, prefix api.Key, opts ...WriteOption) (int64, error) {
+func (c *Client) DeletePrefix(ctx context.Context, prefix api.Key, opts ...TreeDeleteOption) (int64, error) {
+	w, err := treeDelete("delete prefix", opts)
+	if err != nil {
+		return 0, err
+	}
 	path, err := prefix.Path()
 	if err == nil && path == "" {
 		err = errors.New("the prefix is empty: use DeleteAll")
@@ -160,22 +172,32 @@ func (c *Client) DeletePrefix(ctx context.Context, prefix api.Key, opts ...Write
 	if err != nil {
 		return 0, fmt.Errorf("keyval: delete prefix: %w", err)
 	}
-	w := newWrite()
-	for _, opt := range opts {
-		opt.applyWrite(w)
-	}
 	w.query.Set("prefix", path)
+	if !w.where.IsZero() {
+		return c.deletedKeys(ctx, "delete prefix", w, api.DeleteKeysRequest{Where: w.where})
+	}
 	return c.deleted(ctx, call{op: "delete prefix", path: "/keys"}, w)
 }
 
 // DeleteMany removes exactly these keys and returns how many of them existed. It
 // is one commit up to 1,000 keys.
-func (c *Client) DeleteMany(ctx context.Context, keys []api.Key, opts ...WriteOption) (int64, error) {
+func (c *Client) DeleteMany(ctx context.Context, keys []api.Key, opts ...TreeDeleteOption) (int64, error) {
+	w, err := treeDelete("delete many", opts)
+	if err != nil {
+		return 0, err
+	}
+	return c.deletedKeys(ctx, "delete many", w, api.DeleteKeysRequest{Keys: keys, Exact: true, Where: w.where})
+}
+
+func treeDelete(op string, opts []TreeDeleteOption) (*write, error) {
 	w := newWrite()
 	for _, opt := range opts {
-		opt.applyWrite(w)
+		opt.applyTreeDelete(w)
 	}
-	return c.deletedKeys(ctx, "delete many", w, api.DeleteKeysRequest{Keys: keys, Exact: true})
+	if w.err != nil {
+		return nil, fmt.Errorf("keyval: %s: %w", op, w.err)
+	}
+	return w, nil
 }
 
 func (c *Client) deleted(ctx context.Context, call call, w *write) (int64, error) {

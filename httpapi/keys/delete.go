@@ -69,7 +69,8 @@ func (k *room) keyDeleteRoutes() []route.Route {
 		{
 			Method: http.MethodPost, Pattern: "/keys/delete-batch", Op: "delete", Alias: "batch", Tag: tagKeys, Scope: access.Write, Changes: true,
 			Summary: "Delete many keys, or what matches a filter",
-			Doc:     "For clients that send no body with `DELETE`.",
+			Doc:     "For clients that send no body with `DELETE`, and behind proxies that drop it: a `DELETE` by `prefix` that has lost its filter would delete everything.",
+			Query:   []route.Param{prefixParam.Param()},
 			Header:  []route.Param{wire.IdempotencyKey},
 			Body:    &route.Body{Schema: route.Object(deleteKeysMembers), MaxBytes: maxKeysBody},
 			Answers: deleted, Errors: errors,
