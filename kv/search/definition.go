@@ -47,7 +47,7 @@ func (d *Definition) check() ([]filter.Path, error) {
 		return nil, fmt.Errorf("%w: tokenize must be unicode61, porter or ascii", kv.ErrInvalidArgument)
 	}
 	if len(d.Fields) == 0 || len(d.Fields) > MaxFields {
-		return nil, fmt.Errorf("%w: an index has 1 to %d fields", kv.ErrInvalidArgument, MaxFields)
+		return nil, fmt.Errorf("%w: fields must be a non-empty array. At least one field is needed, and at most %d", kv.ErrInvalidArgument, MaxFields)
 	}
 	paths := make([]filter.Path, len(d.Fields))
 	for i, field := range d.Fields {
