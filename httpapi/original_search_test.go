@@ -198,3 +198,14 @@ func TestTheOriginalClientsSearchesAreRefusedAsThere(t *testing.T) {
 		t.Errorf("what was refused made indexes: %s", got)
 	}
 }
+
+func TestTheOriginalClientsSearchNamesItsPrefix(t *testing.T) {
+	t.Parallel()
+	f := mustServeSearched(t, mustOpen(t, embedded(t)))
+	for _, request := range [][3]string{{"GET", "/search?query=fox", ""}, {"POST", "/search", `{"query":"fox"}`}} {
+		got := f.do(request[0], basePath+request[1], request[2])
+		if got.status != 400 || !strings.Contains(got.body, "prefix is missing") {
+			t.Errorf("%s %s: got %d %s", request[0], request[1], got.status, got.body)
+		}
+	}
+}

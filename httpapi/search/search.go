@@ -74,10 +74,10 @@ func (s *room) searchRoutes() []route.Route {
 // A searchRequest is what a search asks for, in a query or a body.
 type searchRequest struct {
 	search.Query
-	asks        bool // has a query
-	start, end  kv.Key
-	limit       int64
-	consistency string // the body's
+	asks, within bool // has a query, has a prefix
+	start, end   kv.Key
+	limit        int64
+	consistency  string // the body's
 }
 
 func searchQuery(q route.Query) (req searchRequest, err error) {
@@ -99,6 +99,7 @@ func searchQuery(q route.Query) (req searchRequest, err error) {
 	if req.Highlight, _, err = highlightParam.Get(q); err != nil {
 		return req, err
 	}
+	_, req.within = q.Text(prefixParam.Name)
 	req.Text, req.asks = q.Text(queryParam.Name)
 	return req, nil
 }
@@ -112,6 +113,7 @@ func decodeSearch(body []byte) (searchRequest, error) {
 func (req *searchRequest) member(d *route.Decoder, name string) (err error) {
 	switch name {
 	case "prefix":
+		req.within = true
 		req.Prefix, err = wire.DecodePrefix(d)
 	case "query":
 		req.asks = true
@@ -138,6 +140,9 @@ func (req *searchRequest) member(d *route.Decoder, name string) (err error) {
 func (req *searchRequest) complete(d *route.Dialect) (err error) {
 	if !req.asks {
 		return route.InvalidArgument("query is missing: what is to be searched for")
+	}
+	if d.Original && !req.within {
+		return route.InvalidArgument("prefix is missing: where is to be searched")
 	}
 	req.Limit = int(min(req.limit, wire.MaxListLimit))
 	req.Range, err = keyRange(req.Prefix, req.start, req.end, d.Original)
