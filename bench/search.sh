@@ -62,6 +62,7 @@ build() {
   echo "$from $(now)" | awk -v documents="$DOCUMENTS" '{ printf "%.2f s, %.0f documents/s\n", $2 - $1, documents / ($2 - $1) }'
 }
 
+# shellcheck disable=SC2016 # $lt is an operator, not a variable
 NONE='{"prefix":["docs"],"where":{"n":{"$lt":0}}}'
 
 # filter ROUTE: the seconds of ten requests with a filter that matches nothing, sorted.
