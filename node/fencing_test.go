@@ -44,12 +44,14 @@ SELECT CAST(printf('%08d',n) AS BLOB),'1','00000000000000000000',1 FROM i`,
 	`INSERT INTO kv_queue(id,value,ready_at,attempts,status,locked_until,created_at,updated_at,receipt)
 WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM i WHERE n<50)
 SELECT printf('00000000-0000-7000-8000-%012d',n),'1',1,1,'processing',1,1,1,'r' FROM i`,
+	`INSERT INTO keyval_search_indexes VALUES('dropped','','[]','[]','unicode61','dropping',0,'','',0)`,
 }
 
 // What is left to do, and what was done twice.
 const (
 	leftSQL = `SELECT (SELECT count(*) FROM kv_entries WHERE expires_at=1)||' '||(SELECT count(*) FROM keyval_idempotency WHERE id='old')||' '||
-(SELECT count(*) FROM keyval_nodes WHERE boot_id='gone')||' '||(SELECT count(*) FROM keyval_dedupe)||' '||(SELECT count(*) FROM kv_queue WHERE locked_until=1) AS n`
+(SELECT count(*) FROM keyval_nodes WHERE boot_id='gone')||' '||(SELECT count(*) FROM keyval_dedupe)||' '||(SELECT count(*) FROM kv_queue WHERE locked_until=1)||' '||
+(SELECT count(*) FROM keyval_search_indexes) AS n`
 	doneSQL = `SELECT (SELECT count(*) FROM keyval_changelog WHERE op='x')||' '||(SELECT count(DISTINCT key) FROM keyval_changelog WHERE op='x')||' '||
 (SELECT count(*) FROM kv_queue WHERE attempts=1 AND status='pending') AS n`
 )
@@ -69,7 +71,7 @@ func TestTwoLeadersAtOnceChangeNothingTwice(t *testing.T) {
 			t.Errorf("%s, by the old leader: got %v, want %v", job, err, sqldb.ErrFenced)
 		}
 	})
-	if got, want := text(t, primary, leftSQL), "1200 1 1 1 50"; got != want {
+	if got, want := text(t, primary, leftSQL), "1200 1 1 1 50 1"; got != want {
 		t.Fatalf("after the old leader's jobs there are %s left, want %s", got, want)
 	}
 	// Now both at once, again and again until all is done.
@@ -88,7 +90,7 @@ func TestTwoLeadersAtOnceChangeNothingTwice(t *testing.T) {
 	})
 	stop()
 	<-ended
-	if got, want := text(t, primary, leftSQL), "0 0 0 0 0"; got != want {
+	if got, want := text(t, primary, leftSQL), "0 0 0 0 0 0"; got != want {
 		t.Errorf("after the current leader's jobs there are %s left, want %s", got, want)
 	}
 	if got, want := text(t, primary, doneSQL), "1200 1200 50"; got != want {
