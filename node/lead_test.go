@@ -21,7 +21,7 @@ func TestALeadersJobThatFailsHoldsUpNoOther(t *testing.T) {
 			t.Errorf("%s: %v", job, err)
 		}
 	})
-	if got, want := text(t, primary, leftSQL), "0 0 0 0 50"; got != want {
+	if got, want := text(t, primary, leftSQL), "0 0 0 0 50 0"; got != want {
 		t.Errorf("after the leader's jobs there are %s left, want %s", got, want)
 	}
 }
