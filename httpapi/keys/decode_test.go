@@ -106,8 +106,8 @@ func FuzzListBody(f *testing.F) {
 		}
 		if err != nil {
 			checkError(t, err)
-		} else if req.limit < 1 {
-			t.Errorf("limit %d was accepted", req.limit)
+		} else if req.Limit < 1 {
+			t.Errorf("limit %d was accepted", req.Limit)
 		}
 	})
 }

@@ -15,8 +15,6 @@ import (
 
 var (
 	prefixParam = wire.KeyParam{Name: "prefix", Doc: "Selects the keys strictly below it, by whole parts. None: all keys.", Prefix: true}
-	startParam  = wire.KeyParam{Name: "start", Doc: "The first key, inclusive; at or below the prefix.", Prefix: true}
-	endParam    = wire.KeyParam{Name: "end", Doc: "The last key, exclusive; at or below the prefix.", Prefix: true}
 	reverse     = route.BoolParam{Name: "reverse", Doc: "From the last key to the first."}
 )
 
@@ -25,34 +23,18 @@ const pageTime = 2 * time.Second
 
 // A listRequest is what the list routes ask for, in a query or a body.
 type listRequest struct {
-	prefix, start, end kv.Key
-	limit              int64
-	reverse            bool
-	cursor             string
-	where              *filter.Filter // the body's; nil for all
-	consistency        string         // the body's
+	wire.Selection
+	cursor      string
+	where       *filter.Filter // the body's; nil for all
+	consistency string         // the body's
 }
 
 // listQuery reads a listRequest from the query. Parameters that the route does not
 // have are not there.
 func listQuery(q route.Query) (req listRequest, err error) {
-	if req.prefix, err = prefixParam.Get(q); err != nil {
-		return req, err
-	}
-	if req.start, err = startParam.Get(q); err != nil {
-		return req, err
-	}
-	if req.end, err = endParam.Get(q); err != nil {
-		return req, err
-	}
-	if req.limit, err = wire.LimitParam.Get(q); err != nil {
-		return req, err
-	}
-	if req.reverse, _, err = reverse.Get(q); err != nil {
-		return req, err
-	}
+	req.Selection, err = wire.QuerySelection(q, prefixParam, reverse)
 	req.cursor, _ = q.Text(wire.CursorParam.Name)
-	return req, nil
+	return req, err
 }
 
 // listBody reads a listRequest from the body, which may have the given members.
@@ -65,36 +47,28 @@ func listBody(c *route.Call, allowed route.Members) (listRequest, error) {
 }
 
 func decodeList(body []byte, allowed route.Members) (listRequest, error) {
-	req := listRequest{limit: wire.LimitParam.Default}
+	req := listRequest{Selection: wire.NewSelection()}
 	err := route.DecodeObject(body, allowed, req.member)
 	return req, err
 }
 
 func (req *listRequest) member(d *route.Decoder, name string) (err error) {
 	switch name {
-	case "prefix":
-		req.prefix, err = wire.DecodePrefix(d)
-	case "start":
-		req.start, err = wire.DecodePrefix(d)
-	case "end":
-		req.end, err = wire.DecodePrefix(d)
-	case "limit":
-		req.limit, err = d.Integer(wire.LimitParam)
-	case "reverse":
-		req.reverse, err = d.Boolean()
 	case "cursor":
 		req.cursor, err = d.Text()
 	case "consistency":
 		req.consistency, err = wire.DecodeConsistency(d)
 	case "where":
 		req.where, err = wire.DecodeWhere(d)
+	default:
+		err = req.Selection.Member(d, name)
 	}
 	return err
 }
 
 // keyRange is the stretch of keys that the request selects, before its cursor.
 func (req *listRequest) keyRange(d *route.Dialect) (kv.Range, error) {
-	return kv.Select(req.prefix, req.start, req.end, d.Original)
+	return kv.Select(req.Prefix, req.Start, req.End, d.Original)
 }
 
 func (req *listRequest) selector(d *route.Dialect) (kv.Selector, error) {
@@ -107,21 +81,21 @@ func (req *listRequest) selector(d *route.Dialect) (kv.Selector, error) {
 		if err != nil {
 			return kv.Selector{}, err
 		}
-		r = r.After(last, req.reverse)
+		r = r.After(last, req.Reverse)
 	}
-	return kv.Selector{Range: r, Limit: int(min(req.limit, wire.MaxListLimit)), Reverse: req.reverse, Where: req.where}, nil
+	return kv.Selector{Range: r, Limit: int(min(req.Limit, wire.MaxListLimit)), Reverse: req.Reverse, Where: req.where}, nil
 }
 
 // binding is what a cursor belongs to: everything that selects and orders. Without a
 // filter it is what it was before there were filters, so that cursors go on.
 func (req *listRequest) binding() []byte {
 	var b []byte
-	for _, key := range []kv.Key{req.prefix, req.start, req.end} {
+	for _, key := range []kv.Key{req.Prefix, req.Start, req.End} {
 		b = binary.AppendUvarint(b, uint64(len(key)))
 		b = append(b, key...)
 	}
 	direction := byte(0)
-	if req.reverse {
+	if req.Reverse {
 		direction = 1
 	}
 	return append(append(b, direction), req.where.Canonical()...)
@@ -154,7 +128,7 @@ func (k *room) list(ctx context.Context, c *route.Call, req listRequest) error {
 	if err != nil {
 		return err
 	}
-	if page.More && int64(len(page.Entries)) < min(req.limit, wire.MaxListLimit) {
+	if page.More && int64(len(page.Entries)) < min(req.Limit, wire.MaxListLimit) {
 		return fmt.Errorf("%w: the answer has more than 64 MiB; use /keys/paginate or a smaller limit", kv.ErrTooLarge)
 	}
 	c.Out = wire.AppendEntries(c.Out, page.Entries)

@@ -58,7 +58,7 @@ var listErrors = append([]api.Code{api.InvalidKey, api.InvalidFilter, api.TooLar
 // a body.
 func (k *room) listRoutes() []route.Route {
 	listParams := []route.Param{
-		prefixParam.Param(), startParam.Param(), endParam.Param(), wire.LimitParam.Param(), reverse.Param(),
+		prefixParam.Param(), wire.StartParam.Param(), wire.EndParam.Param(), wire.LimitParam.Param(), reverse.Param(),
 	}
 	list, page, count := listing("list", "List entries"), listing("paginate", "List entries page by page"), listing("count", "Count entries")
 	list.Answers = inOneSnapshot("The entries in key order.", route.Array(route.Ref("Entry")))

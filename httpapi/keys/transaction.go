@@ -140,7 +140,7 @@ func (k *room) decodeTransaction(body []byte, c *route.Call) (kv.TransactionRequ
 // decodeRead reads one element of reads: a key, or a list.
 func decodeRead(d *route.Decoder, dialect *route.Dialect) (kv.Read, error) {
 	var key kv.Key
-	list := listRequest{limit: wire.LimitParam.Default}
+	list := listRequest{Selection: wire.NewSelection()}
 	listed := false
 	err := d.Object(readMembers, func(name string) (err error) {
 		if name == "key" {

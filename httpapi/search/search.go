@@ -20,8 +20,6 @@ const maxSearchBody = 192 << 10
 var (
 	prefixParam    = wire.KeyParam{Name: "prefix", Doc: "Selects the keys at and below it, by whole parts. None: all keys. The index is the one over it, or over the next prefix above it that has one.", Prefix: true}
 	queryParam     = route.TextParam{Name: "query", Doc: "Words, all of which must be there; `\"a phrase\"`, `run*`, `AND`, `OR`, `NOT`, `NEAR(a b, 5)`, `field: word`. A text that is none of these is searched for its words."}
-	startParam     = wire.KeyParam{Name: "start", Doc: "The first key, inclusive; at or below the prefix.", Prefix: true}
-	endParam       = wire.KeyParam{Name: "end", Doc: "The last key, exclusive; at or below the prefix.", Prefix: true}
 	reverseParam   = route.BoolParam{Name: "reverse", Doc: "From the least relevant to the most relevant."}
 	highlightParam = route.BoolParam{Name: "highlight", Doc: "Adds to each entry its best passage, as HTML."}
 )
@@ -33,7 +31,7 @@ func (s *room) searchRoutes() []route.Route {
 		Summary: "Search entries for words",
 		Doc:     "By relevance. There must be an index over the prefix or above it, else it is 404 `not_found`; while that is being built, 409 `index_building`.",
 		Query: []route.Param{
-			prefixParam.Param(), queryParam.Param(), startParam.Param(), endParam.Param(), wire.LimitParam.Param(),
+			prefixParam.Param(), queryParam.Param(), wire.StartParam.Param(), wire.EndParam.Param(), wire.LimitParam.Param(),
 			reverseParam.Param(), highlightParam.Param(), wire.ConsistencyParam.Param(),
 		},
 		Elsewhere: map[string]string{"where": "POST /search"},
@@ -73,65 +71,44 @@ func (s *room) searchRoutes() []route.Route {
 
 // A searchRequest is what a search asks for, in a query or a body.
 type searchRequest struct {
-	search.Query
-	asks, within bool // has a query, has a prefix
-	start, end   kv.Key
-	limit        int64
-	consistency  string // the body's
+	wire.Selection
+	query        search.Query // but for what the selection says
+	asks, within bool         // has a query, has a prefix
+	consistency  string       // the body's
 }
 
 func searchQuery(q route.Query) (req searchRequest, err error) {
-	if req.Prefix, err = prefixParam.Get(q); err != nil {
+	if req.Selection, err = wire.QuerySelection(q, prefixParam, reverseParam); err != nil {
 		return req, err
 	}
-	if req.start, err = startParam.Get(q); err != nil {
-		return req, err
-	}
-	if req.end, err = endParam.Get(q); err != nil {
-		return req, err
-	}
-	if req.limit, err = wire.LimitParam.Get(q); err != nil {
-		return req, err
-	}
-	if req.Reverse, _, err = reverseParam.Get(q); err != nil {
-		return req, err
-	}
-	if req.Highlight, _, err = highlightParam.Get(q); err != nil {
+	if req.query.Highlight, _, err = highlightParam.Get(q); err != nil {
 		return req, err
 	}
 	_, req.within = q.Text(prefixParam.Name)
-	req.Text, req.asks = q.Text(queryParam.Name)
+	req.query.Text, req.asks = q.Text(queryParam.Name)
 	return req, nil
 }
 
 func decodeSearch(body []byte) (searchRequest, error) {
-	req := searchRequest{limit: wire.LimitParam.Default}
+	req := searchRequest{Selection: wire.NewSelection()}
 	err := decodeNested(body, searchMembers, req.member)
 	return req, err
 }
 
 func (req *searchRequest) member(d *route.Decoder, name string) (err error) {
 	switch name {
-	case "prefix":
-		req.within = true
-		req.Prefix, err = wire.DecodePrefix(d)
 	case "query":
 		req.asks = true
-		req.Text, err = d.Text()
-	case "start":
-		req.start, err = wire.DecodePrefix(d)
-	case "end":
-		req.end, err = wire.DecodePrefix(d)
-	case "limit":
-		req.limit, err = d.Integer(wire.LimitParam)
-	case "reverse":
-		req.Reverse, err = d.Boolean()
+		req.query.Text, err = d.Text()
 	case "where":
-		req.Where, err = wire.DecodeWhere(d)
+		req.query.Where, err = wire.DecodeWhere(d)
 	case "highlight":
-		req.Highlight, err = d.Boolean()
+		req.query.Highlight, err = d.Boolean()
 	case "consistency":
 		req.consistency, err = wire.DecodeConsistency(d)
+	default:
+		req.within = req.within || name == prefixParam.Name
+		err = req.Selection.Member(d, name)
 	}
 	return err
 }
@@ -144,8 +121,9 @@ func (req *searchRequest) complete(d *route.Dialect) (err error) {
 	if d.Original && !req.within {
 		return route.InvalidArgument("prefix is missing: where is to be searched")
 	}
-	req.Limit = int(min(req.limit, wire.MaxListLimit))
-	req.Range, err = keyRange(req.Prefix, req.start, req.end, d.Original)
+	req.query.Prefix, req.query.Reverse = req.Prefix, req.Reverse
+	req.query.Limit = int(min(req.Limit, wire.MaxListLimit))
+	req.query.Range, err = keyRange(req.Prefix, req.Start, req.End, d.Original)
 	return err
 }
 
@@ -166,7 +144,7 @@ func (s *room) search(ctx context.Context, c *route.Call, req searchRequest) err
 	if err != nil {
 		return err
 	}
-	found, position, err := s.Indexes.For(c.Grant).Search(ctx, req.Query, opts)
+	found, position, err := s.Indexes.For(c.Grant).Search(ctx, req.query, opts)
 	if err != nil {
 		return advised(err)
 	}
@@ -175,7 +153,7 @@ func (s *room) search(ctx context.Context, c *route.Call, req searchRequest) err
 	}
 	wire.SetVersionstamp(c, position)
 	c.Out = route.AppendArray(c.Out, found, func(dst []byte, m *search.Match) []byte {
-		return appendMatch(dst, m, req.Highlight)
+		return appendMatch(dst, m, req.query.Highlight)
 	})
 	return nil
 }
