@@ -49,7 +49,7 @@ func (a *atomicOp) do(ctx context.Context, op *sqldb.Op) (AtomicResult, error) {
 	case errors.Is(err, errNotCommitted):
 		return a.complete(ctx, commit)
 	case err != nil:
-		return AtomicResult{}, failure(err)
+		return AtomicResult{}, Failure(err)
 	}
 	a.committed = commit
 	a.result.OK, a.result.Versionstamp = true, Versionstamp(commit.Versionstamp())

@@ -65,7 +65,7 @@ var (
 	// that is not known.
 	lapsedSQL = `e.expires_at>coalesce(?3,` + sqldb.TimeSinceSQL("?2") + `) AND e.expires_at<=` + sqldb.NowSQL
 
-	versionSQL = `iif(` + aliveSQL + `,e.versionstamp,'')`
+	versionSQL = `iif(` + AliveSQL + `,e.versionstamp,'')`
 
 	// changesSQL goes through the entries that are covered. Conflicts are named up to a
 	// bound: a client needs to know that there are some, and where.

@@ -45,7 +45,7 @@ func (s *Store) Delete(ctx context.Context, req DeleteRequest) (DeleteResult, er
 			return DeleteResult{Deleted: d.done.deleted, Versionstamp: versionstamp, Replayed: true}, nil
 		}
 		if err != nil {
-			return result, failure(err)
+			return result, Failure(err)
 		}
 		batch := commit.Rows[0].Integer(0)
 		result.Versionstamp = Versionstamp(commit.Versionstamp())

@@ -53,8 +53,8 @@ var entries = &sqldb.Table[entryRow]{
 }
 
 const (
-	// aliveSQL holds for an entry e that a read may show.
-	aliveSQL = `(e.expires_at IS NULL OR e.expires_at>` + sqldb.NowSQL + `)`
+	// AliveSQL holds for an entry e that a read may show.
+	AliveSQL = `(e.expires_at IS NULL OR e.expires_at>` + sqldb.NowSQL + `)`
 	// aliveThenSQL holds for one that exists at the transaction's time.
 	aliveThenSQL = `(e.expires_at IS NULL OR e.expires_at>s.time)`
 
@@ -62,7 +62,7 @@ const (
 	fetchPartSQL = `SELECT j.key,iif(j.key<?2 OR j.key<?3 AND length(e.value)<=?4,e.value,NULL)` + fetchTailSQL
 	fetchTailSQL = `,e.versionstamp,e.expires_at
 FROM keyval_sequence s CROSS JOIN json_each(?1) j CROSS JOIN kv_entries e
-WHERE e.key=unhex(j.value) AND ` + aliveSQL
+WHERE e.key=unhex(j.value) AND ` + AliveSQL
 
 	guardSQL = sqldb.StaleSQL + `FROM keyval_sequence s CROSS JOIN json_each(?) j
 LEFT JOIN kv_entries e ON e.key=unhex(j.value->>0) AND ` + aliveThenSQL + `

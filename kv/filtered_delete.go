@@ -123,7 +123,7 @@ func (d *matchDelete) remove(ctx context.Context, keys []string) error {
 
 // logMatches logs the candidates that are there and match, by the transaction's time.
 func logMatches(candidates string, where *filter.Filter, op int) sqldb.Stmt {
-	condition, args := where.SQL(documentSQL, "s.time", 3)
+	condition, args := where.SQL(DocumentSQL, "s.time", 3)
 	return sqldb.Stmt{
 		Name: "log a deletion by filter",
 		SQL: `INSERT INTO keyval_changelog(versionstamp,key,op)

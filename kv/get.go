@@ -15,12 +15,12 @@ const MaxAnswerBytes = 64 << 20
 // snapshot's position. A missing one has only its key.
 func (s *Store) Get(ctx context.Context, keys []Key, opts ReadOptions) ([]Entry, Versionstamp, error) {
 	once, places := distinct(keys)
-	rows, position, err := s.merged.Get(ctx, opts.freshness(), encodedKeys(once))
+	rows, position, err := s.merged.Get(ctx, opts.Freshness(), encodedKeys(once))
 	if errors.Is(err, sqldb.ErrTooLarge) {
 		return s.getLarge(ctx, keys)
 	}
 	if err != nil {
-		return nil, "", failure(err)
+		return nil, "", Failure(err)
 	}
 	found := make([]Entry, len(once))
 	for i := range rows {
@@ -75,7 +75,7 @@ func (s *Store) getLarge(ctx context.Context, keys []Key) ([]Entry, Versionstamp
 		return err
 	})
 	if err != nil {
-		return nil, "", failure(err)
+		return nil, "", Failure(err)
 	}
 	s.db.Answered(sqldb.Position(position))
 	return found, position, nil

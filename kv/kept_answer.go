@@ -79,7 +79,7 @@ func (s *Store) wholeAnswer(ctx context.Context, id string, r *keptAnswer) ([]by
 	for n := range r.parts {
 		rows, err := s.db.Primary().QueryLarge(ctx, sqldb.Stmt{SQL: partReadSQL, Args: []any{id, string(r.versionstamp), n}})
 		if err != nil {
-			return nil, failure(err)
+			return nil, Failure(err)
 		}
 		if len(rows) == 0 {
 			return nil, fmt.Errorf("%w: the kept answer has just come to the end of its time", sqldb.ErrUnavailable)

@@ -46,7 +46,7 @@ func addSince(rows *sqldb.Rows, name string) {
 // A row of the argument is [snapshot, key].
 var (
 	keyChangesSQL = `SELECT j.key,j.value->>0` + sqldb.AfterAllSQL + `,j.value->>0<s.compacted,
-coalesce(iif(` + aliveSQL + `,e.versionstamp,''),''),coalesce(e.versionstamp<=j.value->>0,0)` + keyChangedSQL
+coalesce(iif(` + AliveSQL + `,e.versionstamp,''),''),coalesce(e.versionstamp<=j.value->>0,0)` + keyChangedSQL
 
 	keyChangesGuardSQL = sqldb.StaleSQL + sqldb.WithinTransaction(keyChangedSQL) + ` LIMIT 1`
 

@@ -36,7 +36,7 @@ func (s *Store) List(ctx context.Context, sel Selector, opts ReadOptions) (Page,
 	}
 	var page Page
 	var cut bool
-	err := s.db.Read(ctx, opts.freshness(), func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
+	err := s.db.Read(ctx, opts.Freshness(), func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
 		rows, err := r.QueryLarge(ctx, listStmt(sel, sqldb.MaxAnswer, nil))
 		if err != nil {
 			return "", err
@@ -45,7 +45,7 @@ func (s *Store) List(ctx context.Context, sel Selector, opts ReadOptions) (Page,
 		return sqldb.Position(page.Versionstamp), nil
 	})
 	if err != nil {
-		return Page{}, failure(err)
+		return Page{}, Failure(err)
 	}
 	if cut {
 		return s.listLarge(ctx, sel)
@@ -66,7 +66,7 @@ func (s *Store) listLarge(ctx context.Context, sel Selector) (Page, error) {
 		return err
 	})
 	if err != nil {
-		return Page{}, failure(err)
+		return Page{}, Failure(err)
 	}
 	s.db.Answered(sqldb.Position(page.Versionstamp))
 	return page, nil
@@ -136,7 +136,7 @@ func scanPage(rows []sqldb.Row, limit int) (page Page, cut bool) {
 }
 
 const countSQL = `SELECT ` + sqldb.PositionSQL + `,
-(SELECT count(*) FROM kv_entries e WHERE e.key>=?1 AND e.key<?2 AND ` + aliveSQL + `) FROM keyval_sequence s`
+(SELECT count(*) FROM kv_entries e WHERE e.key>=?1 AND e.key<?2 AND ` + AliveSQL + `) FROM keyval_sequence s`
 
 // Count counts the entries in a range that match where, nil for all.
 func (s *Store) Count(ctx context.Context, r Range, where *filter.Filter, opts ReadOptions) (int64, Versionstamp, error) {
@@ -145,7 +145,7 @@ func (s *Store) Count(ctx context.Context, r Range, where *filter.Filter, opts R
 	}
 	var count int64
 	var position sqldb.Position
-	err := s.db.Read(ctx, opts.freshness(), func(ctx context.Context, reader sqldb.Reader) (sqldb.Position, error) {
+	err := s.db.Read(ctx, opts.Freshness(), func(ctx context.Context, reader sqldb.Reader) (sqldb.Position, error) {
 		rows, err := reader.QueryLarge(ctx, sqldb.Stmt{SQL: countSQL, Args: []any{[]byte(r.Start), []byte(r.End)}})
 		if err != nil {
 			return "", err
@@ -153,5 +153,5 @@ func (s *Store) Count(ctx context.Context, r Range, where *filter.Filter, opts R
 		position, count = sqldb.Position(rows[0].Text(0)), rows[0].Integer(1)
 		return position, nil
 	})
-	return count, Versionstamp(position), failure(err)
+	return count, Versionstamp(position), Failure(err)
 }

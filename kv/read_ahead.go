@@ -64,7 +64,7 @@ func (t *transaction) readAhead(ctx context.Context) error {
 		err = t.req.Reserve(ahead.reads)
 	}
 	t.ahead = ahead
-	return failure(err)
+	return Failure(err)
 }
 
 // budget bounds what is read: what cannot be kept is refused before it is.

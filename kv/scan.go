@@ -51,7 +51,7 @@ type scanned struct {
 func (c *scan) look(ctx context.Context, first, second any, limit int64) (scanned, error) {
 	var found scanned
 	began := time.Now()
-	err := c.store.db.Read(ctx, c.opts.freshness(), func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
+	err := c.store.db.Read(ctx, c.opts.Freshness(), func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
 		rows, err := r.QueryLarge(ctx, c.kind.stmt(c.where, first, second, c.entries, c.bytes, limit))
 		if err != nil {
 			return "", err
@@ -94,7 +94,7 @@ func (c *scan) adapt(took time.Duration) {
 
 // scanFailure says of a time that is up what can be done about it.
 func scanFailure(err error) error {
-	if err = failure(err); errors.Is(err, ErrTimeout) {
+	if err = Failure(err); errors.Is(err, ErrTimeout) {
 		return fmt.Errorf("%w: the filter had to look at too many entries; narrow the prefix, or use paginate", ErrTimeout)
 	}
 	return err

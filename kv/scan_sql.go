@@ -44,8 +44,8 @@ func (o scanOrder) matchesSQL(where string) string {
 // scanFree is the first argument that is a filter's.
 const scanFree = 6
 
-// documentSQL is the JSON text of an entry e.
-const documentSQL = "CAST(e.value AS TEXT)"
+// DocumentSQL is the JSON text of an entry e.
+const DocumentSQL = "CAST(e.value AS TEXT)"
 
 // pageColumnsSQL begin what each scan selects: see scanned.
 const pageColumnsSQL = `p.position,p.n,p.seen,p.last`
@@ -79,7 +79,7 @@ LEFT JOIN (SELECT e.key,e.value,e.versionstamp,e.expires_at FROM ` + matches + `
 
 // stmt is a page's statement. first and second are the arguments of its order.
 func (k scanKind) stmt(where *filter.Filter, first, second any, entries, bytes, limit int64) sqldb.Stmt {
-	condition, args := where.SQL(documentSQL, "(SELECT now FROM page)", scanFree)
+	condition, args := where.SQL(DocumentSQL, "(SELECT now FROM page)", scanFree)
 	return sqldb.Stmt{
 		Name: k.name,
 		SQL:  k.order.pageSQL() + `SELECT ` + pageColumnsSQL + `,` + k.result(k.order.matchesSQL(condition)),

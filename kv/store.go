@@ -44,8 +44,8 @@ func New(db *sqldb.DB, cfg Config) *Store {
 	}
 }
 
-// freshness translates a read's options for the database.
-func (o ReadOptions) freshness() sqldb.Freshness {
+// Freshness translates a read's options for the database.
+func (o ReadOptions) Freshness() sqldb.Freshness {
 	return sqldb.Freshness{
 		Replica: o.Consistency != Strong,
 		AnyAge:  o.Consistency == Eventual,
@@ -53,8 +53,8 @@ func (o ReadOptions) freshness() sqldb.Freshness {
 	}
 }
 
-// failure says what a database's error means to a caller.
-func failure(err error) error {
+// Failure says what a database's error means to a caller.
+func Failure(err error) error {
 	switch {
 	case errors.Is(err, sqldb.ErrFuture):
 		return fmt.Errorf("%w: it is of another one, or from before a restore; read without it", ErrPositionAhead)

@@ -74,9 +74,9 @@ func (t *transaction) read(ctx context.Context) (TransactionResult, error) {
 	ahead, err := t.readSnapshot(ctx, newBudget)
 	switch {
 	case err != nil:
-		return TransactionResult{}, failure(err)
+		return TransactionResult{}, Failure(err)
 	case ahead.since.position < t.req.Min:
-		return TransactionResult{}, failure(sqldb.ErrFuture)
+		return TransactionResult{}, Failure(sqldb.ErrFuture)
 	case ahead.over != nil:
 		return TransactionResult{}, ahead.over
 	}

@@ -52,7 +52,7 @@ func (x *indexed) batch(paths []filter.Path, rows int) []sqldb.Stmt {
 	return []sqldb.Stmt{
 		{SQL: nextBatchSQL, Args: []any{x.id, end, int64(rows), int64(batchBytes)}},
 		{SQL: addBatchSQL, Args: []any{x.id}},
-		{SQL: strings.ReplaceAll(x.fill(indexBatchSQL), "{texts}", c.of(paths)), Args: []any{x.id}},
+		x.stmt("index entries", strings.ReplaceAll(indexBatchSQL, "{texts}", c.of(paths)), x.id),
 		{SQL: builtSQL, Args: []any{x.id, end}},
 	}
 }
@@ -108,12 +108,12 @@ func (x *Indexes) unfinished(row sqldb.Row) (*sqldb.InSQL, error) {
 func (x *indexed) removal(more bool, rows int) []sqldb.Stmt {
 	if more {
 		return []sqldb.Stmt{
-			{SQL: x.fill(dropTextSQL), Args: []any{x.id, int64(rows)}},
+			x.stmt("remove indexed text", dropTextSQL, x.id, int64(rows)),
 			{SQL: dropDocsSQL, Args: []any{x.id, int64(rows)}},
 		}
 	}
 	return []sqldb.Stmt{
-		{SQL: x.fill(`DROP TABLE IF EXISTS {table}`)},
+		x.stmt("drop an index's table", `DROP TABLE IF EXISTS {table}`),
 		{SQL: `DELETE FROM keyval_search_indexes WHERE id=?`, Args: []any{x.id}},
 	}
 }

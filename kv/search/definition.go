@@ -102,8 +102,10 @@ const all = "all"
 const (
 	liveSQL = `(SELECT * FROM keyval_search_indexes WHERE state<>'dropping' ORDER BY prefix)`
 
-	existingSQL = `SELECT j.key,(SELECT json_group_array(json_array(x.id,hex(x.prefix),json(x.fields),x.tokenize,x.state,x.indexed))
-FROM ` + liveSQL + ` x) FROM json_each(?) j`
+	// definitionsSQL is what parseExisting reads.
+	definitionsSQL = `(SELECT json_group_array(json_array(x.id,hex(x.prefix),json(x.fields),x.tokenize,x.state,x.indexed)) FROM ` + liveSQL + ` x)`
+
+	existingSQL = `SELECT j.key,` + definitionsSQL + ` FROM json_each(?) j`
 
 	guardExistingSQL = sqldb.StaleSQL + `FROM json_each(?) j
 WHERE (SELECT coalesce(group_concat(x.id),'') FROM ` + liveSQL + ` x)<>j.value LIMIT 1`

@@ -150,8 +150,7 @@ func (x *Indexes) List(ctx context.Context, opts kv.ReadOptions) ([]Index, error
 	return list, nil
 }
 
-const listSQL = `SELECT (SELECT json_group_array(json_array(x.id,hex(x.prefix),json(x.fields),x.tokenize,x.state,x.indexed))
-FROM ` + liveSQL + ` x),` + sqldb.PositionSQL + ` FROM keyval_sequence s`
+const listSQL = `SELECT ` + definitionsSQL + `,` + sqldb.PositionSQL + ` FROM keyval_sequence s`
 
 func readAll(ctx context.Context, r sqldb.Reader) ([]indexed, sqldb.Position, error) {
 	rows, err := r.Query(ctx, sqldb.Stmt{SQL: listSQL})

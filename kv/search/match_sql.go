@@ -69,11 +69,11 @@ func (s *searching) stmt(window, skip, bytes int64) sqldb.Stmt {
 	}
 	if q.Where != nil {
 		var more []any
-		where, more = q.Where.SQL("CAST(e.value AS TEXT)", sqldb.NowSQL, len(args)+1)
+		where, more = q.Where.SQL(kv.DocumentSQL, sqldb.NowSQL, len(args)+1)
 		args = append(args, more...)
 	}
 	text := strings.NewReplacer("{down}", down, "{snippet}", snippet, "{where}", "("+where+")").Replace(matchSQL)
-	return sqldb.Stmt{SQL: s.index.fill(text), Args: args}
+	return s.index.stmt("search entries", text, args...)
 }
 
 // keys are those that the query asks for.

@@ -162,15 +162,12 @@ func dropped(err error, table string) error {
 // mostMatches is more than any index holds.
 const mostMatches = 1 << 40
 
-// maxAnswerBytes bounds what a search returns, as it does a list.
-const maxAnswerBytes = 64 << 20
-
 // searchLarge reads what one answer of the database cannot hold, in several statements of
 // one snapshot on the primary.
 func (x *Indexes) searchLarge(ctx context.Context, s *searching) error {
 	return x.db.Snapshot(ctx, func(q sqldb.Querier) error {
 		s.found = nil
-		left := maxAnswerBytes
+		left := kv.MaxAnswerBytes
 		for {
 			results, err := q.Query(ctx, s.stmt(mostMatches, int64(len(s.found)), sqldb.MaxPiece))
 			if err != nil {
@@ -184,7 +181,7 @@ func (x *Indexes) searchLarge(ctx context.Context, s *searching) error {
 				left -= len(p.matches[i].Key) + len(p.matches[i].Value)
 			}
 			if left < 0 {
-				return fmt.Errorf("%w: what was found has more than 64 MiB; ask with a smaller limit", kv.ErrTooLarge)
+				return fmt.Errorf("%w: what was found has more than %d MiB; ask with a smaller limit", kv.ErrTooLarge, kv.MaxAnswerBytes>>20)
 			}
 			s.found, s.position = append(s.found, p.matches...), p.position
 			if len(p.matches) == 0 || int64(len(s.found)) >= p.total {
