@@ -11,8 +11,10 @@ import (
 // The arguments of matchSQL are the expression, the window, the bounds of the keys, the
 // limit, how many of these are skipped, the bytes that the answer may have, and the id.
 // There is always one row, if only for the snapshot's position, the number of matches in
-// the window, the number of those that count, and the index's state.
-const matchSQL = `WITH m AS MATERIALIZED (SELECT f.rowid id,f.rank rank FROM {table} f WHERE f.{table} MATCH ?1 ORDER BY f.rank{down} LIMIT ?2),
+// the window, the number of those that count, and the index's state. The plus has SQLite
+// sort, which keeps no more than the window; FTS5 would sort all matches, and take a
+// third longer.
+const matchSQL = `WITH m AS MATERIALIZED (SELECT f.rowid id,f.rank rank FROM {table} f WHERE f.{table} MATCH ?1 ORDER BY +f.rank{down} LIMIT ?2),
 c AS MATERIALIZED (SELECT m.id,m.rank,d.key k,length(e.key)+length(e.value) size
 FROM keyval_sequence s CROSS JOIN m CROSS JOIN keyval_search_docs d CROSS JOIN kv_entries e
 WHERE d.id=m.id AND d.key>=?3 AND d.key<?4 AND e.key=d.key AND ` + kv.AliveSQL + ` AND {where} ORDER BY m.rank{down},d.key{down} LIMIT ?5),
