@@ -64,6 +64,7 @@ func TestEveryPanelShowsSomethingAndEveryAlertIsEvaluated(t *testing.T) {
 		Binary: binary, Dir: dir, LibsqlURL: pair.Primary.HTTPURL(), ReplicaURL: pair.Replica.HTTPURL()})
 	use := traffic{t, node.Client}
 	use.follow(api.Key{"watched"})
+	use.index(api.Key{"watched"})
 	use.once() // before the queues are counted for the first time, which is done once a minute
 
 	alerts, err := filepath.Abs("../deploy/alerts.yaml")
@@ -120,7 +121,13 @@ func (u traffic) follow(key api.Key) {
 	u.t.Cleanup(func() { <-done })
 }
 
-// once writes, reads, misses, and has a message acked, one that dies and one that waits.
+// index has the entries at and below a key found by their text.
+func (u traffic) index(prefix api.Key) {
+	nodetest.Check(u.t, u.client.CreateIndex(u.t.Context(), api.Index{Prefix: prefix, Fields: []string{"text"}}))
+	nodetest.Check(u.t, u.client.WaitForIndex(u.t.Context(), prefix))
+}
+
+// once writes, reads, misses, searches, and has a message acked, one that dies and one that waits.
 func (u traffic) once() {
 	ctx := u.t.Context()
 	_, err := u.client.Put(ctx, api.Key{"watched"}, 1)
@@ -130,6 +137,8 @@ func (u traffic) once() {
 	if _, err = u.client.Get(ctx, api.Key{"missing"}); !errors.Is(err, api.NotFound) {
 		u.t.Fatal(err)
 	}
+	_, err = u.client.Search(ctx, api.SearchRequest{Prefix: api.Key{"watched"}, Query: "word"})
+	nodetest.Check(u.t, err)
 	for _, queue := range []string{"acked", "dies", "waits"} {
 		_, err = u.client.Enqueue(ctx, queue, 1, client.MaxAttempts(1))
 		nodetest.Check(u.t, err)
