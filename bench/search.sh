@@ -13,7 +13,7 @@ URL=http://127.0.0.1:18600
 rate() {
   local clients=$1
   shift
-  wrk -t2 -c"$clients" -d"${SECONDS_EACH}s" --timeout 60s --latency -s bench/search.lua $URL -- "$@" >"$dir/wrk"
+  wrk -t1 -c"$clients" -d"${SECONDS_EACH}s" --timeout 60s --latency -s bench/search.lua $URL -- "$@" >"$dir/wrk"
   if grep -q 'Non-2xx' "$dir/wrk" && [ "$1" != get ]; then
     grep 'Non-2xx' "$dir/wrk" >&2
   fi
@@ -78,7 +78,9 @@ measure() {
   wait $filtering 2>/dev/null || true
   echo "building: $(build)"
   for query in w19999 w1000 w100 w10 w1 'w1500*' 'w15*' '%22w1+w2%22' 'w10+w20'; do
-    echo "search $query, 8 clients: $(rate 8 search docs "$query")"
+    for clients in 1 8; do
+      echo "search $query, $clients at once: $(rate $clients search docs "$query")"
+    done
   done
 }
 
