@@ -89,6 +89,25 @@ func TestAFilterFindsWhatIsFarApartInBothDirections(t *testing.T) {
 	})
 }
 
+func TestAFilterMayNameTheTimeAsOftenAsItMayAskAnything(t *testing.T) {
+	t.Parallel()
+	past := mustFilter(t, `{"$or":[`+strings.Repeat(`{"i":{"$in":[{"$now":true}]}},`, 499)+`{"i":{"$lt":{"$now":true}}}]}`)
+	onEachDatabase(t, func(t *testing.T, d database) {
+		s := d.store(t)
+		fillPrefix(t, s, "past", 3, every(1))
+		if page := mustList(t, s, kv.Selector{Range: kv.PrefixRange(""), Where: past}); len(page.Entries) != 3 {
+			t.Errorf("listed %q, want all", keysOf(page.Entries))
+		}
+		if n, _, err := s.Count(timeout(t), kv.PrefixRange(""), past, kv.ReadOptions{}); n != 3 || err != nil {
+			t.Errorf("counted %d, %v; want 3", n, err)
+		}
+		result, err := s.Delete(timeout(t), kv.DeleteRequest{Ranges: []kv.Range{kv.PrefixRange("")}, Where: past})
+		if result.Deleted != 3 || err != nil {
+			t.Errorf("deleted %d, %v; want 3", result.Deleted, err)
+		}
+	})
+}
+
 // What a client pages through is everything that matches, each once, whatever the limit,
 // and a page without matches moves on.
 func TestPagesWithAFilterMoveOnWithoutMatches(t *testing.T) {

@@ -44,6 +44,10 @@ func (o scanOrder) matchesSQL(where string) string {
 // scanFree is the first argument that is a filter's.
 const scanFree = 6
 
+// scanNow is the page's time in a filter, which may name it a thousand times: SQLite writes
+// a common table out wherever it is named, and refuses a statement with too many of these.
+const scanNow = "(SELECT " + sqldb.NowSQL + " FROM keyval_sequence s)"
+
 // DocumentSQL is the JSON text of an entry e.
 const DocumentSQL = "CAST(e.value AS TEXT)"
 
@@ -79,7 +83,7 @@ LEFT JOIN (SELECT e.key,e.value,e.versionstamp,e.expires_at FROM ` + matches + `
 
 // stmt is a page's statement. first and second are the arguments of its order.
 func (k scanKind) stmt(where *filter.Filter, first, second any, entries, bytes, limit int64) sqldb.Stmt {
-	condition, args := where.SQL(DocumentSQL, "(SELECT now FROM page)", scanFree)
+	condition, args := where.SQL(DocumentSQL, scanNow, scanFree)
 	return sqldb.Stmt{
 		Name: k.name,
 		SQL:  k.order.pageSQL() + `SELECT ` + pageColumnsSQL + `,` + k.result(k.order.matchesSQL(condition)),
