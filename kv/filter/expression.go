@@ -18,14 +18,21 @@ type expression struct {
 	depth int
 }
 
-// join is all of the nodes or any of them, or of their opposites.
+// join is all of the nodes or any of them, or of their opposites. What is true or false of
+// everything is left out, or decides: it would not count among what a filter consists of.
 func join(c *compiler, nodes []node, anyOf, opposite bool) expression {
-	e := expression{any: anyOf}
+	e, before := expression{any: anyOf}, *c
 	for _, n := range nodes {
 		part := n.sql(c, opposite)
-		if part.leaf == "" && (part.any == anyOf || len(part.parts) == 1) {
+		switch {
+		case part.leaf != "":
+			e.parts = append(e.parts, part)
+		case len(part.parts) == 0 && part.any != anyOf:
+			*c = before
+			return part
+		case part.any == anyOf || len(part.parts) == 1:
 			e.parts = append(e.parts, part.parts...)
-		} else {
+		default:
 			e.parts = append(e.parts, part)
 		}
 	}

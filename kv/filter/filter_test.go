@@ -101,6 +101,9 @@ func TestTheLargestFiltersRun(t *testing.T) {
 		`{"a":{"$in":[` + many(999, `"x"`) + `]}}`,
 		`{"a":{"$nin":[` + many(300, `{"$now":true}`) + `]}}`,
 		deep,
+		// Filters that ask nothing count for nothing, and may be any number.
+		strings.Repeat(`{"$or":[`+many(40, `{}`)+`,{"$and":[`+many(40, `{"a":1}`)+`,`, 15) + `{"a":2}` + strings.Repeat("]}]}", 15),
+		strings.Repeat(`{"$not":{"$or":[`+many(60, `{}`)+`,{"$or":[]},{"a":{"$gt":1}},`, 15) + `{}` + strings.Repeat("]}}", 15),
 	}
 	onEachEngine(t, func(t *testing.T, db *sqldb.DB) {
 		for _, where := range wheres {
