@@ -64,6 +64,22 @@ func TestTheSameIndexAgainChangesNothingAndAnotherOneReplacesIt(t *testing.T) {
 	})
 }
 
+func TestASearchTakesTheLargestFilter(t *testing.T) {
+	t.Parallel()
+	where, err := filter.Parse([]byte(`{"$or":[` + strings.Repeat(`{"i":{"$between":[2,3]}},`, 998) + `{"i":{"$lt":{"$now":true,"offset":-4000000000000}}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	onEachDatabase(t, func(t *testing.T, d database) {
+		n := d.open(t)
+		n.create(t, "t", "docs")
+		for i := range 4 {
+			n.put(t, fmt.Sprintf(`{"t":"fox","i":%d}`, i), "docs", i)
+		}
+		n.wantKeys(t, search.Query{Prefix: key(t, "docs"), Text: "fox", Where: where, Highlight: true}, `["docs",2]`, `["docs",3]`)
+	})
+}
+
 func TestASearchUsesTheNearestIndexThatItReaches(t *testing.T) {
 	t.Parallel()
 	n := embedded(t)

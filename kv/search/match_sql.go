@@ -18,12 +18,12 @@ const matchSQL = `WITH m AS MATERIALIZED (SELECT f.rowid id,f.rank rank FROM {ta
 c AS MATERIALIZED (SELECT m.id,m.rank,d.key k,length(e.key)+length(e.value) size
 FROM keyval_sequence s CROSS JOIN m CROSS JOIN keyval_search_docs d CROSS JOIN kv_entries e
 WHERE d.id=m.id AND d.key>=?3 AND d.key<?4 AND e.key=d.key AND ` + kv.AliveSQL + ` AND {where} ORDER BY m.rank{down},d.key{down} LIMIT ?5),
-p AS MATERIALIZED (SELECT c.id,c.k,c.rank,row_number() OVER w-1 place,sum(c.size) OVER w-c.size sofar
-FROM (SELECT * FROM c ORDER BY c.rank{down},c.k{down} LIMIT -1 OFFSET ?6) c WINDOW w AS (ORDER BY c.rank{down},c.k{down} ROWS UNBOUNDED PRECEDING))
-SELECT ` + sqldb.PositionSQL + `,(SELECT count(*) FROM m),(SELECT count(*) FROM c),
+p AS MATERIALIZED (SELECT c.id,c.k,c.rank,c.total,row_number() OVER w-1 place,sum(c.size) OVER w-c.size sofar
+FROM (SELECT *,count(*) OVER () total FROM c ORDER BY c.rank{down},c.k{down} LIMIT -1 OFFSET ?6) c WINDOW w AS (ORDER BY c.rank{down},c.k{down} ROWS UNBOUNDED PRECEDING))
+SELECT ` + sqldb.PositionSQL + `,w.seen,coalesce(p.total,0),
 EXISTS (SELECT 1 FROM keyval_search_indexes x WHERE x.id=?8 AND x.state='ready'),
 e.key,e.value,e.versionstamp,e.expires_at{snippet}
-FROM keyval_sequence s LEFT JOIN p ON p.place=0 OR p.sofar<?7 LEFT JOIN kv_entries e ON e.key=p.k ORDER BY p.place`
+FROM keyval_sequence s CROSS JOIN (SELECT count(*) seen FROM m) w LEFT JOIN p ON p.place=0 OR p.sofar<?7 LEFT JOIN kv_entries e ON e.key=p.k ORDER BY p.place`
 
 // snippetText is up to how many characters of text FTS5 chooses and marks the best
 // snippet: that takes it the square of the hits. In longer ones it is where the query's
