@@ -89,23 +89,38 @@ func TestAFilterFindsWhatIsFarApartInBothDirections(t *testing.T) {
 	})
 }
 
-func TestAFilterMayNameTheTimeAsOftenAsItMayAskAnything(t *testing.T) {
+func TestTheLargestFiltersListCountAndDelete(t *testing.T) {
 	t.Parallel()
-	past := mustFilter(t, `{"$or":[`+strings.Repeat(`{"i":{"$in":[{"$now":true}]}},`, 499)+`{"i":{"$lt":{"$now":true}}}]}`)
-	onEachDatabase(t, func(t *testing.T, d database) {
-		s := d.store(t)
-		fillPrefix(t, s, "past", 3, every(1))
-		if page := mustList(t, s, kv.Selector{Range: kv.PrefixRange(""), Where: past}); len(page.Entries) != 3 {
-			t.Errorf("listed %q, want all", keysOf(page.Entries))
-		}
-		if n, _, err := s.Count(timeout(t), kv.PrefixRange(""), past, kv.ReadOptions{}); n != 3 || err != nil {
-			t.Errorf("counted %d, %v; want 3", n, err)
-		}
-		result, err := s.Delete(timeout(t), kv.DeleteRequest{Ranges: []kv.Range{kv.PrefixRange("")}, Where: past})
-		if result.Deleted != 3 || err != nil {
-			t.Errorf("deleted %d, %v; want 3", result.Deleted, err)
-		}
-	})
+	many := func(n int, text string) string { return strings.Repeat(text+",", n) }
+	past := `{"i":{"$lt":{"$now":true}}}`
+	for name, where := range map[string]*filter.Filter{
+		"often the time": mustFilter(t, `{"$or":[`+many(499, `{"i":{"$in":[{"$now":true}]}}`)+past+`]}`),
+		"deep and wide":  mustFilter(t, strings.Repeat(`{"$or":[`+many(41, `{"i":-1}`)+`{"$and":[`+many(41, `{"hit":1}`), 11)+past+strings.Repeat(`]}]}`, 11)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEachDatabase(t, func(t *testing.T, d database) {
+				s := d.store(t)
+				fillPrefix(t, s, "past", 3, every(1))
+				wantThree(t, s, where)
+			})
+		})
+	}
+}
+
+// wantThree lists, counts and deletes all three entries.
+func wantThree(t *testing.T, s *kv.Store, where *filter.Filter) {
+	t.Helper()
+	if page := mustList(t, s, kv.Selector{Range: kv.PrefixRange(""), Where: where}); len(page.Entries) != 3 {
+		t.Errorf("listed %q, want all", keysOf(page.Entries))
+	}
+	if n, _, err := s.Count(timeout(t), kv.PrefixRange(""), where, kv.ReadOptions{}); n != 3 || err != nil {
+		t.Errorf("counted %d, %v; want 3", n, err)
+	}
+	result, err := s.Delete(timeout(t), kv.DeleteRequest{Ranges: []kv.Range{kv.PrefixRange("")}, Where: where})
+	if result.Deleted != 3 || err != nil {
+		t.Errorf("deleted %d, %v; want 3", result.Deleted, err)
+	}
 }
 
 // What a client pages through is everything that matches, each once, whatever the limit,

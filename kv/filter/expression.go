@@ -64,15 +64,16 @@ func (e expression) String() string {
 	return chain(parts, operator)
 }
 
-// chain is what an operator makes of parts, in parentheses if there are several.
+// chain is what an operator makes of parts, in parentheses if there are several: one pair
+// around the first, which nests deepest, however many they are.
 func chain(parts []string, operator string) string {
 	const most = 40 // its square is more than a filter has nodes
 	if len(parts) == 1 {
 		return parts[0]
 	}
 	if len(parts) > most {
-		var links []string
-		for some := range slices.Chunk(parts, most) {
+		links := parts[:1:1]
+		for some := range slices.Chunk(parts[1:], most) {
 			links = append(links, chain(some, operator))
 		}
 		parts = links
