@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"strconv"
@@ -305,8 +304,8 @@ func (req *deleteManyRequest) check() error {
 		return nil
 	case req.where == nil:
 		return route.InvalidArgument("there is nothing to go by: a prefix, 1 to %d keys or a where; deleting everything needs DELETE /keys?all=true", maxDeleteKeys)
-	case matchesEverything(req.where):
-		return route.InvalidArgument("where has no conditions; deleting everything needs DELETE /keys?all=true")
+	case req.where.MatchesAll():
+		return route.InvalidArgument("where matches everything; deleting everything needs DELETE /keys?all=true")
 	}
 	return nil
 }
@@ -326,15 +325,4 @@ func (req *deleteManyRequest) deletes() kv.DeleteRequest {
 		ranges[i] = kv.SubtreeRange(key)
 	}
 	return kv.DeleteRequest{Ranges: ranges, Where: req.where}
-}
-
-// matchesEverything tells of a filter that it has no conditions, as one has that was put
-// together by a program that found none.
-func matchesEverything(where *filter.Filter) bool {
-	for _, empty := range []string{`{}`, `{"$and":[]}`} {
-		if f, err := filter.Parse([]byte(empty)); err == nil && bytes.Equal(where.Canonical(), f.Canonical()) {
-			return true
-		}
-	}
-	return false
 }

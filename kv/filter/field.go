@@ -24,6 +24,9 @@ type test interface {
 }
 
 func (f field) eval(m moment) truth {
+	if m.blind {
+		return unknown
+	}
 	t := f.test.eval(f.path.find(m.document), m.now)
 	if f.negated {
 		return -t

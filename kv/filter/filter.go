@@ -17,7 +17,13 @@ type Filter struct{ root all }
 
 // Match reports whether the document matches at a time, in Unix milliseconds.
 func (f *Filter) Match(document []byte, now int64) bool {
-	return f == nil || f.root.eval(moment{document, now}) == yes
+	return f == nil || f.root.eval(moment{document: document, now: now}) == yes
+}
+
+// MatchesAll reports whether the filter matches whatever is in a document, as one does that
+// was put together by a program that found no conditions.
+func (f *Filter) MatchesAll() bool {
+	return f == nil || f.root.eval(moment{blind: true}) == yes
 }
 
 // SQL is an expression that is 1 for a document that matches, else 0 or NULL. document is

@@ -150,6 +150,19 @@ func TestFiltersOfOneShapeHaveOneStatement(t *testing.T) {
 	}
 }
 
+func TestAFilterMatchesAllIfNoFieldMatters(t *testing.T) {
+	t.Parallel()
+	for where, want := range map[string]bool{
+		`{}`: true, `{"$and":[]}`: true, `{"$and":[{},{"$and":[]}]}`: true, `{"$or":[{"a":1},{}]}`: true, `{"$not":{"$or":[]}}`: true,
+		`{"$or":[]}`: false, `{"$not":{}}`: false, `{"a":{"$null":true}}`: false, `{"a":{"$ne":null}}`: false, `{"$not":{"a":1}}`: false,
+		`{"$and":[{},{"a":1}]}`: false, `{"a":{"$in":[]}}`: false,
+	} {
+		if got := mustParse(t, where).MatchesAll(); got != want {
+			t.Errorf("%s matches all: %v", where, got)
+		}
+	}
+}
+
 func TestNoFilterMatchesEverything(t *testing.T) {
 	t.Parallel()
 	var f *filter.Filter

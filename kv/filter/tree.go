@@ -11,10 +11,11 @@ type node interface {
 	canonical(dst []byte) []byte
 }
 
-// A moment is a document at a time.
+// A moment is a document at a time. To the blind one every field is unknown.
 type moment struct {
 	document []byte
 	now      int64
+	blind    bool
 }
 
 // A compiler collects the arguments of an expression.
