@@ -64,6 +64,23 @@ func TestTheSameIndexAgainChangesNothingAndAnotherOneReplacesIt(t *testing.T) {
 	})
 }
 
+func TestAnIndexIsNotOverAKeyWhosePartGoesOnWithANUL(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		n := d.open(t)
+		n.put(t, `{"t":"fox"}`, "a\x00b")
+		n.create(t, "t", "a")
+		beside := search.Query{Prefix: key(t, "a\x00b"), Text: "fox", Limit: 1}
+		if _, _, err := n.Search(timeout(t), beside, kv.ReadOptions{}); !errors.Is(err, search.ErrNoIndex) {
+			t.Errorf("searching beside the index: %v, want %v", err, search.ErrNoIndex)
+		}
+		if _, err := n.Create(timeout(t), search.Definition{Fields: []string{"t"}}); err != nil {
+			t.Fatal(err)
+		}
+		n.wantKeys(t, beside, `["a\u0000b"]`)
+	})
+}
+
 func TestASearchTakesTheLargestFilter(t *testing.T) {
 	t.Parallel()
 	where, err := filter.Parse([]byte(`{"$or":[` + strings.Repeat(`{"i":{"$between":[2,3]}},`, 998) + `{"i":{"$lt":{"$now":true,"offset":-4000000000000}}}]}`))

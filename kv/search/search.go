@@ -91,10 +91,11 @@ func (s *searching) run(ctx context.Context, r sqldb.Reader) error {
 }
 
 // chooseSQL finds the indexes over a key and those above it, the longest prefix first.
-// substr finds nothing in an empty blob.
+// substr finds nothing in an empty blob. A key that goes on with ff lies beside the prefix: that
+// is a NUL in its part.
 const chooseSQL = `SELECT x.id,x.prefix,x.fields,x.tokenize,x.state,` + sqldb.PositionSQL + `
 FROM keyval_sequence s LEFT JOIN keyval_search_indexes x
-ON x.prefix<=?1 AND (length(x.prefix)=0 OR substr(?1,1,length(x.prefix))=x.prefix) AND x.state<>'dropping' ORDER BY length(x.prefix) DESC`
+ON x.prefix<=?1 AND (length(x.prefix)=0 OR substr(?1,1,length(x.prefix))=x.prefix AND substr(?1,length(x.prefix)+1,1)<>x'ff') AND x.state<>'dropping' ORDER BY length(x.prefix) DESC`
 
 // choose finds the index for the query, and the query's expression in it.
 func (s *searching) choose(ctx context.Context, r sqldb.Reader) error {
