@@ -240,3 +240,38 @@ func TestASearchInAnIndexThatIsBeingBuiltIsToComeBack(t *testing.T) {
 	f.wantFound("GET", "/search?prefix=a&query=meanwhile", "", `["a",899]`)
 	f.wantFound("GET", "/search?prefix=a&query=word899", "")
 }
+
+func TestIndexesAnswerWithAPositionThatEveryNodeShows(t *testing.T) {
+	t.Parallel()
+	pair := nodetest.MustStartSqldPair(t)
+	cfg := sqldb.Config{PrimaryURL: pair.Primary.HTTPURL(), ReplicaURL: pair.Replica.HTTPURL()}
+	here, there := mustServeEverythingOn(t, mustOpen(t, cfg)), mustServeEverythingOn(t, mustOpen(t, cfg))
+	const index = `{"prefix":["a"],"fields":["t"]}`
+	var last string
+	ask := func(f *fixture, method, target, body string) string {
+		t.Helper()
+		r := f.must(method, target, body, "Keyval-Min-Versionstamp: "+last)
+		if r.versionstamp() == "" || r.versionstamp() < last {
+			t.Errorf("%s %s: got position %q after %q", method, target, r.versionstamp(), last)
+		}
+		last = r.versionstamp()
+		return r.body
+	}
+	last = here.must("PUT", "/keys/a/1", `{"t":"x"}`).versionstamp()
+	for range 10 {
+		for range 2 { // the second time there is nothing to do
+			if got := ask(here, "POST", "/indexes", index); got != `{"ok":true}` {
+				t.Errorf("created: got %s", got)
+			}
+			if got := ask(there, "GET", "/search?prefix=a&query=x", ""); !strings.Contains(got, `["a",1]`) {
+				t.Errorf("searched there: got %s", got)
+			}
+		}
+		for range 2 {
+			ask(here, "DELETE", "/indexes?prefix=a", "")
+			if got := ask(there, "GET", "/indexes", ""); got != `[]` {
+				t.Errorf("listed there: got %s", got)
+			}
+		}
+	}
+}

@@ -67,7 +67,7 @@ func (n *Node) buildIndexes(ctx context.Context, epoch int64) (done int64, err e
 func (n *Node) countIndexes(ctx context.Context) *api.ClusterIndexes {
 	ctx, cancel := context.WithTimeout(ctx, countsTimeout)
 	defer cancel()
-	all, err := n.indexes.List(ctx, kv.ReadOptions{})
+	all, _, err := n.indexes.List(ctx, kv.ReadOptions{})
 	if err != nil {
 		return nil
 	}

@@ -29,23 +29,23 @@ type guarded struct {
 
 func (x *guarded) reaches(prefix kv.Key) bool { return wire.Reach(x.grant, prefix) == nil }
 
-func (x *guarded) Create(ctx context.Context, d search.Definition) (search.Index, error) {
+func (x *guarded) Create(ctx context.Context, d search.Definition) (search.Index, kv.Versionstamp, error) {
 	if err := wire.Reach(x.grant, d.Prefix); err != nil {
-		return search.Index{}, err
+		return search.Index{}, "", err
 	}
 	return x.indexes.Create(ctx, d)
 }
 
-func (x *guarded) Drop(ctx context.Context, prefix kv.Key) (bool, error) {
+func (x *guarded) Drop(ctx context.Context, prefix kv.Key) (kv.Versionstamp, error) {
 	if err := wire.Reach(x.grant, prefix); err != nil {
-		return false, err
+		return "", err
 	}
 	return x.indexes.Drop(ctx, prefix)
 }
 
-func (x *guarded) List(ctx context.Context, opts kv.ReadOptions) ([]search.Index, error) {
-	all, err := x.indexes.List(ctx, opts)
-	return slices.DeleteFunc(all, func(i search.Index) bool { return !x.reaches(i.Prefix) }), err
+func (x *guarded) List(ctx context.Context, opts kv.ReadOptions) ([]search.Index, kv.Versionstamp, error) {
+	all, position, err := x.indexes.List(ctx, opts)
+	return slices.DeleteFunc(all, func(i search.Index) bool { return !x.reaches(i.Prefix) }), position, err
 }
 
 func (x *guarded) Search(ctx context.Context, q search.Query, opts kv.ReadOptions) ([]search.Match, kv.Versionstamp, error) {

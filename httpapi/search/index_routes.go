@@ -22,7 +22,9 @@ var droppedParam = wire.KeyParam{Name: "prefix", Doc: "That of the index. Empty:
 // and nobody else, so who may write there may make one.
 func (s *room) indexRoutes() []route.Route {
 	const path = "/indexes"
-	done := []route.Answer{{Status: 200, Doc: "It is so.", Schema: route.Object(route.Members{"ok": route.Always(true)}, "ok")}}
+	done := []route.Answer{{
+		Status: 200, Doc: "It is so.", Schema: route.Object(route.Members{"ok": route.Always(true)}, "ok"), Headers: []route.Param{wire.VersionstampAnswer},
+	}}
 	writes := append([]api.Code{api.InvalidKey}, wire.WriteErrors...)
 	return []route.Route{
 		{
@@ -39,7 +41,7 @@ func (s *room) indexRoutes() []route.Route {
 			Doc:     "In the order of their prefixes; to a token that is bound, those at or below its prefixes.",
 			Query:   []route.Param{wire.ConsistencyParam.Param()},
 			Header:  []route.Param{wire.MinVersionstamp},
-			Answers: []route.Answer{{Status: 200, Doc: "All of them.", Schema: route.Array(route.Ref("Index"))}},
+			Answers: []route.Answer{{Status: 200, Doc: "All of them.", Schema: route.Array(route.Ref("Index")), Headers: []route.Param{wire.VersionstampAnswer}}},
 			Errors:  wire.ReadErrors,
 			Serve:   s.list,
 		},
@@ -64,13 +66,15 @@ func (s *room) create(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.Indexes.For(c.Grant).Create(ctx, d); err != nil {
-		return err
-	}
-	return done(c)
+	_, versionstamp, err := s.Indexes.For(c.Grant).Create(ctx, d)
+	return done(c, versionstamp, err)
 }
 
-func done(c *route.Call) error {
+func done(c *route.Call, versionstamp kv.Versionstamp, err error) error {
+	if err != nil {
+		return err
+	}
+	wire.SetVersionstamp(c, versionstamp)
 	c.Out = append(c.Out, `{"ok":true}`...)
 	return nil
 }
@@ -110,10 +114,8 @@ func (s *room) drop(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.Indexes.For(c.Grant).Drop(ctx, prefix); err != nil {
-		return err
-	}
-	return done(c)
+	versionstamp, err := s.Indexes.For(c.Grant).Drop(ctx, prefix)
+	return done(c, versionstamp, err)
 }
 
 // droppedPrefix is that of the query or of the body: one of them must say it, because the
@@ -150,10 +152,11 @@ func (s *room) list(ctx context.Context, c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.Indexes.For(c.Grant).List(ctx, opts)
+	all, position, err := s.Indexes.For(c.Grant).List(ctx, opts)
 	if err != nil {
 		return err
 	}
+	wire.SetVersionstamp(c, position)
 	c.Out = route.AppendArray(c.Out, all, appendIndex)
 	return nil
 }

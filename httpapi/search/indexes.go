@@ -11,10 +11,9 @@ import (
 // implements it. Methods are called concurrently; their errors wrap the sentinels of
 // wire.Errors, of kv/search or of the database.
 type Indexes interface {
-	Create(context.Context, search.Definition) (search.Index, error)
-	List(context.Context, kv.ReadOptions) ([]search.Index, error)
-	// Drop tells whether there was one.
-	Drop(ctx context.Context, prefix kv.Key) (bool, error)
+	Create(context.Context, search.Definition) (search.Index, kv.Versionstamp, error)
+	List(context.Context, kv.ReadOptions) ([]search.Index, kv.Versionstamp, error)
+	Drop(ctx context.Context, prefix kv.Key) (kv.Versionstamp, error)
 	// Search finds entries by relevance, and returns the snapshot's position.
 	Search(context.Context, search.Query, kv.ReadOptions) ([]search.Match, kv.Versionstamp, error)
 }

@@ -61,7 +61,7 @@ func fill(b *testing.B, n node, documents int) {
 
 func define(b *testing.B, n node) {
 	b.Helper()
-	if _, err := n.Create(timeout(b), search.Definition{Prefix: key(b, "docs"), Fields: []string{"title", "body"}}); err != nil {
+	if _, _, err := n.Create(timeout(b), search.Definition{Prefix: key(b, "docs"), Fields: []string{"title", "body"}}); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -74,7 +74,7 @@ func TestAnIndexIsNotOverAKeyWhosePartGoesOnWithANUL(t *testing.T) {
 		if _, _, err := n.Search(timeout(t), beside, kv.ReadOptions{}); !errors.Is(err, search.ErrNoIndex) {
 			t.Errorf("searching beside the index: %v, want %v", err, search.ErrNoIndex)
 		}
-		if _, err := n.Create(timeout(t), search.Definition{Fields: []string{"t"}}); err != nil {
+		if _, _, err := n.Create(timeout(t), search.Definition{Fields: []string{"t"}}); err != nil {
 			t.Fatal(err)
 		}
 		n.wantKeys(t, beside, `["a\u0000b"]`)
@@ -102,7 +102,7 @@ func TestASearchUsesTheNearestIndexThatItReaches(t *testing.T) {
 	n := embedded(t)
 	n.put(t, `{"t":"fox","u":"cat"}`, "a", "b", 1)
 	n.put(t, `{"t":"fox","u":"cat"}`, "c")
-	if _, err := n.Create(timeout(t), search.Definition{Fields: []string{"t"}}); err != nil {
+	if _, _, err := n.Create(timeout(t), search.Definition{Fields: []string{"t"}}); err != nil {
 		t.Fatal(err)
 	}
 	n.create(t, "u", "a")
@@ -188,14 +188,14 @@ func TestBadDefinitionsAndQueriesAreRefused(t *testing.T) {
 		"no fields": {}, "too many fields": {Fields: many}, "no path": {Fields: []string{"a..b"}},
 		"a field twice": {Fields: []string{"a", "a"}}, "no tokenizer": {Fields: []string{"a"}, Tokenize: "trigram'"},
 	} {
-		if _, err := n.Create(timeout(t), def); !errors.Is(err, kv.ErrInvalidArgument) {
+		if _, _, err := n.Create(timeout(t), def); !errors.Is(err, kv.ErrInvalidArgument) {
 			t.Errorf("%s: the error is %v", what, err)
 		}
 	}
 	for i := range search.MaxIndexes {
 		n.create(t, "t", "docs", i)
 	}
-	if _, err := n.Create(timeout(t), search.Definition{Fields: []string{"t"}}); !errors.Is(err, kv.ErrInvalidArgument) {
+	if _, _, err := n.Create(timeout(t), search.Definition{Fields: []string{"t"}}); !errors.Is(err, kv.ErrInvalidArgument) {
 		t.Errorf("one index too many: the error is %v", err)
 	}
 	_, _, err := n.Search(timeout(t), search.Query{Prefix: key(t, "docs", 1), Text: `"open`, Limit: 1}, kv.ReadOptions{})
@@ -212,7 +212,7 @@ func TestFieldNamesHoldAnything(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
 		n := d.open(t)
 		names := []string{`["a.b"]`, `["x'); DROP TABLE kv_entries; --"]`, `["q\"x\\"]`, `["$[0]"]`, `a.b[1].c`}
-		if _, err := n.Create(timeout(t), search.Definition{Prefix: key(t, "docs"), Fields: names}); err != nil {
+		if _, _, err := n.Create(timeout(t), search.Definition{Prefix: key(t, "docs"), Fields: names}); err != nil {
 			t.Fatal(err)
 		}
 		n.put(t, `{"a.b":"one","x'); DROP TABLE kv_entries; --":"two","q\"x\\":"three","$[0]":"four","a":{"b":[0,{"c":"five"}]}}`, "docs", 1)

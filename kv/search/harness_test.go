@@ -91,7 +91,7 @@ func (n node) delete(t testing.TB, parts ...any) {
 // create makes an index of one field.
 func (n node) create(t testing.TB, field string, prefix ...any) search.Index {
 	t.Helper()
-	x, err := n.Create(timeout(t), search.Definition{Prefix: key(t, prefix...), Fields: []string{field}})
+	x, _, err := n.Create(timeout(t), search.Definition{Prefix: key(t, prefix...), Fields: []string{field}})
 	if err != nil {
 		t.Fatal(err)
 	}

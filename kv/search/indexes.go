@@ -49,9 +49,6 @@ func (x *Indexes) tellOfWork() {
 	}
 }
 
-// unchanged ends an operation that finds everything as it should be.
-var errUnchanged = errors.New("there is nothing to do")
-
 const (
 	defineSQL = `INSERT INTO keyval_search_indexes(id,prefix,fields,steps,tokenize,state,indexed,since,next,mark)
 VALUES (?1,?2,?3,?4,?5,'building',0,?2,?2,0)`
@@ -60,11 +57,13 @@ VALUES (?1,?2,?3,?4,?5,'building',0,?2,?2,0)`
 )
 
 // Create makes an index, or nothing if there is the same already; another one over the
-// same prefix is replaced. A small index is ready at once.
-func (x *Indexes) Create(ctx context.Context, d Definition) (Index, error) {
+// same prefix is replaced. A small index is ready at once. The versionstamp is the
+// operation's, also of one that finds everything as it should be: who reads at least that
+// sees the index.
+func (x *Indexes) Create(ctx context.Context, d Definition) (Index, kv.Versionstamp, error) {
 	paths, err := d.check()
 	if err != nil {
-		return Index{}, err
+		return Index{}, "", err
 	}
 	d.Fields = slices.Clone(d.Fields)
 	made, old := indexed{Index: Index{Definition: d}, id: newID()}, (*indexed)(nil)
@@ -84,11 +83,11 @@ func (x *Indexes) Create(ctx context.Context, d Definition) (Index, error) {
 		},
 		Again: batchBytes, Rows: sqldb.CleanupRows,
 	})
-	if errors.Is(err, errUnchanged) {
-		return old.Index, nil
-	}
 	if err != nil {
-		return Index{}, kv.Failure(err)
+		return Index{}, "", kv.Failure(err)
+	}
+	if old != nil && old.same(&made.Definition) {
+		return old.Index, kv.Versionstamp(commit.Versionstamp()), nil
 	}
 	if len(commit.Rows) > 0 {
 		made.Ready, made.Index.Indexed = commit.Rows[0].Text(0) == "ready", commit.Rows[0].Integer(1)
@@ -96,17 +95,18 @@ func (x *Indexes) Create(ctx context.Context, d Definition) (Index, error) {
 	if old != nil || !made.Ready {
 		x.tellOfWork()
 	}
-	return made.Index, nil
+	return made.Index, kv.Versionstamp(commit.Versionstamp()), nil
 }
 
-// stageIndex puts an index among the existing ones, and returns the one that it replaces.
+// stageIndex puts an index among the existing ones, and returns the one that it replaces, or
+// that is the same.
 func stageIndex(tx *sqldb.Tx, made *indexed) (old *indexed, err error) {
 	before := *existing.Get(tx, all)
 	after := slices.Clone(before)
 	at, found := find(before, made.Prefix)
 	switch {
 	case found && before[at].same(&made.Definition):
-		return &before[at], errUnchanged
+		return &before[at], nil
 	case found:
 		old, after[at] = &before[at], *made
 	case len(before) >= MaxIndexes:
@@ -124,30 +124,31 @@ func find(xs []indexed, prefix kv.Key) (int, bool) {
 }
 
 // creation makes the index in place of an old one, if there is one, and begins to build it.
+// It does nothing if they are the same.
 func (x *indexed) creation(old *indexed, paths []filter.Path, rows int) []sqldb.Stmt {
-	var stmts []sqldb.Stmt
-	if old != nil {
-		stmts = old.withoutTriggers()
+	if old != nil && old.same(&x.Definition) {
+		return nil
 	}
-	stmts = append(stmts, sqldb.Stmt{SQL: defineSQL, Args: []any{x.id, []byte(x.Prefix), toJSON(x.Fields), toJSON(steps(paths)), x.Tokenize}})
+	stmts := append(old.withoutTriggers(), sqldb.Stmt{SQL: defineSQL, Args: []any{x.id, []byte(x.Prefix), toJSON(x.Fields), toJSON(steps(paths)), x.Tokenize}})
 	return slices.Concat(stmts, x.tables(paths), x.batch(paths, rows))
 }
 
-// List returns all indexes in the order of their prefixes.
-func (x *Indexes) List(ctx context.Context, opts kv.ReadOptions) ([]Index, error) {
+// List returns all indexes in the order of their prefixes, and the snapshot's position.
+func (x *Indexes) List(ctx context.Context, opts kv.ReadOptions) ([]Index, kv.Versionstamp, error) {
 	var found []indexed
-	err := x.db.Read(ctx, opts.Freshness(), func(ctx context.Context, r sqldb.Reader) (position sqldb.Position, err error) {
+	var position sqldb.Position
+	err := x.db.Read(ctx, opts.Freshness(), func(ctx context.Context, r sqldb.Reader) (_ sqldb.Position, err error) {
 		found, position, err = readAll(ctx, r)
 		return position, err
 	})
 	if err != nil {
-		return nil, kv.Failure(err)
+		return nil, "", kv.Failure(err)
 	}
 	list := make([]Index, len(found))
 	for i := range found {
 		list[i] = found[i].Index
 	}
-	return list, nil
+	return list, kv.Versionstamp(position), nil
 }
 
 const listSQL = `SELECT ` + definitionsSQL + `,` + sqldb.PositionSQL + ` FROM keyval_sequence s`
@@ -161,32 +162,30 @@ func readAll(ctx context.Context, r sqldb.Reader) ([]indexed, sqldb.Position, er
 	return found, sqldb.Position(rows[0].Text(1)), err
 }
 
-// Drop removes the index over a prefix and tells whether there was one.
-func (x *Indexes) Drop(ctx context.Context, prefix kv.Key) (bool, error) {
-	var old indexed
-	_, err := x.db.Do(ctx, &sqldb.Op{
+// Drop removes the index over a prefix, if there is one. The versionstamp is the operation's.
+func (x *Indexes) Drop(ctx context.Context, prefix kv.Key) (kv.Versionstamp, error) {
+	var old *indexed
+	commit, err := x.db.Do(ctx, &sqldb.Op{
 		Name:  "drop_index",
 		Reads: []sqldb.Ref{existing.Ref(all)},
 		Apply: func(tx *sqldb.Tx) error {
+			old = nil
 			before := *existing.Get(tx, all)
-			at, found := find(before, prefix)
-			if !found {
-				return errUnchanged
+			if at, found := find(before, prefix); found {
+				old = &before[at]
+				existing.Put(tx, all, slices.Delete(slices.Clone(before), at, at+1))
 			}
-			old = before[at]
-			existing.Put(tx, all, slices.Delete(slices.Clone(before), at, at+1))
 			return nil
 		},
 		InSQL: &sqldb.InSQL{Exec: func(int) []sqldb.Stmt { return old.withoutTriggers() }},
 	})
-	if errors.Is(err, errUnchanged) {
-		return false, nil
-	}
 	if err != nil {
-		return false, kv.Failure(err)
+		return "", kv.Failure(err)
 	}
-	x.tellOfWork()
-	return true, nil
+	if old != nil {
+		x.tellOfWork()
+	}
+	return kv.Versionstamp(commit.Versionstamp()), nil
 }
 
 func newID() string {

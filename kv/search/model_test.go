@@ -69,7 +69,7 @@ func (m *machine) write(t *rapid.T) {
 }
 
 func (m *machine) create(t *rapid.T) {
-	_, err := m.node(t).Create(timeout(m.t), search.Definition{
+	_, _, err := m.node(t).Create(timeout(m.t), search.Definition{
 		Prefix: drawPrefix(t), Fields: rapid.SampledFrom(modelFields).Draw(t, "fields"),
 		Tokenize: rapid.SampledFrom([]string{"", "ascii"}).Draw(t, "tokenize"),
 	})
@@ -110,7 +110,7 @@ func (m *machine) sweep(t *rapid.T) {
 // check compares each index that is ready with the entries.
 func (m *machine) check(t *rapid.T) {
 	n := m.node(t)
-	xs, err := n.List(timeout(m.t), kv.ReadOptions{Consistency: kv.Strong})
+	xs, _, err := n.List(timeout(m.t), kv.ReadOptions{Consistency: kv.Strong})
 	must(t, err)
 	for _, x := range xs {
 		if !x.Ready {

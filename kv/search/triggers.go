@@ -26,8 +26,11 @@ func (x *indexed) tables(paths []filter.Path) []sqldb.Stmt {
 	}
 }
 
-// withoutTriggers takes an index out of use; what it has remains to be removed.
+// withoutTriggers takes an index, if there is one, out of use; what it has remains to be removed.
 func (x *indexed) withoutTriggers() []sqldb.Stmt {
+	if x == nil {
+		return nil
+	}
 	var stmts []sqldb.Stmt
 	for _, name := range []string{"insert", "update", "delete"} {
 		stmts = append(stmts, x.stmt("drop an index's trigger", "DROP TRIGGER IF EXISTS {table}_"+name))
