@@ -1,6 +1,10 @@
 package kv
 
-import "github.com/buntime/keyval/internal/sqldb"
+import (
+	"time"
+
+	"github.com/buntime/keyval/internal/sqldb"
+)
 
 // ReadAhead has every transaction of a store read before it takes the lock, as large
 // ones do.
@@ -18,6 +22,16 @@ func NeverReadLocked(s *Store) *Store {
 
 // SweepBytes has a store sweep so many bytes of values in a transaction.
 func SweepBytes(s *Store, n int) { s.sweepBytes = n }
+
+// PageSizes are how many entries the pages of a scan have after one that took so long, each.
+func PageSizes(took ...time.Duration) (sizes []int64) {
+	c := scan{entries: firstScan}
+	for _, d := range took {
+		c.adapt(d)
+		sizes = append(sizes, c.entries)
+	}
+	return sizes
+}
 
 // Statements are the package's reading and conditional statements, by what they
 // are for, with arguments: for the test of their plans.

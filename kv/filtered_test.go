@@ -156,6 +156,22 @@ func TestPagesWithAFilterMoveOnWithoutMatches(t *testing.T) {
 	})
 }
 
+func TestPagesFollowWhatTheyTakeWithinBounds(t *testing.T) {
+	t.Parallel()
+	const quick, fair, usual, slow = time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, time.Second
+	for _, c := range []struct {
+		took []time.Duration
+		want []int64
+	}{
+		{[]time.Duration{quick, fair, usual, quick, quick, quick}, []int64{1024, 2048, 2048, 8192, 20000, 20000}},
+		{[]time.Duration{slow, slow, slow, slow, slow, quick}, []int64{128, 64, 32, 32, 32, 128}},
+	} {
+		if got := kv.PageSizes(c.took...); !slices.Equal(got, c.want) {
+			t.Errorf("after %v: %v, want %v", c.took, got, c.want)
+		}
+	}
+}
+
 func TestAListWithAFilterSaysHowItEnds(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {

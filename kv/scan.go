@@ -16,6 +16,9 @@ import (
 // others do not wait for it, however many entries there are and how large.
 const (
 	firstScan, mostScan = 256, 20_000
+	// leastScan is what a page shrinks to where everything is slow: on less a scan would
+	// spend its time on beginning pages.
+	leastScan = 32
 	// A page grows while it takes less than quickScan, and shrinks after more than slowScan.
 	quickScan, slowScan = 25 * time.Millisecond, 100 * time.Millisecond
 	// scanBytes is how many bytes of values a page has at most, but for a single value.
@@ -50,9 +53,11 @@ type scanned struct {
 // look asks for the next page, of which it wants no more than so many matches.
 func (c *scan) look(ctx context.Context, first, second any, limit int64) (scanned, error) {
 	var found scanned
-	began := time.Now()
+	var began time.Time
 	err := c.store.db.Read(ctx, c.opts.Freshness(), func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
-		rows, err := r.QueryLarge(ctx, c.kind.stmt(c.where, first, second, c.entries, c.bytes, limit))
+		stmt := c.kind.stmt(c.where, first, second, c.entries, c.bytes, limit)
+		stmt.Begun = func() { began = time.Now() }
+		rows, err := r.QueryLarge(ctx, stmt)
 		if err != nil {
 			return "", err
 		}
@@ -88,7 +93,7 @@ func (c *scan) adapt(took time.Duration) {
 	case took < quickScan:
 		c.entries = min(2*c.entries, mostScan)
 	case took > slowScan:
-		c.entries = max(c.entries/2, 1)
+		c.entries = max(c.entries/2, leastScan)
 	}
 }
 

@@ -3,6 +3,8 @@ package sqldb
 // OthersSQL counts the other nodes that write; its second argument is the boot.
 const OthersSQL = othersSQL
 
+const LargeReads = largeReads
+
 // Pending is how many operations wait for a group.
 func Pending(db *DB) int {
 	db.committer.mu.Lock()

@@ -148,6 +148,9 @@ func (s *source) QueryLarge(ctx context.Context, st Stmt) ([]Row, error) {
 		return nil, ended(ctx)
 	}
 	defer s.large.Release(1)
+	if st.Begun != nil {
+		st.Begun()
+	}
 	return s.query(ctx, st)
 }
 

@@ -301,3 +301,26 @@ func TestALargeReadDoesNotTurnOthersFromTheReplica(t *testing.T) {
 		t.Errorf("the next read: %v, %d requests to the replica, want another one", err, w.toReplica.Stats().Requests-before)
 	}
 }
+
+func TestALargeReadHasNotBegunWhileItWaitsForOthers(t *testing.T) {
+	t.Parallel()
+	db := open(t, sqldb.Config{PrimaryURL: embeddedURL(t)})
+	gone, leave := context.WithCancel(timeout(t))
+	leave()
+	begun := 0
+	st := sqldb.Stmt{SQL: "SELECT 1", Begun: func() { begun++ }}
+	var beside func(others int) error
+	beside = func(others int) error {
+		if others == 0 {
+			_, err := db.Primary().QueryLarge(gone, st)
+			return err
+		}
+		return db.Snapshot(timeout(t), func(sqldb.Querier) error { return beside(others - 1) })
+	}
+	if err := beside(sqldb.LargeReads); err == nil || begun != 0 {
+		t.Errorf("beside as many as there may be: %v, begun %d times", err, begun)
+	}
+	if _, err := db.Primary().QueryLarge(timeout(t), st); err != nil || begun != 1 {
+		t.Errorf("alone: %v, begun %d times", err, begun)
+	}
+}

@@ -10,6 +10,9 @@ type Stmt struct {
 	// Name is what a statement is called whose text is no constant, because it is made for
 	// what a client asks: nothing is kept by its text. "" for all others: see Names.
 	Name string
+	// Begun, if not nil, is called when a large read's turn has come: what it waits for
+	// others is not what it takes.
+	Begun func()
 }
 
 // A Row is one row of a result: int64, string, []byte, float64 or nil.
