@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 	"github.com/buntime/keyval/kv/filter"
 	"github.com/buntime/keyval/kv/search"
@@ -287,4 +288,26 @@ func TestADroppedIndexRestsBeforeItIsRemoved(t *testing.T) {
 	search.Rest(n.Indexes, 0)
 	n.build(t)
 	n.wantNothingLeft(t)
+}
+
+// A server that meets damage is not asked for a while, whatever it is: see sqldb.
+func TestAnIndexThatIsDamagedIsNeitherBuildingNorTheQuerysFault(t *testing.T) {
+	t.Parallel()
+	n := embedded(t)
+	n.create(t, "t", "docs")
+	n.put(t, `{"t":"fox"}`, "docs", 1)
+	table := "keyval_search_" + n.rows(t, `SELECT id FROM keyval_search_indexes`)[0].Text(0)
+	for _, damage := range []string{"_content", "_docsize", "_data WHERE id>10", "_data"} {
+		if _, err := n.db.Do(timeout(t), execute("DELETE FROM "+table+damage)); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := n.Search(timeout(t), search.Query{Prefix: key(t, "docs"), Text: "fox", Limit: 1, Highlight: true}, kv.ReadOptions{})
+		if !errors.Is(err, sqldb.ErrUnavailable) || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("without %s: %v", damage, err)
+		}
+	}
+	n.create(t, "t2", "docs")
+	n.create(t, "t", "docs")
+	n.wantKeys(t, search.Query{Prefix: key(t, "docs"), Text: "fox"}, `["docs",1]`)
+	n.build(t)
 }

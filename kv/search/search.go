@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,6 +68,8 @@ type searching struct {
 	position sqldb.Position
 	// cut: what was found is more than an answer of the database holds.
 	cut bool
+	// lost is what an index says that has been dropped, or is damaged if it is chosen again.
+	lost error
 	// err is what this snapshot says; another one may say something else.
 	err error
 }
@@ -76,11 +79,15 @@ const tries = 3
 
 func (s *searching) run(ctx context.Context, r sqldb.Reader) error {
 	for range tries {
+		before := s.index.id
 		if err := s.choose(ctx, r); err != nil || s.err != nil {
 			return err
 		}
 		if s.match == "" {
 			return nil
+		}
+		if s.index.id == before && s.lost != nil {
+			return s.lost
 		}
 		if gone, err := s.search(ctx, r); err != nil || !gone {
 			return err
@@ -134,9 +141,12 @@ const (
 func (s *searching) search(ctx context.Context, r sqldb.Reader) (gone bool, err error) {
 	for window := int64(max(leastWindow, 2*s.query.Limit)); ; window *= widen {
 		rows, err := r.QueryLarge(ctx, s.stmt(window, 0, sqldb.MaxAnswer))
+		if err != nil && isLost(err, s.index.table()) {
+			s.lost = fmt.Errorf("a full-text index is damaged, and has to be dropped and made again: %w", err)
+			return true, nil
+		}
 		if err != nil {
-			err = dropped(err, s.index.table())
-			return err == nil, err
+			return false, err
 		}
 		p := s.scan(rows)
 		if p.gone {
@@ -150,14 +160,11 @@ func (s *searching) search(ctx context.Context, r sqldb.Reader) (gone bool, err 
 	}
 }
 
-// dropped is err, or nil if it only says that a table is not there any more.
-func dropped(err error, table string) error {
-	for _, text := range []string{"no such table: " + table, "vtable constructor failed: " + table, "database disk image is malformed (267)"} {
-		if strings.Contains(err.Error(), text) {
-			return nil
-		}
-	}
-	return err
+// isLost tells whether an error only says that a table, or something of it, is not there: 267
+// is a virtual table's damage.
+func isLost(err error, table string) bool {
+	return slices.ContainsFunc([]string{"no such table: " + table, "vtable constructor failed: " + table, "(267)"},
+		func(text string) bool { return strings.Contains(err.Error(), text) })
 }
 
 // mostMatches is more than any index holds.
@@ -195,6 +202,9 @@ func (x *Indexes) searchLarge(ctx context.Context, s *searching) error {
 
 // failure says what a database's error means to a caller: one of FTS5's is about the query.
 func (s *searching) failure(err error) error {
+	if s.lost != nil && errors.Is(err, s.lost) {
+		return kv.Failure(err)
+	}
 	for _, of := range []string{"fts5: ", "unterminated string", "no such column", "unknown special query"} {
 		if strings.Contains(err.Error(), of) {
 			return fmt.Errorf("%w: the query cannot be searched for", kv.ErrInvalidArgument)
