@@ -119,16 +119,7 @@ const sweepBatch = `,x.key,'x' FROM (`
 
 func TestASweepThatArrivesAfterTheNextLeaderBeganChangesNothing(t *testing.T) {
 	t.Parallel()
-	d := &deployment{sqld: &nodetest.SqldPair{Primary: nodetest.MustStartPrimary(t)}}
-	proxy := nodetest.MustStartFaultProxy(t, d.sqld.Primary.Addr())
-	for i := range 3 {
-		config := nodetest.ServeConfig{Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: proxy.HTTPURL(), Flags: []string{"--cleanup-interval", "1s"}}
-		if i > 0 {
-			config.Join = []string{d.nodes[0].GossipAddr()}
-		}
-		d.nodes = append(d.nodes, nodetest.MustStartNodeProcess(t, config))
-	}
-	d.awaitWhole(t)
+	d, proxy := deployBehindProxy(t, 3, "--cleanup-interval", "1s")
 	d.awaitVoters(t)
 	old, others := d.leader(t)
 	before := d.epoch(t)
@@ -169,6 +160,22 @@ func TestASweepThatArrivesAfterTheNextLeaderBeganChangesNothing(t *testing.T) {
 	if now := d.epoch(t); now != after {
 		t.Errorf("the epoch went on from %d to %d after the old leader woke up; want no change", after, now)
 	}
+}
+
+// deployBehindProxy starts so many nodes that reach a primary through a proxy.
+func deployBehindProxy(t *testing.T, nodes int, flags ...string) (*deployment, *nodetest.FaultProxy) {
+	t.Helper()
+	d := &deployment{sqld: &nodetest.SqldPair{Primary: nodetest.MustStartPrimary(t)}}
+	proxy := nodetest.MustStartFaultProxy(t, d.sqld.Primary.Addr())
+	for i := range nodes {
+		config := nodetest.ServeConfig{Binary: keyval(t), Dir: t.TempDir(), LibsqlURL: proxy.HTTPURL(), Flags: flags}
+		if i > 0 {
+			config.Join = []string{d.nodes[0].GossipAddr()}
+		}
+		d.nodes = append(d.nodes, nodetest.MustStartNodeProcess(t, config))
+	}
+	d.awaitWhole(t)
+	return d, proxy
 }
 
 // baton is what continues a stream of sqld's.
