@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/internal/await"
@@ -137,4 +138,74 @@ func TestWhenTheLeaderIsGoneWhileItBuildsAnIndexAnotherGoesOn(t *testing.T) {
 	if got := indexesOf(t, next); got.Ready != 1 || got.Building != 0 {
 		t.Errorf("GET /cluster tells of %+v, want one that is ready", got)
 	}
+}
+
+// foundKeys are the keys that a search below a finds for a word, as JSON.
+func foundKeys(t *testing.T, n *testnode.Node, word string) string {
+	t.Helper()
+	var found []struct{ Key json.RawMessage }
+	if err := json.Unmarshal([]byte(mustAsk(t, n, "GET", "/search?prefix=a&consistency=strong&query="+word, "")), &found); err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, f := range found {
+		keys = append(keys, string(f.Key))
+	}
+	return strings.Join(keys, " ")
+}
+
+func wantFoundKeys(t *testing.T, n *testnode.Node, word, want string) {
+	t.Helper()
+	if got := foundKeys(t, n, word); got != want {
+		t.Errorf("a search for %s finds %q, want %q", word, got, want)
+	}
+}
+
+func TestWhatQueuesWriteIsFoundAndWhatHasExpiredIsNot(t *testing.T) {
+	t.Parallel()
+	for name, sqld := range map[string]bool{"embedded": false, "sqld": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := testnode.NodeConfig(t.TempDir())
+			cfg.CleanupInterval = time.Second
+			if sqld {
+				pair := nodetest.MustStartSqldPair(t)
+				cfg.LibsqlURL, cfg.LibsqlReplicaURL = pair.Primary.HTTPURL(), pair.Replica.HTTPURL()
+			}
+			nodes := testnode.MustStartCluster(t, cfg, 2).Nodes
+			n, other := nodes[0], nodes[1]
+			mustAsk(t, n, "POST", "/indexes", `{"prefix":["a"],"fields":["t","[0].t"]}`)
+
+			const undelivered = `"options":{"maxAttempts":1,"keysIfUndelivered":[["a","lost"],["b","lost"]]}`
+			mustAsk(t, n, "POST", "/queue/enqueue", `{"value":{"t":"first"},`+undelivered+`}`)
+			mustAsk(t, n, "POST", "/queue/nack/"+dequeued(t, n, ""), `{"error":"no"}`)
+			wantFoundKeys(t, other, "first", `["a","lost"]`)
+
+			mustAsk(t, n, "POST", "/atomic", `{"enqueue":[{"value":{"t":"second"},`+undelivered+`}]}`)
+			dequeued(t, n, "?lock=1")
+			await.That(t, "the lock has ended, and the dead letter is found", func() bool { return foundKeys(t, other, "second") == `["a","lost"]` })
+			wantFoundKeys(t, other, "first", "")
+
+			mustAsk(t, n, "POST", "/atomic", `{"mutations":[{"type":"append","key":["a","list"],"value":[{"t":"third"}]},
+{"type":"set","key":["a",{"__type":"commitVersionstamp"}],"value":{"t":"fourth"},"expireIn":3600000},
+{"type":"set","key":["a","brief"],"value":{"t":"third"},"expireIn":1}]}`)
+			await.That(t, "what has expired is not found", func() bool { return foundKeys(t, other, "third") == `["a","list"]` })
+			if got := foundKeys(t, other, "fourth"); strings.Count(got, `["a","`) != 1 {
+				t.Errorf("the key with a versionstamp is not found, but %q", got)
+			}
+			await.That(t, "what has expired is swept from the index", func() bool {
+				return strings.Contains(mustAsk(t, n, "GET", "/indexes?consistency=strong", ""), `"indexed":3`)
+			})
+		})
+	}
+}
+
+// dequeued takes a message and returns its id.
+func dequeued(t *testing.T, n *testnode.Node, query string) string {
+	t.Helper()
+	var taken api.DequeueResult
+	if err := json.Unmarshal([]byte(mustAsk(t, n, "GET", "/queue/dequeue"+query, "")), &taken); err != nil || taken.Message == nil {
+		t.Fatalf("no message was taken: %v", err)
+	}
+	return taken.Message.ID
 }
