@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/buntime/keyval/internal/await"
@@ -60,10 +61,12 @@ func TestANodeServesReadsWhileThePrimaryIsDown(t *testing.T) {
 	if err := direct.put(t.Context(), "a", 1); err != nil {
 		t.Fatal(err)
 	}
+	mustIndexDocuments(t, n.Client)
+	fillWithDocuments(t, n.Client, documentWords)
 	await.That(t, "the replica has it", func() bool {
 		// Asked directly: through the node, the primary may answer.
 		n, err := oneNumber(t.Context(), sqld.Replica, "SELECT count(*) FROM kv_entries")
-		return err == nil && n == 1
+		return err == nil && n == 1+documentWords
 	})
 	if err := sqld.Primary.Kill(); err != nil {
 		t.Fatal(err)
@@ -72,6 +75,11 @@ func TestANodeServesReadsWhileThePrimaryIsDown(t *testing.T) {
 		_, err := direct.do(t.Context(), http.MethodGet, "/keys/a?consistency=eventual", nil)
 		return err == nil
 	})
+	const search = "/search?prefix=docs&query=first1&consistency="
+	if status, _, body := answered(t, "GET", n.URL()+search+"eventual"); status != 200 || !strings.Contains(body, `"key":["docs",1]`) {
+		t.Errorf("a search without a primary: got %d %s, want what the replica has", status, body)
+	}
+	request{"GET", search + "strong", ""}.wantUnavailable(t, n.URL())
 	// Otherwise a load balancer would take all nodes out.
 	await.That(t, "the node is ready, as it serves reads", func() bool { return ready(t.Context(), n.URL()) })
 	if err := direct.put(t.Context(), "a", 2); err == nil {

@@ -79,9 +79,19 @@ func (e editor) get(ctx context.Context, key string) (int64, error) {
 	return doc.N, err
 }
 
+// indexDocuments makes the index, however long the database is away.
+func indexDocuments(ctx context.Context, c *client.Client) error {
+	for {
+		err := c.CreateIndex(ctx, api.Index{Prefix: documents, Fields: []string{"t"}})
+		if !errors.Is(err, api.Unavailable) {
+			return err
+		}
+	}
+}
+
 func mustIndexDocuments(t *testing.T, c *client.Client) {
 	t.Helper()
-	if err := c.CreateIndex(t.Context(), api.Index{Prefix: documents, Fields: []string{"t"}}); err != nil {
+	if err := indexDocuments(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 }

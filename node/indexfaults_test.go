@@ -15,13 +15,12 @@ const buildBatch = "UPDATE keyval_search_indexes AS x SET since=next"
 // manyDocuments take a leader seven batches to index.
 const manyDocuments = 4000
 
-// afterBatches is what arms a fault for the batch after so many: the first of them is of
-// the request that makes the index.
-func afterBatches(proxy *nodetest.FaultProxy, n int, arm func([]byte) *nodetest.Fault) *nodetest.Fault {
-	for range n {
+// holdBatch arms a fault for the batch that comes after so many.
+func holdBatch(proxy *nodetest.FaultProxy, done int, hold func(*nodetest.FaultProxy, []byte) *nodetest.Fault) *nodetest.Fault {
+	for range done {
 		proxy.NoteNextRequest([]byte(buildBatch))
 	}
-	return arm([]byte(buildBatch))
+	return hold(proxy, []byte(buildBatch))
 }
 
 func TestWhenTheLeaderIsKilledWhileItBuildsAnIndexAnotherGoesOnBesideWrites(t *testing.T) {
@@ -31,7 +30,7 @@ func TestWhenTheLeaderIsKilledWhileItBuildsAnIndexAnotherGoesOnBesideWrites(t *t
 	old, others := d.leader(t)
 	before := d.epoch(t)
 	fillWithDocuments(t, others[0].Client, manyDocuments)
-	held := afterBatches(proxy, 3, proxy.HoldNextRequest)
+	held := holdBatch(proxy, 3, (*nodetest.FaultProxy).HoldNextRequest)
 	mustIndexDocuments(t, others[0].Client)
 	load := startTraffic(t, 4, editor{others[0].Client, manyDocuments})
 	nodetest.Check(t, held.Wait(t.Context()))
@@ -56,10 +55,18 @@ func TestWhenTheLeaderIsKilledWhileItBuildsAnIndexAnotherGoesOnBesideWrites(t *t
 	wantSound(t, d.sqld.Primary)
 }
 
-// What happens to a batch when the primary dies.
-var lostBatches = map[string]func(*nodetest.FaultProxy) func([]byte) *nodetest.Fault{
-	"before it arrives":     func(p *nodetest.FaultProxy) func([]byte) *nodetest.Fault { return p.HoldNextRequest },
-	"before it is answered": func(p *nodetest.FaultProxy) func([]byte) *nodetest.Fault { return p.HoldNextAnswer },
+// lostBatches are what happens when the primary dies: so many batches have been done, and the
+// next one has not arrived, or is not answered. The first is of the request that makes the
+// index.
+var lostBatches = []struct {
+	name string
+	done int
+	hold func(*nodetest.FaultProxy, []byte) *nodetest.Fault
+}{
+	{"before the index is made", 0, (*nodetest.FaultProxy).HoldNextRequest},
+	{"before that is answered", 0, (*nodetest.FaultProxy).HoldNextAnswer},
+	{"before a batch arrives", 3, (*nodetest.FaultProxy).HoldNextRequest},
+	{"before a batch is answered", 3, (*nodetest.FaultProxy).HoldNextAnswer},
 }
 
 // killHeld kills the primary while a fault holds a request or its answer, of which then is
@@ -75,16 +82,18 @@ func killHeld(t *testing.T, held *nodetest.Fault, then func(*nodetest.Fault), n 
 
 func TestAnIndexIsBuiltOnWhenThePrimaryWasKilledMeanwhile(t *testing.T) {
 	t.Parallel()
-	for name, hold := range lostBatches {
-		t.Run(name, func(t *testing.T) {
+	for _, lost := range lostBatches {
+		t.Run(lost.name, func(t *testing.T) {
 			t.Parallel()
 			d, proxy := deployBehindProxy(t, 1, "--cleanup-interval", "1s")
 			c := d.nodes[0].Client
 			fillWithDocuments(t, c, manyDocuments)
-			held := afterBatches(proxy, 3, hold(proxy))
-			mustIndexDocuments(t, c)
 			load := startTraffic(t, 4, editor{c, manyDocuments})
+			held := holdBatch(proxy, lost.done, lost.hold)
+			made := make(chan error, 1)
+			go func() { made <- indexDocuments(t.Context(), c) }()
 			killHeld(t, held, (*nodetest.Fault).Drop, d.nodes[0], d.sqld.Primary)
+			nodetest.Check(t, <-made)
 			awaitDocumentIndex(t, c)
 			answered := load.answered()
 			await.That(t, "writes go on", func() bool { return load.answered() > answered+20 })
