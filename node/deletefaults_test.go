@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -130,4 +131,45 @@ func (d *deployment) deleteWhileThePrimaryIsKilled(t *testing.T, name string, re
 		t.Errorf("%s: %d entries are left, want %d", name, got, manyDocuments-gone)
 	}
 	return gone
+}
+
+func TestADeleteByFilterIsFinishedByAnotherNodeAndALatePageTakesNothing(t *testing.T) {
+	t.Parallel()
+	d, proxy := deployBehindProxy(t, 2, "--cleanup-interval", "1s")
+	killed, other := d.nodes[0], d.nodes[1]
+	mustIndexDocuments(t, other.Client)
+	fillWithDocuments(t, other.Client, manyDocuments)
+	erase := byTheClient(client.IdempotencyKey("once"))
+	proxy.NoteNextRequest([]byte(deletePage))
+	held := proxy.HoldNextRequest([]byte(deletePage))
+	begun := make(chan error, 1)
+	go func() {
+		_, err := killed.Client.DeleteTree(t.Context(), documents, client.IdempotencyKey("once"), client.Where(api.Field("gone").Eq(true)))
+		begun <- err
+	}()
+	nodetest.Check(t, held.Wait(t.Context()))
+	nodetest.Check(t, killed.Kill())
+	if err := <-begun; err == nil {
+		t.Error("a killed node has answered")
+	}
+	gone := documentsToGo(manyDocuments)
+	wantDeleted := func(when string) {
+		t.Helper()
+		if told := erase(t, other, nil); told != gone {
+			t.Errorf("%s: %d entries are said to have been deleted, want %d", when, told, gone)
+		}
+		if got, want := text(t, d.sqld.Primary, deletedSQL), fmt.Sprintf("%d %d", gone, gone); got != want {
+			t.Errorf("%s: the change log has deletes and keys %s, want %s", when, got, want)
+		}
+	}
+	wantDeleted("through another node")
+
+	fillWithDocuments(t, other.Client, manyDocuments) // which match again
+	_, answer, err := proxy.Send(t.Context(), onNewStream(held.Request()))
+	if err != nil || !bytes.Contains(answer, []byte("constraint failed: stale_read")) {
+		t.Errorf("the late page was answered by %.300s, %v; want it refused, as the answer is kept", answer, err)
+	}
+	held.Release()
+	wantDeleted("after the late page")
+	wantExact(t, other.Client)
 }
