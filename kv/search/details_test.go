@@ -22,6 +22,7 @@ func TestWhatANodeWritesThatDoesNotKnowOfTheIndexIsIndexed(t *testing.T) {
 		n.create(t, "t", "docs")
 		// Not even its statements are prepared anew.
 		before.put(t, `{"t":"fox"}`, "docs", 1)
+		n.put(t, `{"t":"hen"}`, "docs", 2) // a replica that has this has what was written before
 		n.wantKeys(t, search.Query{Prefix: key(t, "docs"), Text: "fox"}, `["docs",1]`)
 	})
 }
