@@ -152,6 +152,7 @@ type world struct {
 	net   *faultnet.Net
 	seeds *seeds
 	nodes map[string]*node
+	beats sync.WaitGroup // of patient nodes; they end with them
 }
 
 // seeds is the DNS of a world: the name "seeds" means every node ever started.
@@ -176,6 +177,7 @@ func newWorld(t *testing.T) *world {
 		for _, n := range w.nodes {
 			n.kill()
 		}
+		w.beats.Wait()
 		if t.Failed() {
 			for name, n := range w.nodes {
 				t.Logf("log of %s:\n%s", name, n.logs)

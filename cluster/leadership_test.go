@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -35,35 +36,74 @@ func TestAKilledLeaderIsReplacedUnderAHigherEpoch(t *testing.T) {
 	w.until("the others know the epoch", func() bool { return rest[0].Epoch() == rest[1].Epoch() })
 }
 
+// patient is for nodes of which none leads but who was told to stand or was handed
+// leadership: no lease, and nobody's patience with a leader or a member, runs out as long
+// as a test lasts, however slow the machine is.
+func patient(cfg *cluster.Config) {
+	t := &cfg.Timings
+	t.Heartbeat, t.LeaderLease, t.RaftTimeout = 10*time.Minute, 9*time.Minute, time.Minute
+	t.Probe, t.ProbeTimeout, t.StreamTimeout = time.Minute, 30*time.Second, time.Minute
+	t.SilentAfter, t.LeaveWait = time.Hour, 20*time.Second
+}
+
+// mustStartPatient starts a patient node. Should it lead, its heartbeats do not wait for a
+// third of its patience, until it is silenced: raft overlooks that it is handed leadership
+// when a heartbeat arrives at that moment, and would notice after all of its patience.
+func (w *world) mustStartPatient(name string) (n *node, silence func()) {
+	w.t.Helper()
+	n = w.mustStart(name, patient)
+	end, over := make(chan struct{}), make(chan struct{})
+	w.beats.Go(func() {
+		defer close(over)
+		tick := time.NewTicker(timings().Heartbeat / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				n.SendHeartbeats()
+			case <-end:
+				return
+			}
+		}
+	})
+	stop := sync.OnceFunc(func() { close(end) })
+	w.t.Cleanup(stop)
+	return n, func() { stop(); <-over }
+}
+
+// mustFoundPatient starts a patient node and has it found the cluster and lead.
+func (w *world) mustFoundPatient(name string) (n *node, silence func()) {
+	w.t.Helper()
+	n, silence = w.mustStartPatient(name)
+	w.until("it leads", func() bool {
+		n.Stand()
+		return n.IsLeader() && n.jobs.lastEpoch() == n.Epoch()
+	})
+	return n, silence
+}
+
 func TestALeaderThatClosesHandsOverWithoutAnElectionTimeout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	// An election without a hand-over begins a heartbeat timeout after the last
-	// heartbeat, at the earliest: too late for this test.
-	patient := func(cfg *cluster.Config) {
-		cfg.Timings.LeaveWait = 20 * time.Second
-		cfg.Timings.Heartbeat, cfg.Timings.LeaderLease = 10*time.Minute, 10*time.Minute
-	}
-	old := w.mustStart("a", func(cfg *cluster.Config) { cfg.Timings.LeaveWait = 20 * time.Second })
-	w.leader(old)
-	b, c := w.mustStart("b", patient), w.mustStart("c", patient)
-	rest := []*node{b, c}
+	old, silence := w.mustFoundPatient("a")
+	b, _ := w.mustStartPatient("b")
+	c, _ := w.mustStartPatient("c")
 	w.waitVoters(3, old, b, c)
-	w.leader(old)
+	silence()
 	old.close(t)
-	w.leader(rest...)
+	next := w.leader(b, c)
 	old.jobs.waitCause(w, cluster.ErrClosed)
-	w.until("the closed node has left", func() bool { return rest[0].status(old.cfg.NodeID) == cluster.Left })
-	w.waitVoters(2, rest...)
+	w.until("the closed node has left", func() bool { return next.status(old.cfg.NodeID) == cluster.Left })
+	w.waitVoters(2, b, c)
 }
 
 func TestTheSecondOfTwoNodesLeadsAloneWhenTheFirstCloses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b := w.mustStart("a"), w.mustStart("b")
-	w.waitVoters(2, a, b)
-	old := w.leader(a, b)
-	last := w.others(old, a, b)[0]
+	old, silence := w.mustFoundPatient("a")
+	last, _ := w.mustStartPatient("b")
+	w.waitVoters(2, old, last)
+	silence()
 	old.close(t)
 	w.leader(last)
 	w.waitVoters(1, last)
