@@ -219,11 +219,26 @@ func (d *dispatcher) giveBack(messages []Message) {
 	if len(messages) == 0 {
 		return
 	}
-	d.running.Go(func() {
-		if err := d.queue.Release(context.Background(), messages); err != nil {
-			d.queue.log.Warn("messages could not be given back; their locks will end", "messages", len(messages), "error", err)
+	d.running.Go(func() { d.insistOn(messages, d.queue.Release) })
+}
+
+// insistOn tries to release messages until that succeeds or the queue closes: nobody
+// else knows that they are out for nobody, and a lock may be long.
+func (d *dispatcher) insistOn(messages []Message, release func(context.Context, []Message) error) {
+	for told := false; ; told = true {
+		err := release(context.Background(), messages)
+		if err == nil {
+			return
 		}
-	})
+		if !told {
+			d.queue.log.Warn("messages could not be given back; trying again until their locks end", "messages", len(messages), "error", err)
+		}
+		select {
+		case <-d.closing:
+			return
+		case <-time.After(restTime):
+		}
+	}
 }
 
 // poke wakes a loop.
