@@ -1,10 +1,14 @@
 package sqldb
 
 import (
+	"context"
+	"database/sql/driver"
 	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/buntime/keyval/internal/await"
 )
 
 func TestWhatFindsTheDatabaseBusyIsRepeatedForAWhile(t *testing.T) {
@@ -36,6 +40,47 @@ func TestWhatFindsTheDatabaseBusyIsRepeatedForAWhile(t *testing.T) {
 					t.Errorf("took %v, want %v", took, c.patience)
 				}
 			})
+		})
+	}
+}
+
+func TestWhatTakesLongerThanAllTriesMayIsTriedAgainNevertheless(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		err := whileBusy(t.Context(), func() error {
+			if tries++; tries == 1 {
+				await.Pass(time.Minute)
+				return errors.New("failed to execute SQL:\nerror code 400: ") // an expired stream
+			}
+			return nil
+		})
+		if err != nil || tries != 2 {
+			t.Errorf("got %v after %d tries, want success after 2", err, tries)
+		}
+	})
+}
+
+// slowConnector takes a minute to connect.
+type slowConnector struct{ driver.Connector }
+
+func (slowConnector) Connect(context.Context) (driver.Conn, error) {
+	<-time.After(time.Minute)
+	return closedConn{}, nil
+}
+
+type closedConn struct{ driver.Conn }
+
+func (closedConn) Close() error { return nil }
+
+func TestOnlyAServerHasToLetUsInWithinATime(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]error{"file:x.db": nil, "http://x": context.DeadlineExceeded, "ws://x": context.DeadlineExceeded} {
+		synctest.Test(t, func(t *testing.T) {
+			if _, err := (boundedConnector{slowConnector{}, connectLimit(address)}).Connect(t.Context()); !errors.Is(err, want) {
+				t.Errorf("%s: got %v, want %v", address, err, want)
+			}
+			await.Pass(time.Minute) // what nobody waits for any more ends as well
 		})
 	}
 }

@@ -102,19 +102,25 @@ func (s *session) awaitFile(ctx context.Context) error {
 	return whileBusy(ctx, func() error { return s.connect(ctx) })
 }
 
+// leastTries is how often is tried what takes longer than all tries together may: a
+// machine that stood still says nothing about the database.
+const leastTries = 3
+
 // whileBusy repeats what finds the database busy, for 10 s at most: others may be
 // opening it, or writing, and sqld does not wait for them for ever.
 func whileBusy(ctx context.Context, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	for {
+	for tries := 1; ; tries++ {
 		err := try()
 		if err == nil || verdictOf(err) != repeatable {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return err
+			if tries >= leastTries {
+				return err
+			}
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

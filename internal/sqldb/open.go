@@ -321,20 +321,35 @@ func openURL(address, token string) (*engine, error) {
 		return nil, fmt.Errorf("%w: the libSQL driver does not accept it", ErrBadURL) // its error would show the URL, and with it a password
 	}
 	e := &engine{}
-	e.db = sql.OpenDB(placedConnector{boundedConnector{discreetConnector{connector, user}}, e})
+	e.db = sql.OpenDB(placedConnector{boundedConnector{discreetConnector{connector, user}, connectLimit(address)}, e})
 	return e, nil
 }
 
-// connectTime bounds making a connection.
+// connectTime bounds making a connection to a server.
 const connectTime = 5 * time.Second
+
+// connectLimit is how long making a connection may take; 0: as long as its caller waits.
+// A file needs no more than a machine that has time.
+func connectLimit(address string) time.Duration {
+	if urlScheme(address) == "file" {
+		return 0
+	}
+	return connectTime
+}
 
 // A boundedConnector gives up in time: the driver itself waits two minutes for
 // a WebSocket's handshake, whatever the context says, and a server that hangs
 // would hold up readers and the committer for so long.
-type boundedConnector struct{ driver.Connector }
+type boundedConnector struct {
+	driver.Connector
+	limit time.Duration // 0 for none but the context's
+}
 
 func (c boundedConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	ctx, cancel := context.WithCancel(ctx)
+	if c.limit > 0 {
+		ctx, cancel = context.WithTimeout(ctx, c.limit)
+	}
 	defer cancel()
 	type made struct {
 		conn driver.Conn
