@@ -28,14 +28,16 @@ func TestANodeWithAFullDiskSaysSoServesReadsAndRecoversByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	large := strings.Repeat("x", 1<<20-2)
+	quickest := time.Hour // a machine may stand still meanwhile, but not each time
 	for range 3 {
 		begun := time.Now()
 		if _, err := c.Put(t.Context(), api.Key{"large"}, large); !errors.Is(err, api.StorageFull) {
 			t.Errorf("a write without room: %v, want %v", err, api.StorageFull)
 		}
-		if took := time.Since(begun); took > 10*time.Second {
-			t.Errorf("it took %v to be refused", took)
-		}
+		quickest = min(quickest, time.Since(begun))
+	}
+	if quickest > 10*time.Second {
+		t.Errorf("it took %v at least to be refused", quickest)
 	}
 	if entry, err := c.Get(t.Context(), api.Key{"small"}); err != nil || string(entry.Value) != "1" {
 		t.Errorf("a read: %s, %v", entry.Value, err)

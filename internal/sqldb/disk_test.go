@@ -116,14 +116,16 @@ func TestWhatFindsNoRoomIsRefusedAtOnceAndNothingOfItAppears(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, s *smallDisk) {
 		s.count(t)
 		s.mustFill(t, 0)
+		quickest := time.Hour // a machine may stand still meanwhile, but not each time
 		for range 5 {
 			begun := time.Now()
 			_, err := s.db.Do(timeout(t), big())
 			wantErr(t, answer{err: err}, sqldb.ErrStorageFull)
-			if took := time.Since(begun); took > 10*time.Second {
-				t.Errorf("it took %v to find no room", took)
-			}
+			quickest = min(quickest, time.Since(begun))
 			s.count(t)
+		}
+		if quickest > 10*time.Second {
+			t.Errorf("it took %v at least to find no room", quickest)
 		}
 		s.wantAnswered(t, s.db)
 		if logs := s.logs.String(); strings.Contains(logs, "cannot be reached") || !strings.Contains(logs, "disk of the database is full") {

@@ -19,6 +19,7 @@ import (
 	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/route"
 	"github.com/buntime/keyval/httpapi/route/sse"
+	"github.com/buntime/keyval/internal/await"
 )
 
 // mustServeRoute serves one route on a real port, with a server that has no store.
@@ -204,7 +205,14 @@ func TestAStreamOutlivesTheTimeoutsOfRequestsAndEndsWithTheNode(t *testing.T) {
 		cause <- context.Cause(ctx)
 		return nil
 	})
-	lines := bufio.NewScanner(mustGet(t, server).Body)
+	var answer *http.Response
+	await.That(t, "the request is read in time", func() (read bool) { // a slow machine may not
+		var err error
+		answer, err = server.Client().Get(server.URL + "/stream")
+		return err == nil
+	})
+	t.Cleanup(func() { answer.Body.Close() })
+	lines := bufio.NewScanner(answer.Body)
 	for lines.Scan() && lines.Text() != "id: late" {
 	}
 	s.EndWaits()
