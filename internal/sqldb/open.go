@@ -345,11 +345,15 @@ type boundedConnector struct {
 	limit time.Duration // 0 for none but the context's
 }
 
-func (c boundedConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	if c.limit > 0 {
-		ctx, cancel = context.WithTimeout(ctx, c.limit)
+func (c boundedConnector) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.limit == 0 {
+		return context.WithCancel(ctx)
 	}
+	return context.WithTimeout(ctx, c.limit)
+}
+
+func (c boundedConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	ctx, cancel := c.bound(ctx)
 	defer cancel()
 	type made struct {
 		conn driver.Conn
