@@ -158,7 +158,7 @@ func TestPagesWithAFilterMoveOnWithoutMatches(t *testing.T) {
 
 func TestPagesFollowWhatTheyTakeWithinBounds(t *testing.T) {
 	t.Parallel()
-	const quick, fair, usual, slow = time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, time.Second
+	const quick, fair, usual, slow = time.Millisecond, 6 * time.Millisecond, 50 * time.Millisecond, time.Second
 	for _, c := range []struct {
 		took []time.Duration
 		want []int64

@@ -20,7 +20,7 @@ const (
 	// spend its time on beginning pages.
 	leastScan = 32
 	// A page grows while it takes less than quickScan, and shrinks after more than slowScan.
-	quickScan, slowScan = 25 * time.Millisecond, 100 * time.Millisecond
+	quickScan, slowScan = 8 * time.Millisecond, 100 * time.Millisecond
 	// scanBytes is how many bytes of values a page has at most, but for a single value.
 	// What matches of it fits one answer of the database.
 	scanBytes = sqldb.MaxAnswer
@@ -54,6 +54,7 @@ type scanned struct {
 func (c *scan) look(ctx context.Context, first, second any, limit int64) (scanned, error) {
 	var found scanned
 	var began time.Time
+	asked := c.store.db.Asked()
 	err := c.store.db.Read(ctx, c.opts.Freshness(), func(ctx context.Context, r sqldb.Reader) (sqldb.Position, error) {
 		stmt := c.kind.stmt(c.where, first, second, c.entries, c.bytes, limit)
 		stmt.Begun = func() { began = time.Now() }
@@ -67,8 +68,20 @@ func (c *scan) look(ctx context.Context, first, second any, limit int64) (scanne
 	if err != nil {
 		return scanned{}, scanFailure(err)
 	}
-	c.adapt(time.Since(began))
+	took := time.Since(began)
+	c.adapt(took)
+	if alone := c.store.db.Asked() == asked+1; !alone && !found.ended {
+		rest(ctx, took)
+	}
 	return found, nil
+}
+
+// rest leaves the processors, of which a page keeps one busy, to others for as long.
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // read reads a page's rows, of which there is always one, if only for these columns.

@@ -126,6 +126,15 @@ func (db *DB) replicaLives(ctx context.Context) bool {
 	return db.replica.ping(ctx) == nil
 }
 
+// Asked is how many statements that read this node has begun.
+func (db *DB) Asked() int64 {
+	n := db.primary.asked.Load()
+	if db.replica != nil {
+		n += db.replica.asked.Load()
+	}
+	return n
+}
+
 // Primary reads the primary; Replica reads the replica as it is, or the
 // primary where there is none or it fails.
 func (db *DB) Primary() Reader { return db.primary }

@@ -30,6 +30,7 @@ type source struct {
 	// used once the server has refused WebSockets.
 	plain   *engine
 	refused atomic.Bool
+	asked   atomic.Int64 // statements
 }
 
 // largeReads is how many statements with answers of up to MaxAnswer a node
@@ -55,6 +56,7 @@ func (s *source) query(ctx context.Context, st Stmt) ([]Row, error) {
 	if s.damage.known() {
 		return nil, ErrCorrupt
 	}
+	s.asked.Add(1)
 	var rows []Row
 	err := s.liveness.call(ctx, func(ctx context.Context) (err error) {
 		rows, err = s.ask(ctx, st)

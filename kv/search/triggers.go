@@ -16,10 +16,12 @@ func steps(paths []filter.Path) []string {
 	return c.steps
 }
 
-// tables makes the table of an index and the triggers that keep it.
+// tables makes the table of an index and the triggers that keep it. Each group adds a
+// segment: merging them by eights and not, as FTS5 does by itself, by fours writes less.
 func (x *indexed) tables(paths []filter.Path) []sqldb.Stmt {
 	return []sqldb.Stmt{
 		x.stmt("make an index's table", `CREATE VIRTUAL TABLE {table} USING fts5({columns},tokenize='`+tokenizers[x.Tokenize]+`')`),
+		x.stmt("tune an index's table", `INSERT INTO {table}({table},rank) VALUES('automerge',8)`),
 		x.trigger("insert", "INSERT", "new", "", x.upkeep(paths)),
 		x.trigger("update", "UPDATE OF value,encoding", "new", " AND (old.value IS NOT new.value OR old.encoding<>new.encoding)", x.upkeep(paths)),
 		x.trigger("delete", "DELETE", "old", "", removalSQL),
