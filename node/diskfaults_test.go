@@ -32,9 +32,7 @@ func onASmallDisk(t *testing.T, test func(t *testing.T, disk *nodetest.Disk, n *
 	t.Run("sqld", func(t *testing.T) {
 		t.Parallel()
 		disk := nodetest.MustMountDisk(t, 64<<20)
-		primary, err := nodetest.StartPrimary(t.Context(), filepath.Join(disk.Dir(), "sqld"))
-		nodetest.Check(t, err)
-		t.Cleanup(func() { _ = primary.Close() })
+		primary := nodetest.MustStartPrimaryIn(t, filepath.Join(disk.Dir(), "sqld"))
 		test(t, disk, start(t, primary.HTTPURL()))
 	})
 }

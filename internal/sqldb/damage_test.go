@@ -81,9 +81,7 @@ func TestAWriteThatMeetsACorruptPageFindsTheDatabaseCorrupt(t *testing.T) {
 func TestACorruptServerIsNeitherReadNorWrittenForAWhileAndSaysSo(t *testing.T) {
 	t.Parallel()
 	dir, logs := t.TempDir(), &lockedText{}
-	primary, err := nodetest.StartPrimary(t.Context(), dir)
-	nodetest.Check(t, err)
-	t.Cleanup(func() { _ = primary.Close() })
+	primary := nodetest.MustStartPrimaryIn(t, dir)
 	db := open(t, sqldb.Config{PrimaryURL: primary.HTTPURL(), Logger: slog.New(slog.NewTextHandler(logs, nil))})
 	mustDo(t, db, run("CREATE TABLE blobs(b BLOB)", "INSERT INTO blobs VALUES(randomblob(1000000))", "INSERT INTO blobs SELECT randomblob(100) FROM json_each('[1,2,3]')"))
 	nodetest.Check(t, primary.Kill()) // stopping, it waits for its connections

@@ -58,9 +58,7 @@ func onBothEngines(t *testing.T, test func(t *testing.T, s *smallDisk)) {
 	t.Run("server", func(t *testing.T) {
 		t.Parallel()
 		disk := nodetest.MustMountDisk(t, 12<<20)
-		primary, err := nodetest.StartPrimary(t.Context(), filepath.Join(disk.Dir(), "sqld"))
-		nodetest.Check(t, err)
-		t.Cleanup(func() { _ = primary.Close() })
+		primary := nodetest.MustStartPrimaryIn(t, filepath.Join(disk.Dir(), "sqld"))
 		test(t, newSmallDisk(t, disk, primary.HTTPURL()))
 	})
 }

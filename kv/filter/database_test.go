@@ -23,12 +23,7 @@ func onEachEngine(t *testing.T, test func(t *testing.T, db *sqldb.DB)) {
 	})
 	t.Run("sqld", func(t *testing.T) {
 		t.Parallel()
-		primary, err := nodetest.StartPrimary(t.Context(), t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = primary.Close() })
-		test(t, open(t, primary.HTTPURL()))
+		test(t, open(t, nodetest.MustStartPrimary(t).HTTPURL()))
 	})
 }
 

@@ -71,7 +71,13 @@ func MustStartSqldPair(tb TB) *SqldPair {
 // MustStartPrimary starts a primary for one test, as MustStartSqldPair does.
 func MustStartPrimary(tb TB, args ...string) *Sqld {
 	tb.Helper()
-	primary, err := StartPrimary(tb.Context(), tb.TempDir(), args...)
+	return MustStartPrimaryIn(tb, tb.TempDir(), args...)
+}
+
+// MustStartPrimaryIn starts a primary that keeps its data in dir, as MustStartSqldPair does.
+func MustStartPrimaryIn(tb TB, dir string, args ...string) *Sqld {
+	tb.Helper()
+	primary, err := StartPrimary(tb.Context(), dir, args...)
 	Check(tb, err)
 	closeWithTest(tb, primary, "primary")
 	return primary

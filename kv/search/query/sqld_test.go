@@ -31,10 +31,7 @@ func TestWhatIsCompiledRunsOnSqld(t *testing.T) {
 
 func mustOpenSqld(t *testing.T) *sql.DB {
 	t.Helper()
-	sqld, err := nodetest.StartPrimary(t.Context(), t.TempDir())
-	nodetest.Check(t, err)
-	t.Cleanup(func() { _ = sqld.Close() })
-	db, err := sql.Open("libsql", sqld.HTTPURL())
+	db, err := sql.Open("libsql", nodetest.MustStartPrimary(t).HTTPURL())
 	if err != nil {
 		t.Fatal(err)
 	}
