@@ -1,6 +1,7 @@
 package sqldb_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,11 +59,11 @@ func TestTheLogBeginsAnewAlthoughWritersNeverPause(t *testing.T) {
 	l := newLogging(t)
 	var written atomic.Int64
 	var writers sync.WaitGroup
-	done := make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
 	for row := range 4 {
 		writers.Go(func() {
 			for range 250 {
-				if isClosed(done) {
+				if ctx.Err() != nil {
 					return
 				}
 				l.write(t, row)
@@ -76,15 +77,6 @@ func TestTheLogBeginsAnewAlthoughWritersNeverPause(t *testing.T) {
 		func() string {
 			return fmt.Sprintf("%d bytes were written, it has %d", written.Load(), size(t, l.file+"-wal"))
 		})
-	close(done)
+	stop()
 	writers.Wait()
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }
