@@ -55,13 +55,9 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, f *fixture)) {
 	})
 }
 
-// patience is how long a server may take for the least question: a machine that stands
-// still makes none of them silent.
-const patience = time.Minute
-
 func mustOpen(t *testing.T, database sqldb.Config) *sqldb.DB {
 	t.Helper()
-	database.SilentAfter = patience
+	database.SilentAfter = nodetest.Patience
 	db, err := sqldb.Open(t.Context(), database)
 	if err != nil {
 		t.Fatal(err)

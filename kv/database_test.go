@@ -44,14 +44,10 @@ func embedded(t testing.TB) database {
 
 func (d database) embedded() bool { return strings.HasPrefix(d.primary, "file:") }
 
-// patience is how long a server may take for the least question: a machine that stands
-// still makes none of them silent.
-const patience = time.Minute
-
 // open opens the database as one more node would.
 func (d database) open(t *testing.T) (*kv.Store, *sqldb.DB) {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: d.primary, ReplicaURL: d.replica, SilentAfter: patience})
+	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: d.primary, ReplicaURL: d.replica, SilentAfter: nodetest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}

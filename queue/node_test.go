@@ -44,14 +44,10 @@ type node struct {
 	stop  func()
 }
 
-// patience is how long a server may take for the least question: a machine that stands
-// still makes none of them silent.
-const patience = time.Minute
-
 // node opens the database as one more node would. It is closed with the test.
 func (d database) node(t testing.TB, configure ...func(*queue.Config)) *node {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: d.url, SilentAfter: patience})
+	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: d.url, SilentAfter: nodetest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}

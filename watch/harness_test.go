@@ -47,13 +47,9 @@ type node struct {
 	hub   *watch.Hub
 }
 
-// patience is how long a server may take for the least question: a machine that stands
-// still makes none of them silent.
-const patience = time.Minute
-
 func (d database) node(t testing.TB, configure ...func(*watch.Config)) *node {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: d.primary, ReplicaURL: d.replica, SilentAfter: patience})
+	db, err := sqldb.Open(t.Context(), sqldb.Config{PrimaryURL: d.primary, ReplicaURL: d.replica, SilentAfter: nodetest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}

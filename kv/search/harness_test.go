@@ -42,14 +42,10 @@ type node struct {
 	db    *sqldb.DB
 }
 
-// patience is how long a server may take for the least question: a machine that stands
-// still makes none of them silent.
-const patience = time.Minute
-
 // open opens the database as one more node would.
 func (d database) open(t testing.TB) node {
 	t.Helper()
-	db, err := sqldb.Open(timeout(t), sqldb.Config{PrimaryURL: d.primary, ReplicaURL: d.replica, SilentAfter: patience})
+	db, err := sqldb.Open(timeout(t), sqldb.Config{PrimaryURL: d.primary, ReplicaURL: d.replica, SilentAfter: nodetest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,10 @@ import (
 // A machine that is busy with other tests may need long for what is done in 1 s.
 const readyTimeout = 2 * time.Minute
 
+// Patience is how long a test's nodes give a server for the least question: a machine that
+// stands still makes none silent.
+const Patience = time.Minute
+
 // Sqld is one libSQL server, a primary or a replica, as a child process on
 // 127.0.0.1. Addresses and directory stay the same over all its lives, so that a
 // client's URL holds after a restart. Its methods may be called by several
