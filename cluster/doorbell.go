@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/buntime/keyval/internal/sleep"
 )
 
 // Doorbell says that something newer exists. Merging two is taking the greater
@@ -185,7 +187,7 @@ func (b *bells) sendLoop(ctx context.Context) {
 		if !d.empty() {
 			b.emit(d.bell())
 		}
-		sleep(ctx, b.pause())
+		sleep.For(ctx, b.pause())
 	}
 }
 

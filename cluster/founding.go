@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/buntime/keyval/internal/sleep"
 )
 
 // ErrOtherFounding is returned by Founder.Renew, and ends a persistent node, when
@@ -145,7 +147,7 @@ func (c *Cluster) askFounder(ctx context.Context) (Founding, error) {
 			return Founding{}, context.Cause(ctx)
 		}
 		c.complain("the database does not say who founds the cluster; trying again", "error", err)
-		sleep(ctx, jitter(wait))
+		sleep.For(ctx, jitter(wait))
 		wait = min(2*wait, 2*time.Second)
 	}
 }
@@ -293,14 +295,4 @@ func (c *Cluster) renew(ctx context.Context, e *election) error {
 		return nil // the next round tells
 	}
 	return c.superseded(e, row)
-}
-
-// sleep waits for d or for ctx.
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

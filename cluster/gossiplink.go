@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/buntime/keyval/internal/sleep"
 )
 
 const (
@@ -59,7 +61,7 @@ func (l *gossipLink) acceptStreams() {
 				return
 			}
 			l.complain("cannot accept a gossip connection", "error", err)
-			sleep(l.ctx, 100*time.Millisecond)
+			sleep.For(l.ctx, 100*time.Millisecond)
 			continue
 		}
 		kept, err := l.keep(conn)
@@ -84,7 +86,7 @@ func (l *gossipLink) readPackets() {
 		if err != nil || n == 0 {
 			if err != nil {
 				l.complain("cannot read a gossip packet", "error", err)
-				sleep(l.ctx, 10*time.Millisecond)
+				sleep.For(l.ctx, 10*time.Millisecond)
 			}
 			continue
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/buntime/keyval/internal/sleep"
 )
 
 // The causes with which a job's context ends.
@@ -110,7 +112,7 @@ func (e *election) confirm(ctx context.Context) (term uint64, err error) {
 			return 0, fmt.Errorf("unexpected answer of the state machine: %v", future.Response())
 		}
 		if !errors.Is(err, raft.ErrEnqueueTimeout) {
-			sleep(ctx, e.c.cfg.Timings.Heartbeat/10) // a notification is on its way
+			sleep.For(ctx, e.c.cfg.Timings.Heartbeat/10) // a notification is on its way
 		}
 	}
 	return 0, context.Cause(ctx)
@@ -128,7 +130,7 @@ func (e *election) takeEpoch(ctx context.Context) (uint64, error) {
 			return 0, context.Cause(ctx)
 		}
 		e.c.complain("cannot take the leader's epoch; trying again", "error", err)
-		sleep(ctx, jitter(wait))
+		sleep.For(ctx, jitter(wait))
 		wait = min(2*wait, 2*time.Second)
 	}
 }
@@ -159,7 +161,7 @@ func (e *election) serve(ctx context.Context, epoch uint64) {
 			end(ErrFenced)
 			e.c.log.Warn("a later epoch was found in the database", "epoch", epoch)
 			if e.raft.VerifyLeader().Error() != nil {
-				sleep(ctx, e.c.cfg.Timings.Heartbeat) // raft is about to say so
+				sleep.For(ctx, e.c.cfg.Timings.Heartbeat) // raft is about to say so
 			}
 			return
 		}
@@ -251,7 +253,7 @@ func (e *election) handOver() {
 			return
 		}
 		e.c.complain("cannot hand leadership over", "error", err)
-		sleep(e.ctx, e.c.cfg.Timings.HandOver)
+		sleep.For(e.ctx, e.c.cfg.Timings.HandOver)
 	}
 }
 
@@ -283,6 +285,6 @@ func (e *election) waitRemoved(ctx context.Context) {
 		if !voter {
 			return
 		}
-		sleep(ctx, 5*time.Millisecond)
+		sleep.For(ctx, 5*time.Millisecond)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/buntime/keyval/internal/sleep"
 )
 
 const (
@@ -70,7 +72,7 @@ func (p *raftPort) accept() {
 		}
 		if err != nil {
 			p.complain("cannot accept a raft connection", "error", err)
-			sleep(p.ctx, 100*time.Millisecond)
+			sleep.For(p.ctx, 100*time.Millisecond)
 			continue
 		}
 		select {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/buntime/keyval/internal/sleep"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv/filter"
 )
@@ -70,18 +71,10 @@ func (c *scan) look(ctx context.Context, first, second any, limit int64) (scanne
 	}
 	took := time.Since(began)
 	c.adapt(took)
-	if alone := c.store.db.Asked() == asked+1; !alone && !found.ended {
-		rest(ctx, took)
+	if others := c.store.db.Asked() - asked - 1; others > 0 && !found.ended {
+		sleep.For(ctx, took) // a page keeps one processor of the database's busy
 	}
 	return found, nil
-}
-
-// rest leaves the processors, of which a page keeps one busy, to others for as long.
-func rest(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
 }
 
 // read reads a page's rows, of which there is always one, if only for these columns.

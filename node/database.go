@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/httpapi"
+	"github.com/buntime/keyval/internal/sleep"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
@@ -99,7 +100,7 @@ func (n *Node) tryDatabase(ctx context.Context) (*sqldb.DB, error) {
 		if full {
 			pause = min(pause, roomRetry)
 		}
-		sleep(ctx, pause)
+		sleep.For(ctx, pause)
 		pause = min(2*pause, databaseRetry)
 	}
 }

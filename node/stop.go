@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
+
+	"github.com/buntime/keyval/internal/sleep"
 )
 
 // Stop drains the node and stops it, in an order in which no request meets a
@@ -34,7 +35,7 @@ func (n *Node) stop(ctx context.Context) error {
 		if ctx.Err() == nil {
 			handing.Go(n.cluster.HandOver)
 		}
-		sleep(ctx, n.cfg.DrainDelay)
+		sleep.For(ctx, n.cfg.DrainDelay)
 		handing.Wait()
 		// Streams have no end of their own; their clients go elsewhere, and
 		// so do messages that were taken for them.
@@ -75,11 +76,4 @@ func (n *Node) shutdown(ctx context.Context) error {
 		return n.server.Close()
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -2,7 +2,8 @@ package watch
 
 import (
 	"context"
-	"time"
+
+	"github.com/buntime/keyval/internal/sleep"
 )
 
 // An errand is what the database is asked for a stream that is behind. It takes
@@ -56,10 +57,7 @@ func (s *Stream) ask(read func(context.Context) error, take func() error) error 
 // pause has the stream wait a moment before it asks again.
 func (s *Stream) pause() error {
 	return s.send(func(ctx context.Context) error {
-		select {
-		case <-ctx.Done():
-		case <-time.After(fetchAgain):
-		}
+		sleep.For(ctx, fetchAgain)
 		return nil
 	}, func(error) error { return nil })
 }
