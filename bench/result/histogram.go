@@ -1,0 +1,63 @@
+package result
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Longest is the longest latency that a Histogram holds; longer ones count as this.
+const Longest = 10 * time.Minute
+
+// A Histogram is of latencies in nanoseconds, from 1 µs to Longest, three digits exact. Its
+// JSON is HdrHistogram's own compressed form (V2, base64), which its tools read. The zero
+// value is empty and must not be recorded into; see NewHistogram.
+type Histogram struct {
+	*hdrhistogram.Histogram
+}
+
+// NewHistogram returns an empty one.
+func NewHistogram() Histogram {
+	return Histogram{hdrhistogram.New(int64(time.Microsecond), int64(Longest), 3)}
+}
+
+// Record adds one latency.
+func (h Histogram) Record(latency time.Duration) {
+	_ = h.RecordValue(min(max(int64(latency), 1), int64(Longest))) // within its bounds
+}
+
+// At returns the latency of a percentile, 0 to 100, and 0 if nothing was recorded.
+func (h Histogram) At(percentile float64) time.Duration {
+	if h.Histogram == nil || h.TotalCount() == 0 {
+		return 0
+	}
+	return time.Duration(h.ValueAtQuantile(percentile))
+}
+
+// MarshalJSON is HdrHistogram's compressed form as a string.
+func (h Histogram) MarshalJSON() ([]byte, error) {
+	if h.Histogram == nil {
+		return []byte(`""`), nil
+	}
+	encoded, err := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(string(encoded))
+}
+
+// UnmarshalJSON is the reverse of MarshalJSON.
+func (h *Histogram) UnmarshalJSON(b []byte) error {
+	var encoded string
+	if err := json.Unmarshal(b, &encoded); err != nil {
+		return err
+	}
+	if encoded == "" {
+		*h = Histogram{}
+		return nil
+	}
+	decoded, err := hdrhistogram.Decode([]byte(encoded))
+	h.Histogram = decoded
+	return err
+}
