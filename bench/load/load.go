@@ -1,14 +1,31 @@
 // Package load loads something and records how it answers: in a closed loop, where each
 // worker begins an operation when its last has ended, or in an open loop, at a rate that
 // does not care how the server is doing. It knows nothing of HTTP.
+//
+// An operation belongs to the run if it began, or was to begin, between the end of the
+// warm-up and the end of the run, and counts once: as a success with its latency, or as a
+// failure. What a server did not get done is among the failures, so that an overload cannot
+// hide: see NotBegun and NotFinished.
 package load
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/buntime/keyval/bench/result"
+)
+
+// Grace is how long a run waits at its end for operations that are still under way.
+const Grace = 5 * time.Second
+
+// Kinds of failures that Config.Failure does not name.
+const (
+	// NotBegun are starts of an open loop that came due within the run and for which no
+	// worker was free until its end. Nobody knows what they would have been: they count
+	// as the first of Config.Operations, in the last slice.
+	NotBegun = "not_begun"
+	// NotFinished are operations that still were under way when Grace had passed.
+	NotFinished = "not_finished"
 )
 
 // A Worker does one operation at a time, over a connection of its own.
@@ -17,7 +34,7 @@ type Worker interface {
 	// failure becomes its name in the result by Config.Failure. ctx ends with the run;
 	// what it cuts off is not recorded.
 	Do(ctx context.Context) (operation int, err error)
-	// Close is called once, after the last Do has returned.
+	// Close is called once, after the last Do has returned. Its error is not looked at.
 	Close() error
 }
 
@@ -27,7 +44,7 @@ type Config struct {
 	Operations []string
 	// Workers is how many there are; at least 1.
 	Workers int
-	// New makes the i-th worker, before anything is measured.
+	// New makes the i-th worker, before anything is measured; one at a time.
 	New func(ctx context.Context, i int) (Worker, error)
 	// Rate is how many operations begin each second over all workers; 0 is a closed loop.
 	// Latency counts from the intended start: one that must wait for a free worker has
@@ -35,10 +52,11 @@ type Config struct {
 	Rate float64
 	// WarmUp is done before Duration and not recorded.
 	WarmUp, Duration time.Duration
-	// Failure names a failed operation's kind; nil calls all of them "failed".
+	// Failure names a failed operation's kind; nil calls all of them "failed". Workers
+	// call it at the same time.
 	Failure func(error) string
 	// Progress is told of each second that has been measured, warm-up included; nil is
-	// nobody. It is called by one goroutine.
+	// nobody. It is called by one goroutine, Run's.
 	Progress func(Progress)
 }
 
@@ -47,12 +65,29 @@ type Progress struct {
 	WarmingUp bool
 	// Elapsed is since the first operation began, Total what it will be.
 	Elapsed, Total time.Duration
-	// Second is one for each of Config.Operations.
+	// Second is one for each of Config.Operations. In the warm-up, At is negative: slices
+	// count from its end.
 	Second []result.Slice
 }
 
 // Run loads until Duration has passed or ctx ends; an end of ctx is no error: what was
-// measured until then is returned, and Interrupted says so. Target, Workload and Settings of the run are the caller's to fill in.
+// measured until then is returned, and Interrupted says so. Target, Workload and Settings of
+// the run are the caller's to fill in. Run returns when every worker has: at the latest
+// when Grace has passed after the end, and Do has obeyed its context.
+//
+// The last slice is longer than the others by what the last operations took to end.
 func Run(ctx context.Context, cfg Config) (result.Run, error) {
-	return result.Run{}, errors.New("not built yet")
+	if err := cfg.validate(); err != nil {
+		return result.Run{}, err
+	}
+	workers, err := cfg.open(ctx)
+	defer closeAll(workers)
+	if err != nil && ctx.Err() == nil {
+		return result.Run{}, err
+	}
+	r := newRun(cfg)
+	if err == nil {
+		r.load(ctx, workers)
+	}
+	return r.result(), nil
 }

@@ -1,0 +1,103 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// errLate is why a run's context ends when Grace has passed.
+var errLate = errors.New("the run is over")
+
+// A loop is one worker at work. Until it has returned it is that goroutine's alone, but for
+// its samples.
+type loop struct {
+	*run
+	worker   Worker
+	samples  *samples
+	failures []map[string]int64 // by operation
+	taken    int64              // starts of the schedule that belong to the run
+}
+
+func newLoop(r *run, w Worker) *loop {
+	l := &loop{run: r, worker: w, samples: newSamples(r.spare), failures: make([]map[string]int64, len(r.cfg.Operations))}
+	for i := range l.failures {
+		l.failures[i] = map[string]int64{}
+	}
+	return l
+}
+
+// closed begins an operation when the last has ended. The clock is read once for both.
+func (l *loop) closed(ctx context.Context) {
+	for now := l.now(); now < l.total && ctx.Err() == nil; {
+		now = l.do(ctx, now)
+	}
+}
+
+// open begins operations as they are intended, or late. What was not begun when the run ends
+// is not begun any more, unless this worker was free in time and its timer was late.
+func (l *loop) open(ctx context.Context) {
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	now := l.now()
+	for {
+		start := l.schedule.take()
+		if start >= l.total {
+			l.wait(ctx, alarm, l.total-now)
+			return
+		}
+		if now >= l.total || ctx.Err() != nil {
+			return
+		}
+		l.take(start)
+		if !l.wait(ctx, alarm, start-now) {
+			return
+		}
+		now = l.do(ctx, start)
+	}
+}
+
+func (l *loop) take(start time.Duration) {
+	if start >= l.cfg.WarmUp {
+		l.taken++
+	}
+}
+
+// wait waits for d, if that is more than nothing. It returns false if ctx ends before.
+func (l *loop) wait(ctx context.Context, alarm *time.Timer, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	alarm.Reset(d)
+	select {
+	case <-alarm.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// do does one operation, records it, and returns when it ended.
+func (l *loop) do(ctx context.Context, began time.Duration) time.Duration {
+	operation, err := l.worker.Do(ctx)
+	ended := l.now()
+	if err != nil && !l.failed(ctx, operation, began, err) {
+		return ended
+	}
+	l.samples.add(sample{began: began, ended: ended, operation: int32(operation), failed: err != nil})
+	return ended
+}
+
+// failed counts a failure by its kind. It returns false if it was none: ctx cut it off.
+func (l *loop) failed(ctx context.Context, operation int, began time.Duration, err error) bool {
+	kind := NotFinished
+	if ctx.Err() == nil {
+		kind = l.cfg.failure(err)
+	} else if !errors.Is(context.Cause(ctx), errLate) {
+		return false
+	}
+	if began >= l.cfg.WarmUp {
+		l.failures[operation][kind]++
+	}
+	return true
+}
