@@ -50,6 +50,10 @@ type Config struct {
 	// Latency counts from the intended start: one that must wait for a free worker has
 	// waited.
 	Rate float64
+	// GoTimers has an open loop wait with Go's timers, whose clock testing/synctest
+	// replaces. They may be a millisecond late, which counts as latency; false waits with
+	// the finest that the system has.
+	GoTimers bool
 	// WarmUp is done before Duration and not recorded.
 	WarmUp, Duration time.Duration
 	// Failure names a failed operation's kind; nil calls all of them "failed". Workers

@@ -34,8 +34,15 @@ func takes(d time.Duration) worker {
 	}
 }
 
-// mustRun runs cfg; it has one operation, "get", if it names none.
+// mustRun runs cfg by the clock of a bubble.
 func mustRun(ctx context.Context, t *testing.T, cfg load.Config) result.Run {
+	t.Helper()
+	cfg.GoTimers = true
+	return mustRunByTheRealClock(ctx, t, cfg)
+}
+
+// mustRunByTheRealClock runs cfg; it has one operation, "get", if it names none.
+func mustRunByTheRealClock(ctx context.Context, t *testing.T, cfg load.Config) result.Run {
 	t.Helper()
 	if cfg.Operations == nil {
 		cfg.Operations = []string{"get"}
@@ -415,7 +422,7 @@ func TestNothingIsLostAtFullSpeed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var did, closed atomic.Int64
-			run := mustRun(t.Context(), t, load.Config{
+			run := mustRunByTheRealClock(t.Context(), t, load.Config{
 				Operations: []string{"even", "odd"}, Workers: 4, Rate: rate, Duration: 1200 * time.Millisecond,
 				New: func(context.Context, int) (load.Worker, error) {
 					n := 0

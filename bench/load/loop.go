@@ -37,20 +37,20 @@ func (l *loop) closed(ctx context.Context) {
 // open begins operations as they are intended, or late. What was not begun when the run ends
 // is not begun any more, unless this worker was free in time and its timer was late.
 func (l *loop) open(ctx context.Context) {
-	alarm := time.NewTimer(0)
-	defer alarm.Stop()
+	alarm := l.alarm(ctx)
+	defer alarm.close()
 	now := l.now()
 	for {
 		start := l.schedule.take()
 		if start >= l.total {
-			l.wait(ctx, alarm, l.total-now)
+			alarm.wait(l.total - now)
 			return
 		}
 		if now >= l.total || ctx.Err() != nil {
 			return
 		}
 		l.take(start)
-		if !l.wait(ctx, alarm, start-now) {
+		if !alarm.wait(start - now) {
 			return
 		}
 		now = l.do(ctx, start)
@@ -60,20 +60,6 @@ func (l *loop) open(ctx context.Context) {
 func (l *loop) take(start time.Duration) {
 	if start >= l.cfg.WarmUp {
 		l.taken++
-	}
-}
-
-// wait waits for d, if that is more than nothing. It returns false if ctx ends before.
-func (l *loop) wait(ctx context.Context, alarm *time.Timer, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	alarm.Reset(d)
-	select {
-	case <-alarm.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
