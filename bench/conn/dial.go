@@ -3,12 +3,11 @@ package conn
 import (
 	"context"
 	"crypto/tls"
-	"net"
 )
 
 // dial connects, and has the end of ctx end what the connection waits for.
 func (c *Conn) dial(ctx context.Context) error {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.endpoint.address)
+	conn, err := c.endpoint.dial(ctx, "tcp", c.endpoint.address)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ type Config struct {
 	Header http.Header
 	// TLS is for https; nil trusts the system's authorities.
 	TLS *tls.Config
+	// Dial connects to a host:port over "tcp"; nil is the network's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // endpoint is where requests go.
@@ -27,6 +30,7 @@ type endpoint struct {
 	host    string // as the header says it
 	base    string // what each path begins with, without a slash at its end
 	tls     *tls.Config
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func (cfg Config) endpoint() (endpoint, error) {
@@ -37,7 +41,10 @@ func (cfg Config) endpoint() (endpoint, error) {
 	if err := check(u); err != nil {
 		return endpoint{}, fmt.Errorf("URL %q: %w", u.Redacted(), err)
 	}
-	to := endpoint{host: u.Host, base: strings.TrimSuffix(u.EscapedPath(), "/")}
+	to := endpoint{host: u.Host, base: strings.TrimSuffix(u.EscapedPath(), "/"), dial: cfg.Dial}
+	if to.dial == nil {
+		to.dial = new(net.Dialer).DialContext
+	}
 	port := "80"
 	if u.Scheme == "https" {
 		port, to.tls = "443", cfg.tls(u.Hostname())

@@ -88,11 +88,11 @@ func mustBeNear(t *testing.T, op result.Operation, percentile float64, want time
 	}
 }
 
-// evenly answers its n-th request after 0.1, 0.2, … 100 ms, in an order that jumps about.
+// evenly answers after 0.01, 0.02, … 100 ms, in an order that jumps about.
 func evenly() worker {
 	var n atomic.Int64
 	return func(ctx context.Context) (int, error) {
-		return takes(time.Duration(n.Add(617)%1000+1) * 100 * time.Microsecond)(ctx)
+		return takes(time.Duration(n.Add(6173)%10000+1) * 10 * time.Microsecond)(ctx)
 	}
 }
 

@@ -47,7 +47,7 @@ func serve(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { l.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 	answer := []byte(`{"name":"Alice Example","age":42,"x":1}`)
 	return fasthttp.Serve(l, func(r *fasthttp.RequestCtx) { r.SetBody(answer) })
