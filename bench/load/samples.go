@@ -14,7 +14,7 @@ type sample struct {
 
 // samples carries samples from the one goroutine that adds to the one that reads. Nobody
 // waits for anybody: a worker pays a few stores for each operation, and its cache is spared
-// the histograms, of 160 KiB each, which the reader fills on its behalf.
+// the histograms, of more than 100 KiB each, which the reader fills on its behalf.
 type samples struct {
 	last  *block // the writer's
 	first *block // the reader's, like read
