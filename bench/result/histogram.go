@@ -2,6 +2,7 @@ package result
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -19,7 +20,7 @@ type Histogram struct {
 
 // NewHistogram returns an empty one.
 func NewHistogram() Histogram {
-	return Histogram{hdrhistogram.New(int64(time.Microsecond), int64(Longest), 3)}
+	return Histogram{hdrhistogram.New(lowest, int64(Longest), digits)}
 }
 
 // Record adds one latency.
@@ -47,7 +48,8 @@ func (h Histogram) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(encoded))
 }
 
-// UnmarshalJSON is the reverse of MarshalJSON.
+// UnmarshalJSON is the reverse of MarshalJSON. What is no such histogram, or has another
+// range or precision, is an error.
 func (h *Histogram) UnmarshalJSON(b []byte) error {
 	var encoded string
 	if err := json.Unmarshal(b, &encoded); err != nil {
@@ -57,7 +59,31 @@ func (h *Histogram) UnmarshalJSON(b []byte) error {
 		*h = Histogram{}
 		return nil
 	}
+	if err := checkGeometry(encoded); err != nil {
+		return err
+	}
 	decoded, err := hdrhistogram.Decode([]byte(encoded))
+	if err != nil {
+		return fmt.Errorf("a histogram is damaged: %w", err)
+	}
 	h.Histogram = decoded
-	return err
+	return nil
 }
+
+// Add records all that another has recorded, which may be the zero value.
+func (h Histogram) Add(other Histogram) {
+	if other.Histogram != nil {
+		h.Merge(other.Histogram) // drops nothing: all have the same bounds
+	}
+}
+
+// Count is how many latencies were recorded.
+func (h Histogram) Count() int64 {
+	if h.Histogram == nil {
+		return 0
+	}
+	return h.TotalCount()
+}
+
+// Greatest is the longest latency that was recorded, as exact as the others.
+func (h Histogram) Greatest() time.Duration { return h.At(100) }
