@@ -2,7 +2,10 @@ package result
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+
+	"github.com/buntime/keyval/bench/unit"
 )
 
 // A Group is the runs of one workload at one load against one target: repeats of each
@@ -16,7 +19,7 @@ func (f File) Groups() []Group {
 	var groups []Group
 	at := make(map[string]int)
 	for _, run := range f.Runs {
-		key := run.Target + "\x00" + run.Load()
+		key := run.Target + "\x00" + run.Key()
 		i, found := at[key]
 		if !found {
 			i = len(groups)
@@ -28,8 +31,8 @@ func (f File) Groups() []Group {
 	return groups
 }
 
-// Load is the same for runs that do the same, whatever they do it to.
-func (r Run) Load() string {
+// Key is the same for runs that do the same, whatever they do it to.
+func (r Run) Key() string {
 	s := r.Settings
 	s.Seed, s.WarmUpSeconds = 0, 0
 	b, err := json.Marshal(s)
@@ -37,6 +40,18 @@ func (r Run) Load() string {
 		return r.Workload // a rate that is no number; nothing compares with it
 	}
 	return r.Workload + "\x00" + string(b)
+}
+
+// Load says how much was asked for: "64 connections, 1,000/s".
+func (s Settings) Load() string {
+	load := fmt.Sprintf("%d connections", s.Connections)
+	if s.Connections == 1 {
+		load = "1 connection"
+	}
+	if s.Rate > 0 {
+		load += ", " + unit.Thousands(s.Rate) + "/s"
+	}
+	return load
 }
 
 // Operations are the names of what the group's runs do, in their order.
