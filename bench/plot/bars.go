@@ -38,6 +38,7 @@ type Bar struct {
 const (
 	barRow   = 19
 	barThick = 11
+	nameRoom = 190
 )
 
 // SVG draws them. Without any bar, the error is ErrNothing.
@@ -64,7 +65,7 @@ func (b Bars) draw(c draw.Canvas) {
 		if group.Name != "" {
 			heading := textStyle(textSize, 0x20, draw.XLeft, draw.YCenter)
 			heading.Font.Weight = titleStyle().Font.Weight
-			c.FillText(heading, vg.Point{X: c.Min.X, Y: y - barRow/2}, fitting(group.Name, 60))
+			c.FillText(heading, vg.Point{X: c.Min.X, Y: y - barRow/2}, fitting(group.Name, heading, c.Max.X-c.Min.X))
 			y -= barRow
 		}
 		scale := (c.Max.X - c.Min.X - left - right) / vg.Length(group.greatest())
@@ -81,7 +82,8 @@ func (b Bars) draw(c draw.Canvas) {
 
 // drawBar draws a bar from a point to the right.
 func (b Bars) drawBar(c draw.Canvas, bar Bar, from vg.Point, scale vg.Length, s style) {
-	c.FillText(textStyle(textSize, 0x30, draw.XRight, draw.YCenter), vg.Point{X: from.X - 6, Y: from.Y}, fitting(bar.Name, 28))
+	name := textStyle(textSize, 0x30, draw.XRight, draw.YCenter)
+	c.FillText(name, vg.Point{X: from.X - 6, Y: from.Y}, fitting(bar.Name, name, nameRoom))
 	if !finite(bar.Value) {
 		return
 	}
@@ -100,7 +102,7 @@ func (b Bars) room() (left, right vg.Length) {
 	style := textStyle(textSize, 0, draw.XLeft, draw.YCenter)
 	for _, group := range b.Groups {
 		for _, bar := range group.Bars {
-			left = max(left, wider*style.Width(fitting(bar.Name, 28))+6)
+			left = max(left, wider*style.Width(fitting(bar.Name, style, nameRoom))+6)
 			right = max(right, wider*style.Width(b.Unit.String(bar.Value))+8)
 		}
 	}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"html"
 	"regexp"
+	"sort"
 	"strings"
 
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
@@ -22,12 +24,14 @@ func newPicture(title, up string, series []string, height vg.Length, plot func(d
 	height += legend.height() + margin + titleSize*1.6 + textSize*1.6
 	canvas := vgsvg.New(width, height)
 	c := draw.Crop(draw.New(canvas), margin, -margin-6, margin*0.7, -margin)
-	c.FillText(titleStyle(), vg.Point{X: c.Min.X, Y: c.Max.Y}, fitting(title, 58))
+	across := c.Max.X - c.Min.X
+	c.FillText(titleStyle(), vg.Point{X: c.Min.X, Y: c.Max.Y}, fitting(title, titleStyle(), across))
 	c.Max.Y -= titleSize * 1.6
 	legend.draw(c)
 	c.Max.Y -= legend.height()
 	if up != "" {
-		c.FillText(textStyle(textSize, 0x60, draw.XLeft, draw.YTop), vg.Point{X: c.Min.X, Y: c.Max.Y}, fitting(up, 70))
+		style := textStyle(textSize, 0x60, draw.XLeft, draw.YTop)
+		c.FillText(style, vg.Point{X: c.Min.X, Y: c.Max.Y}, fitting(up, style, across))
 	}
 	c.Max.Y -= textSize * 1.6
 	plot(c)
@@ -38,18 +42,25 @@ func newPicture(title, up string, series []string, height vg.Length, plot func(d
 	return finished(drawn.String(), title, height), nil
 }
 
-// fitting shortens a text from outside to what there is room for, on one line.
-func fitting(s string, runes int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\ufffe' || r == '\uffff' || r == '\ue000' || r == '\ue001' { // XML, or anchored, has no place for them
+// fitting shortens a text from outside to the room that there is on one line, in whatever
+// font it is shown.
+func fitting(s string, style text.Style, room vg.Length) string {
+	all := []rune(clean(s))
+	if wider*style.Width(string(all[:min(len(all), 300)])) <= room && len(all) <= 300 {
+		return string(all)
+	}
+	n := sort.Search(min(len(all), 300), func(n int) bool { return wider*style.Width(string(all[:n])+"…") > room })
+	return string(all[:max(n-1, 0)]) + "…"
+}
+
+// clean leaves out what XML, or anchored, has no place for.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\ufffe' || r == '\uffff' || r == '\ue000' || r == '\ue001' {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(s, "�"))
-	if all := []rune(s); len(all) > runes {
-		return string(all[:runes-1]) + "…"
-	}
-	return s
 }
 
 // legend is where the names of series stand, in as many rows as they need.
@@ -63,7 +74,7 @@ type legendEntry struct {
 
 const (
 	// wider is how much wider than ours another font may be.
-	wider     = 1.15
+	wider     = 1.2
 	swatch    = 18
 	legendRow = 16
 )
@@ -72,7 +83,7 @@ func layOut(series []string) legend {
 	var l legend
 	style, x, row := textStyle(textSize, 0, draw.XLeft, draw.YCenter), vg.Length(0), 0
 	for _, name := range series {
-		name = fitting(name, 60)
+		name = fitting(name, style, width-2*margin-swatch-20)
 		needs := swatch + 5 + wider*style.Width(name) + 12
 		if x > 0 && x+needs > width-2*margin {
 			x, row = 0, row+1
@@ -113,7 +124,7 @@ func finished(drawn, title string, height vg.Length) []byte {
 		return attributes(styleOfTag.FindStringSubmatch(tag)[1])
 	})
 	body = withAnchors(body)
-	label := html.EscapeString(fitting(title, 200))
+	label := html.EscapeString(fitting(title, titleStyle(), 4*width))
 	return fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%.0f" viewBox="0 0 %d %.0f" role="img" aria-label="%s" font-family="%s">
 <title>%s</title>
 <rect width="100%%" height="100%%" rx="8" fill="#fff"/>
