@@ -97,6 +97,18 @@ func TestWhatOnlyOneFileHasIsListed(t *testing.T) {
 	}
 }
 
+func TestNamesFromFilesMoveNoCursorAndMakeNoMarkdown(t *testing.T) {
+	a := result.File{Runs: []result.Run{synthetic("\x1b[2J<b>", "put", 1, "put"), synthetic("other", "put", 1, "put")}}
+	c := compare.Files(a, result.File{}, 5)
+	if got := text(t, c); strings.Contains(got, "\x1b") {
+		t.Errorf("%q", got)
+	}
+	var b strings.Builder
+	if err := c.Markdown(&b); err != nil || strings.Contains(b.String(), "<b>") {
+		t.Errorf("%v: %q", err, &b)
+	}
+}
+
 func TestASecondWithoutAnyOperationCounts(t *testing.T) {
 	a, b := synthetic("x", "put", 1, "put"), synthetic("x", "put", 1, "put")
 	for i := range b.Operations[0].Slices {

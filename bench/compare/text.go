@@ -26,7 +26,7 @@ func (c Comparison) Markdown(w io.Writer) error {
 	if err := c.table().Markdown(w); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, "\n"+strings.Join(c.words(), "\n\n")+"\n")
+	_, err := io.WriteString(w, "\n"+table.Escape(strings.Join(c.words(), "\n\n"))+"\n")
 	return err
 }
 
@@ -105,7 +105,11 @@ func (c Comparison) words() []string {
 		words = append(words, "Where there are repeats, whole runs are compared, not their seconds.")
 	}
 	words = append(words, c.failures()...)
-	return append(append(words, unmatched("Only in A", c.OnlyA)...), unmatched("Only in B", c.OnlyB)...)
+	words = append(append(words, unmatched("Only in A", c.OnlyA)...), unmatched("Only in B", c.OnlyB)...)
+	for i, line := range words {
+		words[i] = table.Line(line) // names are from files
+	}
+	return words
 }
 
 func (c Comparison) summary() string {

@@ -160,7 +160,7 @@ func TestWhatCannotBeDrawnIsLeftOutAndNothingIsAnError(t *testing.T) {
 
 func TestEachScaleBearsAnyRange(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
+	for range 50 {
 		var points []plot.Point
 		for range 1 + random.IntN(4) {
 			points = append(points, plot.Point{X: math.Exp(random.NormFloat64() * 15), Y: math.Exp(random.NormFloat64() * 15)})

@@ -61,8 +61,8 @@ type view struct {
 
 // card is the headline of one group: how its first operation, which it is about, went.
 type card struct {
-	Name, Load, Rate, Spread, Median, Tail string
-	Failed                                 string
+	Name, Load, Rate, Operation, Spread, Median, Tail string
+	Failed                                            string
 }
 
 // fact is something about the machine or the command.
@@ -83,6 +83,7 @@ func title(f result.File) string {
 
 func cards(f result.File) []card {
 	var all []card
+	name := newNaming(f)
 	for _, g := range f.Groups() {
 		if len(g.Operations()) == 0 {
 			continue
@@ -90,7 +91,7 @@ func cards(f result.File) []card {
 		run, operation := g.Runs[0], g.Operations()[0]
 		rate, p50, p99 := rates(g, operation), latencies(g, operation, 50), latencies(g, operation, 99)
 		c := card{
-			Name: run.Workload + " · " + run.Target, Load: run.Settings.Load(), Rate: unit.Thousands(rate.median()),
+			Name: name.workload(run) + " · " + run.Target, Load: run.Settings.Load(), Rate: unit.Thousands(rate.median()), Operation: operation,
 			Median: unit.Latency.String(p50.median()), Tail: unit.Latency.String(p99.median()),
 		}
 		if len(rate) > 1 {
@@ -126,26 +127,8 @@ func settings(f result.File) table.Table {
 	}}
 	for i, run := range f.Runs {
 		s := run.Settings
-		t.Add(fmt.Sprint(i+1), run.Target, workloadOf(result.Group{Runs: []result.Run{run}}), run.Started.UTC().Format(time.TimeOnly),
+		t.Add(fmt.Sprint(i+1), run.Target, naming{}.group(result.Group{Runs: []result.Run{run}}), run.Started.UTC().Format(time.TimeOnly),
 			unit.Digits(run.Seconds), unit.Digits(s.WarmUpSeconds), s.Load(), orNone(s.Keys), sizes(s.ValueBytes), fmt.Sprint(s.Seed), orNone(s.Endpoints), orNone(s.Watchers))
 	}
 	return t
-}
-
-func orNone(count int) string {
-	if count == 0 {
-		return "–"
-	}
-	return unit.Thousands(float64(count))
-}
-
-func sizes(bytes [2]int) string {
-	switch {
-	case bytes[1] == 0:
-		return "–"
-	case bytes[0] == bytes[1]:
-		return unit.Thousands(float64(bytes[0]))
-	default:
-		return unit.Thousands(float64(bytes[0])) + "–" + unit.Thousands(float64(bytes[1]))
-	}
 }

@@ -31,9 +31,9 @@ func pictures(f result.File) ([]template.HTML, error) {
 // and its latencies.
 func overTime(f result.File) []plot.Lines {
 	var all []plot.Lines
-	several := severalTargets(f)
+	name := newNaming(f)
 	for _, g := range f.Groups() {
-		title := titleOf(g, several)
+		title := name.at(name.workload(g.Runs[0])+", "+g.Runs[0].Settings.Load(), g.Runs[0])
 		var rates, distributions []plot.Series
 		for _, operation := range g.Operations() {
 			rates = append(rates, overTimeOf(g, operation)...)
@@ -57,29 +57,16 @@ func overTimeOf(g result.Group, operation string) []plot.Series {
 	return all
 }
 
-// titleOf names a group; its target only where there are several.
-func titleOf(g result.Group, several bool) string {
-	run := g.Runs[0]
-	title := run.Workload + ", " + run.Settings.Load()
-	if several {
-		title += ", " + run.Target
-	}
-	return title
-}
-
-func severalTargets(f result.File) bool {
-	return slices.ContainsFunc(f.Runs, func(r result.Run) bool { return r.Target != f.Runs[0].Target })
-}
-
 // againstLoad draws, for each operation of each workload and target with several loads, what
 // latency comes with what rate.
 func againstLoad(f result.File) []plot.Lines {
-	type subject struct{ target, workload, operation string }
+	type subject struct{ target, key, operation string }
 	var order []subject
+	name := newNaming(f)
 	loads := make(map[subject][]result.Group)
 	for _, g := range f.Groups() {
 		for _, operation := range g.Operations() {
-			s := subject{g.Runs[0].Target, g.Runs[0].Workload, operation}
+			s := subject{g.Runs[0].Target, withoutLoad(g.Runs[0]).Key(), operation}
 			if loads[s] == nil {
 				order = append(order, s)
 			}
@@ -91,13 +78,17 @@ func againstLoad(f result.File) []plot.Lines {
 		if len(loads[s]) < 2 {
 			continue
 		}
-		title := s.workload + ": " + s.operation + " against load"
-		if severalTargets(f) {
-			title += ", " + s.target
-		}
+		run := loads[s][0].Runs[0]
+		title := name.at(name.workload(run)+": "+s.operation+" against load", run)
 		all = append(all, plot.AgainstLoad(title, latencyByRate(loads[s], s.operation, 50), latencyByRate(loads[s], s.operation, 99)))
 	}
 	return all
+}
+
+// withoutLoad leaves what is common to the points of one line.
+func withoutLoad(r result.Run) result.Run {
+	r.Settings.Connections, r.Settings.Rate = 0, 0
+	return r
 }
 
 // latencyByRate is a point for each load, in the order of the rates.

@@ -111,8 +111,34 @@ func html(t *testing.T, f result.File) string {
 }
 
 func TestAReportIsTheSameEveryTime(t *testing.T) {
-	if html(t, measured()) != html(t, measured()) {
+	once, again := html(t, measured()), html(t, measured())
+	if once != again {
 		t.Error("it differs from itself")
+	}
+}
+
+func TestWhatDiffersBetweenRunsIsInTheirNames(t *testing.T) {
+	f := measured()
+	if strings.Contains(text(t, f), "keys=") {
+		t.Error("what is the same everywhere is said everywhere")
+	}
+	for i := range f.Runs {
+		f.Runs[i].Settings.Connections = 1 + i%2
+	}
+	f.Runs[2].Settings.Keys, f.Runs[3].Settings.Keys = 1000, 1000
+	f.Runs[3].Target = "elsewhere"
+	for _, want := range []string{"mixed mix=a keys=1,000", "mixed mix=a keys=100,000 (2 runs)"} {
+		if !strings.Contains(text(t, f), want) {
+			t.Errorf("no %q in\n%s", want, text(t, f))
+		}
+	}
+	page := html(t, f)
+	// Only the runs of as many keys at the same target are points of one line.
+	if n := strings.Count(page, "<title>mixed mix=a keys=100,000: get against load, keyval, embedded</title>"); n != 1 {
+		t.Errorf("%d plots against the load", n)
+	}
+	if strings.Contains(page, "keys=1,000: get against") {
+		t.Error("a line of one point")
 	}
 }
 

@@ -3,7 +3,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -27,42 +26,22 @@ func newTable(f result.File) table.Table {
 		{Name: "rate/s", Right: true}, {Name: "p50 ms", Right: true}, {Name: "p90 ms", Right: true}, {Name: "p99 ms", Right: true},
 		{Name: "p99.9 ms", Right: true}, {Name: "max ms", Right: true}, {Name: "failures"},
 	}}
+	name := newNaming(f)
 	for _, group := range f.Groups() {
 		for _, operation := range group.Operations() {
-			t.Add(cells(group, operation)...)
+			t.Add(cells(name.group(group), group, operation)...)
 		}
 	}
 	return t
 }
 
-func cells(g result.Group, operation string) []string {
+func cells(name string, g result.Group, operation string) []string {
 	run := g.Runs[0]
-	cells := []string{run.Target, workloadOf(g), unit.Thousands(float64(run.Settings.Connections)), askedRate(run.Settings), operation, rates(g, operation).write(unit.Thousands)}
+	cells := []string{run.Target, name, unit.Thousands(float64(run.Settings.Connections)), askedRate(run.Settings), operation, rates(g, operation).write(unit.Thousands)}
 	for _, percentile := range []float64{50, 90, 99, 99.9, 100} {
 		cells = append(cells, latencies(g, operation, percentile).write(unit.Milliseconds))
 	}
 	return append(cells, failures(g, operation))
-}
-
-// workloadOf says, besides the workload, what else distinguishes its runs, and whether they
-// are all there.
-func workloadOf(g result.Group) string {
-	run := g.Runs[0]
-	name := run.Workload
-	for _, setting := range slices.Sorted(maps.Keys(run.Settings.Extra)) {
-		name += fmt.Sprintf(" %s=%s", setting, run.Settings.Extra[setting])
-	}
-	var notes []string
-	if n := len(g.Runs); n > 1 {
-		notes = append(notes, fmt.Sprintf("%d runs", n))
-	}
-	if slices.ContainsFunc(g.Runs, func(r result.Run) bool { return r.Interrupted }) {
-		notes = append(notes, "interrupted")
-	}
-	if notes != nil {
-		name += " (" + strings.Join(notes, ", ") + ")"
-	}
-	return name
 }
 
 // askedRate is that of an open loop.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,27 @@ func TestAFileThatWasNotWrittenByUsIsAnErrorThatSaysWhy(t *testing.T) {
 		_, err := result.Read(strings.NewReader(test.content))
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want an error with %q", name, err, test.want)
+		}
+	}
+}
+
+func TestAHostileFileTakesLittleMemory(t *testing.T) {
+	huge := `{"latency":"` + encoded(t, 1, 1<<62, 5) + `"},`
+	var before, after runtime.MemStats
+	for name, content := range map[string]string{
+		"a huge histogram":    altered(t, `"operations":[`, `"operations":[`+huge),
+		"too many histograms": altered(t, `"operations":[`, `"operations":[`+strings.Repeat(`{"latency":"`+encoded(t, 1000, int64(result.Longest), 3)+`"},`, 5000)),
+		"too many elements":   `{"version":1,"runs":[{"operations":[{"slices":[{}` + strings.Repeat(",{}", 3<<20) + `]}]}]}`,
+	} {
+		runtime.ReadMemStats(&before)
+		_, err := result.Read(strings.NewReader(content))
+		runtime.ReadMemStats(&after)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		// Reading the text itself takes several times its length.
+		if got, most := after.TotalAlloc-before.TotalAlloc, uint64(8*len(content)+(1<<20)); got > most {
+			t.Errorf("%s of %d bytes: %d bytes of memory, want at most %d", name, len(content), got, most)
 		}
 	}
 }

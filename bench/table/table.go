@@ -26,13 +26,13 @@ type Column struct {
 func (t *Table) Add(cells ...string) {
 	row := make([]string, len(cells))
 	for i, cell := range cells {
-		row[i] = line(cell)
+		row[i] = Line(cell)
 	}
 	t.Rows = append(t.Rows, row)
 }
 
-// line is a text from elsewhere without what would move a terminal's cursor.
-func line(s string) string {
+// Line is a text from elsewhere without what would move a terminal's cursor.
+func Line(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
@@ -60,11 +60,16 @@ func (t Table) Markdown(w io.Writer) error {
 	for _, cells := range t.Rows {
 		var row []string
 		for _, cell := range cells {
-			row = append(row, strings.NewReplacer("|", `\|`, "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "[", `\[`).Replace(cell))
+			row = append(row, Escape(cell))
 		}
 		escaped.Rows = append(escaped.Rows, row)
 	}
 	return escaped.markdown(w)
+}
+
+// Escape writes a text so that Markdown shows it as it is.
+func Escape(s string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "[", `\[`).Replace(s)
 }
 
 func (t Table) markdown(w io.Writer) error {
