@@ -127,6 +127,16 @@ func TestASecondWithoutAnyOperationCounts(t *testing.T) {
 	}
 }
 
+func TestASecondThatWasCutOffDoesNotCount(t *testing.T) {
+	a := synthetic("x", "put", 1, "put")
+	a.Operations[0].Slices = append(a.Operations[0].Slices, result.Slice{At: 12, Seconds: 0.1, Count: 1, P50: 1e9, P99: 1e9}, result.Slice{At: 13})
+	for _, row := range compare.Files(result.File{Runs: []result.Run{a}}, result.File{Runs: []result.Run{a}}, 5).Rows {
+		if row.SamplesA != 12 || row.SamplesB != 12 {
+			t.Errorf("%s: %d and %d samples, want 12", row.Metric, row.SamplesA, row.SamplesB)
+		}
+	}
+}
+
 func TestTheVerdictSaysInWordsWhatItRestsOn(t *testing.T) {
 	for _, test := range []struct{ a, b, want string }{
 		{"base", "slower", "Threshold 5 %: 3 REGRESSION."},
