@@ -19,6 +19,8 @@ type Comparison struct {
 	Rows      []Row
 	// OnlyA and OnlyB are what the other file has no counterpart of.
 	OnlyA, OnlyB []Unmatched
+
+	naming result.Naming
 }
 
 // A Row is one metric of one operation at one load.
@@ -71,7 +73,7 @@ const (
 // in percent: 5 is a twentieth. Runs belong to each other by workload, settings and
 // operation; by target, too, if either file has several.
 func Files(a, b result.File, threshold float64) Comparison {
-	c := Comparison{Threshold: max(threshold, 0)}
+	c := Comparison{Threshold: max(threshold, 0), naming: result.NewNaming(slices.Concat(a.Runs, b.Runs))}
 	key := keyFor(a, b)
 	counterparts := make(map[string]result.Group)
 	for _, group := range b.Groups() {

@@ -97,6 +97,16 @@ func TestWhatOnlyOneFileHasIsListed(t *testing.T) {
 	}
 }
 
+func TestRunsThatDifferInTheirDataAreToldApart(t *testing.T) {
+	few, many := synthetic("x", "put", 1, "put"), synthetic("x", "put", 1, "put")
+	few.Settings.Keys, many.Settings.Keys = 1000, 1_000_000
+	f := result.File{Runs: []result.Run{few, many}}
+	got := text(t, compare.Files(f, f, 5))
+	if strings.Count(got, "put keys=1,000 ") != 3 || strings.Count(got, "put keys=1,000,000 ") != 3 {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 func TestNamesFromFilesMoveNoCursorAndMakeNoMarkdown(t *testing.T) {
 	a := result.File{Runs: []result.Run{synthetic("\x1b[2J<b>", "put", 1, "put"), synthetic("other", "put", 1, "put")}}
 	c := compare.Files(a, result.File{}, 5)

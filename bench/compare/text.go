@@ -38,7 +38,7 @@ func (c Comparison) table() table.Table {
 	}}
 	for _, r := range c.Rows {
 		run := r.A.Runs[0]
-		t.Add(targetsOf(r), run.Workload, run.Settings.Load(), r.Operation, r.Metric, r.write(r.MedianA), r.write(r.MedianB),
+		t.Add(targetsOf(r), c.naming.Workload(run), run.Settings.Load(), r.Operation, r.Metric, r.write(r.MedianA), r.write(r.MedianB),
 			r.difference(), r.interval(), r.chance(), fmt.Sprintf("%d and %d %s", r.SamplesA, r.SamplesB, r.Basis), string(r.Verdict))
 	}
 	return t
@@ -105,7 +105,7 @@ func (c Comparison) words() []string {
 		words = append(words, "Where there are repeats, whole runs are compared, not their seconds.")
 	}
 	words = append(words, c.failures()...)
-	words = append(append(words, unmatched("Only in A", c.OnlyA)...), unmatched("Only in B", c.OnlyB)...)
+	words = append(append(words, c.unmatched("Only in A", c.OnlyA)...), c.unmatched("Only in B", c.OnlyB)...)
 	for i, line := range words {
 		words[i] = table.Line(line) // names are from files
 	}
@@ -139,7 +139,7 @@ func (c Comparison) failures() []string {
 	for _, r := range c.Rows {
 		a, b := failed(r.A, r.Operation), failed(r.B, r.Operation)
 		if r.Metric == "rate" && (a > 0 || b > 0) {
-			lines = append(lines, fmt.Sprintf("Failures of %s %s at %s: %d in A, %d in B.", r.A.Runs[0].Workload, r.Operation, r.A.Runs[0].Settings.Load(), a, b))
+			lines = append(lines, fmt.Sprintf("Failures of %s %s at %s: %d in A, %d in B.", c.naming.Workload(r.A.Runs[0]), r.Operation, r.A.Runs[0].Settings.Load(), a, b))
 		}
 	}
 	return lines
@@ -155,11 +155,11 @@ func failed(g result.Group, operation string) int64 {
 	return total
 }
 
-func unmatched(where string, all []Unmatched) []string {
+func (c Comparison) unmatched(where string, all []Unmatched) []string {
 	var lines []string
 	for _, u := range all {
 		run := u.Runs.Runs[0]
-		what := fmt.Sprintf("%s: %s on %s at %s", where, run.Workload, run.Target, run.Settings.Load())
+		what := fmt.Sprintf("%s: %s on %s at %s", where, c.naming.Workload(run), run.Target, run.Settings.Load())
 		if u.Operation != "" {
 			what += ", operation " + u.Operation
 		}

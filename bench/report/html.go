@@ -83,7 +83,7 @@ func title(f result.File) string {
 
 func cards(f result.File) []card {
 	var all []card
-	name := newNaming(f)
+	name := result.NewNaming(f.Runs)
 	for _, g := range f.Groups() {
 		if len(g.Operations()) == 0 {
 			continue
@@ -91,7 +91,7 @@ func cards(f result.File) []card {
 		run, operation := g.Runs[0], g.Operations()[0]
 		rate, p50, p99 := rates(g, operation), latencies(g, operation, 50), latencies(g, operation, 99)
 		c := card{
-			Name: name.workload(run) + " · " + run.Target, Load: run.Settings.Load(), Rate: unit.Thousands(rate.median()), Operation: operation,
+			Name: name.Workload(run) + " · " + run.Target, Load: run.Settings.Load(), Rate: unit.Thousands(rate.median()), Operation: operation,
 			Median: unit.Latency.String(p50.median()), Tail: unit.Latency.String(p99.median()),
 		}
 		if len(rate) > 1 {
@@ -127,8 +127,15 @@ func settings(f result.File) table.Table {
 	}}
 	for i, run := range f.Runs {
 		s := run.Settings
-		t.Add(fmt.Sprint(i+1), run.Target, naming{}.group(result.Group{Runs: []result.Run{run}}), run.Started.UTC().Format(time.TimeOnly),
-			unit.Digits(run.Seconds), unit.Digits(s.WarmUpSeconds), s.Load(), orNone(s.Keys), sizes(s.ValueBytes), fmt.Sprint(s.Seed), orNone(s.Endpoints), orNone(s.Watchers))
+		t.Add(fmt.Sprint(i+1), run.Target, result.Naming{}.Group(result.Group{Runs: []result.Run{run}}), run.Started.UTC().Format(time.TimeOnly),
+			unit.Digits(run.Seconds), unit.Digits(s.WarmUpSeconds), s.Load(), orNone(s.Keys), s.Sizes(), fmt.Sprint(s.Seed), orNone(s.Endpoints), orNone(s.Watchers))
 	}
 	return t
+}
+
+func orNone(count int) string {
+	if count == 0 {
+		return "–"
+	}
+	return unit.Thousands(float64(count))
 }

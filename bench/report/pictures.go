@@ -31,9 +31,9 @@ func pictures(f result.File) ([]template.HTML, error) {
 // and its latencies.
 func overTime(f result.File) []plot.Lines {
 	var all []plot.Lines
-	name := newNaming(f)
+	name := result.NewNaming(f.Runs)
 	for _, g := range f.Groups() {
-		title := name.at(name.workload(g.Runs[0])+", "+g.Runs[0].Settings.Load(), g.Runs[0])
+		title := name.At(name.Workload(g.Runs[0])+", "+g.Runs[0].Settings.Load(), g.Runs[0])
 		var rates, distributions []plot.Series
 		for _, operation := range g.Operations() {
 			rates = append(rates, overTimeOf(g, operation)...)
@@ -62,7 +62,7 @@ func overTimeOf(g result.Group, operation string) []plot.Series {
 func againstLoad(f result.File) []plot.Lines {
 	type subject struct{ target, key, operation string }
 	var order []subject
-	name := newNaming(f)
+	name := result.NewNaming(f.Runs)
 	loads := make(map[subject][]result.Group)
 	for _, g := range f.Groups() {
 		for _, operation := range g.Operations() {
@@ -79,7 +79,7 @@ func againstLoad(f result.File) []plot.Lines {
 			continue
 		}
 		run := loads[s][0].Runs[0]
-		title := name.at(name.workload(run)+": "+s.operation+" against load", run)
+		title := name.At(name.Workload(run)+": "+s.operation+" against load", run)
 		all = append(all, plot.AgainstLoad(title, latencyByRate(loads[s], s.operation, 50), latencyByRate(loads[s], s.operation, 99)))
 	}
 	return all

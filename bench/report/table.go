@@ -26,10 +26,10 @@ func newTable(f result.File) table.Table {
 		{Name: "rate/s", Right: true}, {Name: "p50 ms", Right: true}, {Name: "p90 ms", Right: true}, {Name: "p99 ms", Right: true},
 		{Name: "p99.9 ms", Right: true}, {Name: "max ms", Right: true}, {Name: "failures"},
 	}}
-	name := newNaming(f)
+	name := result.NewNaming(f.Runs)
 	for _, group := range f.Groups() {
 		for _, operation := range group.Operations() {
-			t.Add(cells(name.group(group), group, operation)...)
+			t.Add(cells(name.Group(group), group, operation)...)
 		}
 	}
 	return t
