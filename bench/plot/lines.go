@@ -74,7 +74,7 @@ func (l Lines) SVG() ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", l.Title, err)
 		}
 	}
-	return newPicture(l.Title, l.Y.Label, names(l.Series), plotHeight, p.Draw)
+	return newPicture(l.Title, l.Y.Label, told(l.Series), plotHeight, p.Draw)
 }
 
 // placed returns the points in the axes' own measure.
@@ -101,16 +101,12 @@ func finite(numbers ...float64) bool {
 	return true
 }
 
-// names are those of the series, if there is more than one to tell apart.
-func names(all []Series) []string {
+// told are the series that a legend tells apart: none, if there is one without a name.
+func told(all []Series) []Series {
 	if len(all) == 1 && all[0].Name == "" {
 		return nil
 	}
-	var names []string
-	for _, series := range all {
-		names = append(names, series.Name)
-	}
-	return names
+	return all
 }
 
 // add draws one series: its ranges, its line, its marks.

@@ -19,7 +19,7 @@ const fonts = "Liberation Sans, Arimo, Helvetica, Arial, sans-serif"
 
 // newPicture draws a title, the names of the series, what goes up, and below it whatever
 // draw does in the height that it needs.
-func newPicture(title, up string, series []string, height vg.Length, plot func(draw.Canvas)) ([]byte, error) {
+func newPicture(title, up string, series []Series, height vg.Length, plot func(draw.Canvas)) ([]byte, error) {
 	legend := layOut(series)
 	height += legend.height() + margin + titleSize*1.6 + textSize*1.6
 	canvas := vgsvg.New(width, height)
@@ -67,9 +67,10 @@ func clean(s string) string {
 type legend []legendEntry
 
 type legendEntry struct {
-	name string
-	row  int
-	x    vg.Length
+	name  string
+	marks bool
+	row   int
+	x     vg.Length
 }
 
 const (
@@ -79,16 +80,16 @@ const (
 	legendRow = 16
 )
 
-func layOut(series []string) legend {
+func layOut(series []Series) legend {
 	var l legend
 	style, x, row := textStyle(textSize, 0, draw.XLeft, draw.YCenter), vg.Length(0), 0
-	for _, name := range series {
-		name = fitting(name, style, width-2*margin-swatch-20)
+	for _, s := range series {
+		name := fitting(s.Name, style, width-2*margin-swatch-20)
 		needs := swatch + 5 + wider*style.Width(name) + 12
 		if x > 0 && x+needs > width-2*margin {
 			x, row = 0, row+1
 		}
-		l = append(l, legendEntry{name, row, x})
+		l = append(l, legendEntry{name, s.Marks, row, x})
 		x += needs
 	}
 	return l
@@ -106,7 +107,9 @@ func (l legend) draw(c draw.Canvas) {
 		x, y := c.Min.X+entry.x, c.Max.Y-legendRow*(vg.Length(entry.row)+0.5)
 		style := styleOf(i)
 		c.StrokeLine2(style.line(), x, y, x+swatch, y)
-		c.DrawGlyphNoClip(style.mark(), vg.Point{X: x + swatch/2, Y: y})
+		if entry.marks {
+			c.DrawGlyphNoClip(style.mark(), vg.Point{X: x + swatch/2, Y: y})
+		}
 		c.FillText(textStyle(textSize, 0x30, draw.XLeft, draw.YCenter), vg.Point{X: x + swatch + 5, Y: y}, entry.name)
 	}
 }

@@ -104,11 +104,14 @@ func percentiles(e extent) (ticks []plot.Tick, low, high float64) {
 	return ticks, 0, max(e.high, nines(50))
 }
 
+// tiny is what cannot be divided into steps.
+const tiny = 1e-12
+
 // linear labels from 0 in steps of 1, 2 or 5.
 func linear(e extent, u unit.Unit) (ticks []plot.Tick, low, high float64) {
 	low, high = min(e.low, 0), max(e.high, 0)
-	if low == high {
-		high = 1
+	if high-low < tiny {
+		high = low + 1
 	}
 	step := niceStep((high - low) / 5)
 	first, last := math.Floor(low/step), math.Ceil(high/step-1e-9)
