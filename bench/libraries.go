@@ -1,5 +1,0 @@
-package bench
-
-import (
-	_ "github.com/valyala/fasthttp"
-)
