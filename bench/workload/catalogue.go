@@ -86,8 +86,18 @@ func (k kind) validate(s Settings) error {
 	switch {
 	case len(s.URLs) < k.endpoints:
 		return badSetting("URLs", "the workload %q needs %d endpoints or more", k.Name, k.endpoints)
+	case k.endpoints > 1 && hasDouble(s.URLs):
+		return badSetting("URLs", "the workload %q tells its endpoints apart: each must be there once", k.Name)
 	case k.uses.values && s.ValueBytes[0] < k.leastValue:
 		return badSetting("ValueBytes", "the workload %q needs values of %d bytes or more, for what it looks for", k.Name, k.leastValue)
 	}
 	return k.uses.refuse(k.Name, s)
+}
+
+func hasDouble(urls []string) bool {
+	seen := map[string]bool{}
+	for _, url := range urls {
+		seen[endpointName(url)] = true
+	}
+	return len(seen) < len(urls)
 }

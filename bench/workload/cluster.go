@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/buntime/keyval/bench/conn"
 	"github.com/buntime/keyval/bench/load"
@@ -20,12 +21,19 @@ type clustered struct{ filled }
 func (w *clustered) Operations() []string {
 	var gets, puts []string
 	for _, at := range w.URLs {
-		if u, err := url.Parse(at); err == nil {
-			at = u.Host
-		}
+		at = endpointName(at)
 		gets, puts = append(gets, "get "+at), append(puts, "put "+at)
 	}
 	return append(gets, puts...)
+}
+
+// endpointName is what tells one endpoint from the others.
+func endpointName(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return endpoint
+	}
+	return u.Host + strings.TrimRight(u.Path, "/")
 }
 
 // Worker is a connection to each endpoint. It begins at its own.

@@ -1,0 +1,162 @@
+package workload_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/buntime/keyval/bench/workload"
+	"github.com/buntime/keyval/httpapi/api"
+)
+
+// scribe is a server that notes what it is asked and answers the same to all.
+type scribe struct {
+	mu    sync.Mutex // covers asked
+	asked []string
+}
+
+// start serves until the test ends, and returns the URL.
+func (s *scribe) start(t *testing.T, status int, answer string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		s.mu.Lock()
+		s.asked = append(s.asked, fmt.Sprintf("%s %s %s %s", r.Method, r.RequestURI, r.Header.Get("Authorization"), body))
+		s.mu.Unlock()
+		w.Header().Set(api.HeaderVersionstamp, "00010000000000020000")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, answer)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// asks are what a worker asks first. Nothing has been prepared.
+func asks(t *testing.T, name string, seed uint64) []string {
+	t.Helper()
+	var s scribe
+	url := s.start(t, http.StatusOK, `{"ok":true,"versionstamp":"00010000000000020000","message":{"id":"1","receipt":"2"}}`)
+	settings := few(name, url, url+"/other")
+	settings.Seed, settings.Token = seed, "secret"
+	if name != "hot-counter" {
+		settings.ValueBytes = [2]int{40, 60}
+	}
+	worker, err := mustOpen(t, name, settings).Worker(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer worker.Close()
+	for range 20 {
+		if _, err := worker.Do(t.Context()); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	return s.asked
+}
+
+func TestTheSameSeedMakesTheSameRequests(t *testing.T) {
+	for _, d := range workload.All() {
+		if d.Name == "watch" {
+			continue // it writes as put does, and needs its streams
+		}
+		first, second, other := asks(t, d.Name, 1), asks(t, d.Name, 1), asks(t, d.Name, 2)
+		if !slices.Equal(first, second) {
+			t.Errorf("%s: the same seed asks %q, then %q", d.Name, first, second)
+		}
+		if d.Name != "hot-counter" && slices.Equal(first, other) {
+			t.Errorf("%s: two seeds ask the same", d.Name)
+		}
+	}
+}
+
+func TestTheTokenIsSentWithEveryRequest(t *testing.T) {
+	for _, asked := range asks(t, "put", 1) {
+		if !strings.Contains(asked, " Bearer secret ") {
+			t.Errorf("%.80s has no token", asked)
+		}
+	}
+}
+
+func TestAReadThatLacksTheWriteBeforeItIsStale(t *testing.T) {
+	var s scribe
+	url := s.start(t, http.StatusOK, `{"key":["bench"],"value":1,"versionstamp":"00010000000000010000"}`)
+	worker, err := mustOpen(t, "cluster", few("cluster", url, url+"/other")).Worker(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer worker.Close()
+	if _, err := worker.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	operation, err := worker.Do(t.Context())
+	if err == nil || workload.Failure(err) != "stale" || operation != 1 {
+		t.Errorf("operation %d: %v, want that the get at the second endpoint is stale", operation, err)
+	}
+}
+
+func TestAFailureHasTheNameThatTheAnswerSays(t *testing.T) {
+	for _, c := range []struct {
+		status       int
+		answer, want string
+	}{
+		{http.StatusTooManyRequests, `{"error":"Too much.","code":"too_many_requests"}`, "too_many_requests"},
+		{http.StatusBadGateway, `<html>Bad gateway</html>`, "status 502"},
+		{http.StatusFound, ``, "status 302"},
+	} {
+		var s scribe
+		worker, err := mustOpen(t, "put", few("put", s.start(t, c.status, c.answer))).Worker(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := worker.Do(t.Context()); err == nil || workload.Failure(err) != c.want {
+			t.Errorf("got %v, want %q", err, c.want)
+		}
+		_ = worker.Close() // it is only one of several
+	}
+}
+
+func TestAServerThatHangsUpIsAFailedConnection(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer server.Close()
+	worker, err := mustOpen(t, "get", few("get", server.URL)).Worker(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer worker.Close()
+	if _, err := worker.Do(t.Context()); err == nil || workload.Failure(err) != "connection" {
+		t.Errorf("got %v, want a failed connection", err)
+	}
+}
+
+func TestConsistencyIsAskedOfEveryRead(t *testing.T) {
+	for _, name := range []string{"get", "list", "filter", "search", "mixed", "cluster"} {
+		var s scribe
+		url := s.start(t, http.StatusOK, `{"versionstamp":"00010000000000020000"}`)
+		settings := few(name, url, url+"/other")
+		settings.Consistency = "eventual"
+		worker, err := mustOpen(t, name, settings).Worker(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			if _, err := worker.Do(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = worker.Close() // it is only one of several
+		reads := slices.DeleteFunc(s.asked, func(asked string) bool { return strings.HasPrefix(asked, http.MethodPut) })
+		if len(reads) == 0 {
+			t.Errorf("%s: nothing was read", name)
+		}
+		for _, asked := range reads {
+			if !strings.Contains(asked, "eventual") {
+				t.Errorf("%s: %s has no consistency", name, asked)
+			}
+		}
+	}
+}
