@@ -25,9 +25,9 @@ func (w *atomic) Operations() []string { return []string{"atomic"} }
 // Prepare writes all keys, and remembers their versionstamps.
 func (w *atomic) Prepare(ctx context.Context, progress func(float64)) error {
 	return (&filling{
-		place:    w.place,
-		value:    sizes(w.ValueBytes).plain,
-		progress: progress,
+		place: w.place,
+		value: sizes(w.ValueBytes).plain,
+		told:  &share{whole: w.Keys, progress: progress},
 		filled: func(first, n int, versionstamp api.Versionstamp) {
 			for i := range n {
 				w.seen[first+i].advance([]byte(versionstamp))

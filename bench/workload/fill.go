@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -28,11 +27,8 @@ type filling struct {
 	*place
 	value shape
 	// filled is told of each batch, of keys first to first+n; nil is nobody.
-	filled   func(first, n int, versionstamp api.Versionstamp)
-	progress func(float64)
-
-	mu   sync.Mutex // covers done, and calls of progress
-	done int
+	filled func(first, n int, versionstamp api.Versionstamp)
+	told   *share
 }
 
 // fill writes all keys in batches, several at a time.
@@ -75,7 +71,7 @@ func (f *filling) batch(ctx context.Context, first, n int) error {
 	if f.filled != nil {
 		f.filled(first, n, versionstamp)
 	}
-	f.tell(n)
+	f.told.add(n)
 	return nil
 }
 
@@ -90,13 +86,4 @@ func (f *filling) write(ctx context.Context, r *rand.Rand, first, n int) (api.Ve
 	}
 	commit, err := atomic.Commit(ctx)
 	return commit.Versionstamp, err
-}
-
-func (f *filling) tell(n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.done += n
-	if f.progress != nil {
-		f.progress(float64(f.done) / float64(f.Keys))
-	}
 }

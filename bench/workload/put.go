@@ -14,7 +14,7 @@ type filled struct {
 
 // Prepare writes all keys.
 func (w *filled) Prepare(ctx context.Context, progress func(float64)) error {
-	return (&filling{place: w.place, value: w.value, progress: progress}).fill(ctx)
+	return (&filling{place: w.place, value: w.value, told: &share{whole: w.Keys, progress: progress}}).fill(ctx)
 }
 
 func openPut(p *place) Workload { return &put{filled{p, sizes(p.ValueBytes).plain}} }

@@ -46,11 +46,7 @@ func asks(t *testing.T, name string, seed uint64) []string {
 	if name != "hot-counter" {
 		settings.ValueBytes = [2]int{40, 60}
 	}
-	worker, err := mustOpen(t, name, settings).Worker(t.Context(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer worker.Close()
+	worker := mustWork(t, mustOpen(t, name, settings), 1)
 	for range 20 {
 		if _, err := worker.Do(t.Context()); err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -85,11 +81,7 @@ func TestTheTokenIsSentWithEveryRequest(t *testing.T) {
 func TestAReadThatLacksTheWriteBeforeItIsStale(t *testing.T) {
 	var s scribe
 	url := s.start(t, http.StatusOK, `{"key":["bench"],"value":1,"versionstamp":"00010000000000010000"}`)
-	worker, err := mustOpen(t, "cluster", few("cluster", url, url+"/other")).Worker(t.Context(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer worker.Close()
+	worker := mustWork(t, mustOpen(t, "cluster", few("cluster", url, url+"/other")), 0)
 	if _, err := worker.Do(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -109,25 +101,17 @@ func TestAFailureHasTheNameThatTheAnswerSays(t *testing.T) {
 		{http.StatusFound, ``, "status 302"},
 	} {
 		var s scribe
-		worker, err := mustOpen(t, "put", few("put", s.start(t, c.status, c.answer))).Worker(t.Context(), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		worker := mustWork(t, mustOpen(t, "put", few("put", s.start(t, c.status, c.answer))), 0)
 		if _, err := worker.Do(t.Context()); err == nil || workload.Failure(err) != c.want {
 			t.Errorf("got %v, want %q", err, c.want)
 		}
-		_ = worker.Close() // it is only one of several
 	}
 }
 
 func TestAServerThatHangsUpIsAFailedConnection(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	defer server.Close()
-	worker, err := mustOpen(t, "get", few("get", server.URL)).Worker(t.Context(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer worker.Close()
+	worker := mustWork(t, mustOpen(t, "get", few("get", server.URL)), 0)
 	if _, err := worker.Do(t.Context()); err == nil || workload.Failure(err) != "connection" {
 		t.Errorf("got %v, want a failed connection", err)
 	}
@@ -139,16 +123,12 @@ func TestConsistencyIsAskedOfEveryRead(t *testing.T) {
 		url := s.start(t, http.StatusOK, `{"versionstamp":"00010000000000020000"}`)
 		settings := few(name, url, url+"/other")
 		settings.Consistency = "eventual"
-		worker, err := mustOpen(t, name, settings).Worker(t.Context(), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		worker := mustWork(t, mustOpen(t, name, settings), 0)
 		for range 4 {
 			if _, err := worker.Do(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		_ = worker.Close() // it is only one of several
 		reads := slices.DeleteFunc(s.asked, func(asked string) bool { return strings.HasPrefix(asked, http.MethodPut) })
 		if len(reads) == 0 {
 			t.Errorf("%s: nothing was read", name)

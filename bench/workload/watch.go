@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -51,28 +52,23 @@ func (w *watch) Prepare(ctx context.Context, progress func(float64)) error {
 	for i := range w.Watchers {
 		w.streams = append(w.streams, &stream{key: w.key(i), opened: make(chan struct{})})
 	}
-	var mu sync.Mutex // covers opened, and calls of progress
-	opened := 0
-	g, ctx := errgroup.WithContext(ctx)
+	told := &share{whole: w.Watchers, progress: progress}
+	g, opening := errgroup.WithContext(ctx)
 	g.SetLimit(openers)
 	for i, s := range w.streams {
 		g.Go(func() error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+			if opening.Err() != nil {
+				return context.Cause(opening)
 			}
 			w.running.Go(func() { s.follow(streaming, w.clients[i%len(w.clients)]) })
-			if err := s.waitOpen(ctx); err != nil {
+			if err := s.waitOpen(opening); err != nil {
 				return err
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			if opened++; progress != nil {
-				progress(float64(opened) / float64(w.Watchers))
-			}
+			told.add(1)
 			return nil
 		})
 	}
-	return g.Wait()
+	return cmp.Or(g.Wait(), context.Cause(ctx))
 }
 
 // connect makes a client for each endpoint: one of several would go where it likes.

@@ -41,6 +41,17 @@ func mustOpen(t *testing.T, name string, s workload.Settings) workload.Workload 
 	return w
 }
 
+// mustWork makes the i-th worker for the length of a test.
+func mustWork(t *testing.T, w workload.Workload, i int) load.Worker {
+	t.Helper()
+	worker, err := w.Worker(t.Context(), i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = worker.Close() }) // nothing is lost with it
+	return worker
+}
+
 // tally counts the parts of operations.
 type tally struct {
 	mu       sync.Mutex // covers both
@@ -288,11 +299,7 @@ func TestAWriteThatWasNotSeenComingIsAConflictOnce(t *testing.T) {
 	if err := w.Prepare(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	worker, err := w.Worker(t.Context(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer worker.Close()
+	worker := mustWork(t, w, 0)
 	do := func(want string) {
 		t.Helper()
 		got := ""

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// share is what theory gives ranks below upTo, of n.
-func share(upTo, n int64) float64 {
+// theory is what the distribution gives ranks below upTo, of n.
+func theory(upTo, n int64) float64 {
 	var part, whole float64
 	for i := int64(1); i <= n; i++ {
 		weight := math.Pow(float64(i), -theta)
@@ -28,7 +28,7 @@ func TestRanksComeAsOftenAsTheirShare(t *testing.T) {
 		counts[z.next(r)]++
 	}
 	// The first two ranks are exact, so four standard deviations of chance are all there is.
-	for rank, want := range []float64{share(1, n), share(2, n) - share(1, n)} {
+	for rank, want := range []float64{theory(1, n), theory(2, n) - theory(1, n)} {
 		got := float64(counts[rank]) / draws
 		if off := math.Abs(got - want); off > 4*math.Sqrt(want*(1-want)/draws) {
 			t.Errorf("rank %d has a share of %.4f, want %.4f", rank, got, want)
@@ -40,7 +40,7 @@ func TestRanksComeAsOftenAsTheirShare(t *testing.T) {
 		for ; upTo < to; upTo++ {
 			sum += counts[upTo]
 		}
-		if got, want := float64(sum)/draws, share(to, n); math.Abs(got-want) > 0.02 {
+		if got, want := float64(sum)/draws, theory(to, n); math.Abs(got-want) > 0.02 {
 			t.Errorf("the first %d ranks have a share of %.4f, want %.4f", to, got, want)
 		}
 	}
