@@ -3,6 +3,7 @@ package workload_test
 import (
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -136,6 +137,30 @@ func TestConsistencyIsAskedOfEveryRead(t *testing.T) {
 		for _, asked := range reads {
 			if !strings.Contains(asked, "eventual") {
 				t.Errorf("%s: %s has no consistency", name, asked)
+			}
+		}
+	}
+}
+
+func TestEveryMixHasTheSharesOfYCSB(t *testing.T) {
+	const operations = 2000
+	for letter, want := range map[string][2]float64{"a": {0.5, 0.5}, "b": {0.95, 0.05}, "c": {1, 0}, "d": {0.95, 0.05}, "e": {0.95, 0.05}, "f": {0.5, 0.5}} {
+		var s scribe
+		settings := few("mixed", s.start(t, http.StatusOK, `{"ok":true,"versionstamp":"00010000000000020000"}`))
+		settings.Mix = letter
+		worker := mustWork(t, mustOpen(t, "mixed", settings), 0)
+		var got [2]float64
+		for range operations {
+			operation, err := worker.Do(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[operation] += 1.0 / operations
+		}
+		// Four standard deviations of a half are 0.045.
+		for i := range want {
+			if math.Abs(got[i]-want[i]) > 0.045 {
+				t.Errorf("%s: the shares are %.3f, want %.3f", letter, got, want)
 			}
 		}
 	}
