@@ -27,7 +27,7 @@ func (s *scribe) start(t *testing.T, status int, answer string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.mu.Lock()
-		s.asked = append(s.asked, fmt.Sprintf("%s %s %s %s", r.Method, r.RequestURI, r.Header.Get("Authorization"), body))
+		s.asked = append(s.asked, fmt.Sprintf("%s %s %s %s %s", r.Method, r.RequestURI, r.Header.Get("Authorization"), r.Header.Get(api.HeaderMinVersionstamp), body))
 		s.mu.Unlock()
 		w.Header().Set(api.HeaderVersionstamp, "00010000000000020000")
 		w.WriteHeader(status)
@@ -75,6 +75,23 @@ func TestTheTokenIsSentWithEveryRequest(t *testing.T) {
 	for _, asked := range asks(t, "put", 1) {
 		if !strings.Contains(asked, " Bearer secret ") {
 			t.Errorf("%.80s has no token", asked)
+		}
+	}
+}
+
+func TestAReadAtAnotherEndpointAsksForWhatWasWritten(t *testing.T) {
+	asked := asks(t, "cluster", 1)
+	for i := 0; i < len(asked); i += 2 {
+		put, get := asked[i], asked[i+1]
+		if !strings.HasPrefix(put, http.MethodPut) || strings.Contains(put, " 00010000000000020000 ") {
+			t.Errorf("%s is no write of its own", put)
+		}
+		if !strings.HasPrefix(get, http.MethodGet) || !strings.Contains(get, " 00010000000000020000 ") {
+			t.Errorf("%s does not say what it must see", get)
+		}
+		keyOf := func(asked string) string { _, key, _ := strings.Cut(asked, "/keys/"); return strings.Fields(key)[0] }
+		if keyOf(put) != keyOf(get) || strings.Contains(put, "/other/") == strings.Contains(get, "/other/") {
+			t.Errorf("%s is not read at the other endpoint by %s", put, get)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/buntime/keyval/bench/workload"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/client"
+	"github.com/buntime/keyval/node/nodetest"
 	"github.com/buntime/keyval/node/testnode"
 )
 
@@ -297,7 +298,7 @@ func TestCleanRemovesMessagesThatAreTakenOrDead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	taken, err := c.Dequeue(ctx, "bench", client.Max(2))
+	taken, err := c.Dequeue(ctx, "bench", client.Max(2), client.Lock(time.Hour))
 	if err != nil || len(taken) != 2 {
 		t.Fatalf("took %d, %v", len(taken), err)
 	}
@@ -308,10 +309,44 @@ func TestCleanRemovesMessagesThatAreTakenOrDead(t *testing.T) {
 	if err != nil || stats.Pending != 2 || stats.Processing != 1 || stats.DLQ != 1 {
 		t.Fatalf("got %+v, %v", stats, err)
 	}
-	if err := w.Clean(ctx); err != nil {
+	bounded, cancel := context.WithTimeout(ctx, nodetest.Patience) // less than the lock
+	defer cancel()
+	if err := w.Clean(bounded); err != nil {
 		t.Fatal(err)
 	}
 	checkEmpty(t, c, s.Prefix)
+}
+
+func TestTheSameSeedMakesTheSameEntries(t *testing.T) {
+	t.Parallel()
+	node := testnode.MustStartNode(t, testnode.NodeConfig(t.TempDir()))
+	values := func(seed uint64) []string {
+		s := few("filter", node.URL())
+		s.Seed, s.Keys, s.ValueBytes = seed, 1000, [2]int{40, 60}
+		w := mustOpen(t, "filter", s)
+		if err := w.Prepare(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := node.Client.List(t.Context(), api.ListRequest{Prefix: s.Prefix, Limit: s.Keys})
+		if err != nil || len(entries) != s.Keys {
+			t.Fatalf("%d entries, %v", len(entries), err)
+		}
+		if err := w.Clean(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, e := range entries {
+			all = append(all, string(e.Value))
+		}
+		return all
+	}
+	first, second, other := values(1), values(1), values(2)
+	if !slices.Equal(first, second) {
+		t.Error("the same seed made other entries")
+	}
+	if slices.Equal(first, other) {
+		t.Error("two seeds made the same entries")
+	}
 }
 
 func TestAWriteThatWasNotSeenComingIsAConflictOnce(t *testing.T) {
