@@ -15,28 +15,43 @@ type Description struct {
 
 // kind is a workload that can be opened.
 type kind struct {
-	Description
-	uses uses
+	name, summary string
+	open          func(*place) Workload
+	uses          uses
 	// leastValue is the smallest value that has room for what the workload looks for.
 	leastValue int
-	endpoints  int // that it takes at least
-	open       func(*place) Workload
+	endpoints  int // that it takes at least; 0 is 1
 }
 
 // catalogue is every workload, in the order in which they are shown.
 func catalogue() []kind {
+	filled := uses{keys: true, values: true}
+	reads := uses{keys: true, values: true, consistency: true}
+	mixed := uses{keys: true, values: true, consistency: true, mix: true}
+	lists := uses{keys: true, values: true, consistency: true, limit: true}
 	return []kind{
-		{Description{"put", "Overwrites keys, evenly chosen."}, uses{keys: true, values: true}, 0, 1, openPut},
-		{Description{"get", "Reads keys, evenly chosen."}, uses{keys: true, values: true, consistency: true}, 0, 1, openGet},
-		{Description{"mixed", "Reads and writes as YCSB's workload A to F does, few keys more often than most."}, uses{keys: true, values: true, mix: true, consistency: true}, 0, 1, openMixed},
-		{Description{"list", "Lists entries from a key on, evenly chosen."}, uses{keys: true, values: true, limit: true, consistency: true}, 0, 1, openList},
-		{Description{"atomic", "Sets a key if it is as it was last seen; the fewer keys, the more conflicts."}, uses{keys: true, values: true}, 0, 1, openAtomic},
-		{Description{"hot-counter", "Adds to one number, all at once."}, uses{}, 0, 1, openHotCounter},
-		{Description{"queue", "Enqueues a message, takes one, and acknowledges it."}, uses{values: true}, 0, 1, openQueue},
-		{Description{"watch", "Writes a key and waits until the stream that watches it, on another endpoint if there are several, tells of it."}, uses{values: true, watchers: true}, 0, 1, openWatch},
-		{Description{"cluster", "Writes at one endpoint and reads the same key at the next, which must have it."}, uses{keys: true, values: true, consistency: true}, 0, 2, openCluster},
-		{Description{"filter", "Lists the few entries whose values match."}, uses{keys: true, values: true, limit: true, consistency: true}, leastObject, 1, openFilter},
-		{Description{"search", "Finds entries with a word, by a full-text index."}, uses{keys: true, values: true, limit: true, consistency: true}, leastObject, 1, openSearch},
+		{name: "put", open: openPut, uses: filled,
+			summary: "Overwrites keys, evenly chosen."},
+		{name: "get", open: openGet, uses: reads,
+			summary: "Reads keys, evenly chosen."},
+		{name: "mixed", open: openMixed, uses: mixed,
+			summary: "Reads and writes as YCSB's workload A to F does, few keys more often than most."},
+		{name: "list", open: openList, uses: lists,
+			summary: "Lists entries from a key on, evenly chosen."},
+		{name: "atomic", open: openAtomic, uses: filled,
+			summary: "Sets a key if it is as it was last seen; the fewer keys, the more conflicts."},
+		{name: "hot-counter", open: openHotCounter,
+			summary: "Adds to one number, all at once."},
+		{name: "queue", open: openQueue, uses: uses{values: true},
+			summary: "Enqueues a message, takes one, and acknowledges it."},
+		{name: "watch", open: openWatch, uses: uses{values: true, watchers: true},
+			summary: "Writes a key and waits until the stream that watches it, at another endpoint if there are several, tells of it."},
+		{name: "cluster", open: openCluster, uses: reads, endpoints: 2,
+			summary: "Writes at one endpoint and reads the same key at the next, which must have it."},
+		{name: "filter", open: openFilter, uses: lists, leastValue: leastObject,
+			summary: "Lists the few entries whose values match."},
+		{name: "search", open: openSearch, uses: lists, leastValue: leastObject,
+			summary: "Finds entries with a word, by a full-text index."},
 	}
 }
 
@@ -44,7 +59,7 @@ func catalogue() []kind {
 func All() []Description {
 	var all []Description
 	for _, k := range catalogue() {
-		all = append(all, k.Description)
+		all = append(all, Description{Name: k.name, Summary: k.summary})
 	}
 	return all
 }
@@ -68,13 +83,13 @@ func Open(name string, s Settings) (Workload, error) {
 
 func find(name string) (kind, error) {
 	kinds := catalogue()
-	i := slices.IndexFunc(kinds, func(k kind) bool { return k.Name == name })
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
 	if i >= 0 {
 		return kinds[i], nil
 	}
 	var names []string
 	for _, k := range kinds {
-		names = append(names, k.Name)
+		names = append(names, k.name)
 	}
 	return kind{}, fmt.Errorf("there is no workload %q; choose one of %s", name, strings.Join(names, ", "))
 }
@@ -85,13 +100,13 @@ func (k kind) validate(s Settings) error {
 	}
 	switch {
 	case len(s.URLs) < k.endpoints:
-		return badSetting("URLs", "the workload %q needs %d endpoints or more", k.Name, k.endpoints)
+		return badSetting("URLs", "the workload %q needs %d endpoints or more", k.name, k.endpoints)
 	case k.endpoints > 1 && hasDouble(s.URLs):
-		return badSetting("URLs", "the workload %q tells its endpoints apart: each must be there once", k.Name)
+		return badSetting("URLs", "the workload %q tells its endpoints apart: each must be there once", k.name)
 	case k.uses.values && s.ValueBytes[0] < k.leastValue:
-		return badSetting("ValueBytes", "the workload %q needs values of %d bytes or more, for what it looks for", k.Name, k.leastValue)
+		return badSetting("ValueBytes", "the workload %q needs values of %d bytes or more, for what it looks for", k.name, k.leastValue)
 	}
-	return k.uses.refuse(k.Name, s)
+	return k.uses.refuse(k.name, s)
 }
 
 func hasDouble(urls []string) bool {

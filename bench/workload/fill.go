@@ -17,10 +17,20 @@ const (
 	fillers = 16
 	// batchKeys and batchBytes bound a batch: a node takes 1,000 mutations and 4 MiB.
 	batchKeys, batchBytes = 500, 1 << 20
-	// keyBytes is the room that a key and what is around it may take in a batch. A key has
-	// at most 2,048 bytes, which JSON can make more of; far fewer are the rule.
-	keyBytes = 256
+	// setBytes is the room in a batch for a key's number and what is around key and value.
+	setBytes = 64
 )
+
+// filled is what workloads have in common that work on keys which are there.
+type filled struct {
+	*place
+	value shape
+}
+
+// Prepare writes all keys.
+func (w *filled) Prepare(ctx context.Context, progress func(float64)) error {
+	return (&filling{place: w.place, value: w.value, told: &share{whole: w.Keys, progress: progress}}).fill(ctx)
+}
 
 // filling is the making of the keys that must be there.
 type filling struct {
@@ -35,7 +45,7 @@ type filling struct {
 func (f *filling) fill(whole context.Context) error {
 	g, ctx := errgroup.WithContext(whole)
 	g.SetLimit(min(f.Connections, fillers))
-	per := min(batchKeys, max(1, batchBytes/(keyBytes+f.ValueBytes[1])))
+	per := min(batchKeys, max(1, batchBytes/(len(f.json)+setBytes+f.ValueBytes[1])))
 	for first := 0; first < f.Keys && ctx.Err() == nil; first += per {
 		g.Go(func() error { return f.batch(ctx, first, min(per, f.Keys-first)) })
 	}

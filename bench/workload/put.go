@@ -6,17 +6,6 @@ import (
 	"github.com/buntime/keyval/bench/load"
 )
 
-// filled is what workloads have in common that work on keys which are there.
-type filled struct {
-	*place
-	value shape
-}
-
-// Prepare writes all keys.
-func (w *filled) Prepare(ctx context.Context, progress func(float64)) error {
-	return (&filling{place: w.place, value: w.value, told: &share{whole: w.Keys, progress: progress}}).fill(ctx)
-}
-
 func openPut(p *place) Workload { return &put{filled{p, sizes(p.ValueBytes).plain}} }
 
 // put overwrites keys that are there, so that the thousandth second is like the first.

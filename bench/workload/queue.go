@@ -107,15 +107,14 @@ type queueing struct {
 
 // Do goes through a whole cycle.
 func (w *queueing) Do(ctx context.Context) (int, error) {
-	for operation, step := range [...]func(context.Context) error{enqueue: w.enqueue, dequeue: w.dequeue, ack: w.ack} {
-		if step == nil {
-			continue
-		}
-		if err := w.timed(ctx, operation, step); err != nil {
-			return cycle, err
-		}
+	err := w.timed(ctx, enqueue, w.enqueue)
+	if err == nil {
+		err = w.timed(ctx, dequeue, w.dequeue)
 	}
-	return cycle, nil
+	if err == nil {
+		err = w.timed(ctx, ack, w.ack)
+	}
+	return cycle, err
 }
 
 func (w *queueing) enqueue(ctx context.Context) error {

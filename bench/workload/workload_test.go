@@ -282,6 +282,27 @@ func TestWhatIsSomebodyElsesIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestValuesFromTheSmallestToTheLargestAreTaken(t *testing.T) {
+	t.Parallel()
+	node := testnode.MustStartNode(t, testnode.NodeConfig(t.TempDir()))
+	for _, size := range []int{2, 10, 256 << 10, 1 << 20} {
+		for _, name := range []string{"put", "atomic"} {
+			s := few(name, node.URL())
+			s.Keys, s.ValueBytes = 9, [2]int{size, size}
+			w := mustOpen(t, name, s)
+			if err := w.Prepare(t.Context(), nil); err != nil {
+				t.Fatalf("%s of %d bytes: prepare: %v", name, size, err)
+			}
+			if _, err := mustWork(t, w, 0).Do(t.Context()); err != nil {
+				t.Errorf("%s of %d bytes: %v", name, size, err)
+			}
+			if err := w.Clean(t.Context()); err != nil {
+				t.Errorf("%s of %d bytes: clean: %v", name, size, err)
+			}
+		}
+	}
+}
+
 // The queue of a run that was cut off has messages in every state.
 func TestCleanRemovesMessagesThatAreTakenOrDead(t *testing.T) {
 	t.Parallel()
