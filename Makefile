@@ -20,9 +20,11 @@ GOLANGCI_LINT := go tool -modfile=.ci/lint.mod golangci-lint
 # linked; and without the paths of a clone, the next one finds what this one has built.
 GO_TEST := GORACE=atexit_sleep_ms=10 GOGC=200 go test -race -vet=off -trimpath -ldflags='-s -w' '-gcflags=modernc.org/sqlite/lib=-race=false'
 
-# How long "make fuzz" spends on each target and "make soak" on all of them.
+# How long "make fuzz" spends on each target and "make soak" on all of them, and how often
+# "make micro" runs each benchmark.
 FUZZTIME    ?= 20s
 KEYVAL_SOAK ?= 5m
+COUNT       ?= 6
 
 # "make" alone explains.
 help: ## show what there is
@@ -72,6 +74,11 @@ docs: ## write anew what is made from the code: docs/configuration.md, docs/metr
 
 bench: tools build ## measure beside Deno KV on this machine, as in docs/performance.md
 	bench/compare.sh
+
+# Their figures are one machine's: compare what the same one has measured, beside nothing else.
+micro: export CGO_ENABLED := 0
+micro: ## micro-benchmarks through benchstat, COUNT=6 runs of each; OLD=FILE compares
+	@COUNT=$(COUNT) OLD=$(OLD) .ci/micro.sh
 
 # Selects the tests whose name says Soak. Some are the long forms of others and skipped
 # in other runs; in some faults happen, for as long as KEYVAL_SOAK says.

@@ -2,6 +2,7 @@ package kv_test
 
 import (
 	"fmt"
+	"math/big"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,6 +113,55 @@ func snapshotCommits(b *testing.B, s *kv.Store, entries int) {
 			b.Fatalf("%+v, %v", r, err)
 		}
 		req.Snapshot = r.Versionstamp
+	}
+}
+
+// BenchmarkKey is the codec of keys, from parts to bytes and back.
+func BenchmarkKey(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		parts []any
+	}{
+		{"string", []any{"users", "alice"}},
+		{"escaped", []any{"users", "a\x00b\x00c"}},
+		{"number", []any{"users", 42.5, 1e9}},
+		{"bigint", []any{"users", new(big.Int).Lsh(big.NewInt(1), 100)}},
+		{"bytes", []any{"users", make([]byte, 64)}},
+		{"deep", []any{"a", 1, "b", 2, "c", 3, "d", 4, "e", 5, "f", 6, "g", 7, "h", 8, "i", 9, "j", 10}},
+	} {
+		k := mustKey(b, c.parts...)
+		b.Run("encode/"+c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := kv.NewKey(c.parts...); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("decode/"+c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := k.Parts(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("check/"+c.name, func(b *testing.B) {
+			raw := []byte(k)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := kv.ParseEncoded(raw); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("prefixes/"+c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				for range k.Prefixes() {
+				}
+			}
+		})
 	}
 }
 

@@ -96,3 +96,39 @@ func BenchmarkDispatchToTenThousandStreams(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkIndex is what finding the streams of a key costs beside many that watch others,
+// and what a stream that comes and goes costs.
+func BenchmarkIndex(b *testing.B) {
+	for _, streams := range []int{10, 10_000} {
+		x := watch.NewIndex()
+		for i := range streams {
+			x.Add(watch.Filter{Keys: []kv.Key{key(b, "users", i)}})
+			x.Add(watch.Filter{Keys: []kv.Key{key(b, "rooms", i, "messages")}, Prefixes: true})
+		}
+		for name, c := range map[string]struct {
+			key  kv.Key
+			want int
+		}{
+			"exact":     {key(b, "users", 7), 1},
+			"prefix":    {key(b, "rooms", 7, "messages", 2026, 11, 27), 1},
+			"unwatched": {key(b, "others", 7, "messages", 2026, 11, 27), 0},
+		} {
+			b.Run(fmt.Sprintf("find=%s/streams=%d", name, streams), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if got := x.Watching(c.key); got != c.want {
+						b.Fatalf("%d streams watch, want %d", got, c.want)
+					}
+				}
+			})
+		}
+		b.Run(fmt.Sprintf("add-remove/streams=%d", streams), func(b *testing.B) {
+			f := watch.Filter{Keys: []kv.Key{key(b, "users", 7)}}
+			b.ReportAllocs()
+			for b.Loop() {
+				x.Add(f)()
+			}
+		})
+	}
+}

@@ -94,7 +94,7 @@ func run(stmts ...string) *sqldb.Op {
 const createCells = `CREATE TABLE IF NOT EXISTS cells(name TEXT PRIMARY KEY, n INTEGER NOT NULL, stamp TEXT NOT NULL) WITHOUT ROWID`
 
 // open opens a database for one test, with cells in it.
-func open(t *testing.T, cfg sqldb.Config) *sqldb.DB {
+func open(t testing.TB, cfg sqldb.Config) *sqldb.DB {
 	t.Helper()
 	db, err := sqldb.Open(timeout(t), cfg)
 	if err != nil {
@@ -106,7 +106,7 @@ func open(t *testing.T, cfg sqldb.Config) *sqldb.DB {
 }
 
 // embeddedURL is that of a new embedded database.
-func embeddedURL(t *testing.T) string {
+func embeddedURL(t testing.TB) string {
 	return "file:" + filepath.Join(t.TempDir(), "keyval.db")
 }
 
@@ -150,7 +150,7 @@ func wantValue(t *testing.T, db *sqldb.DB, name string, want int64) {
 	}
 }
 
-func mustDo(t *testing.T, db *sqldb.DB, op *sqldb.Op) sqldb.Commit {
+func mustDo(t testing.TB, db *sqldb.DB, op *sqldb.Op) sqldb.Commit {
 	t.Helper()
 	commit, err := db.Do(timeout(t), op)
 	if err != nil {
