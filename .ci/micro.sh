@@ -8,6 +8,11 @@ set -eu
 names='^Benchmark((Append|Compile|Decode|Match|Parse|Coalescer|Committer|Index|Key|Path).*|Sum)$'
 packages='./kv ./kv/filter ./internal/sqldb ./watch ./httpapi/wire ./httpapi/api'
 
+if [ -n "$OLD" ] && [ ! -r "$OLD" ]; then
+	echo "make micro: there is no file $OLD; earlier runs are .bench/micro-*.txt" >&2
+	exit 1
+fi
+
 # What was kept stays, so that it can be compared with.
 mkdir -p .bench
 new=.bench/micro-$(date +%Y%m%dT%H%M%S).txt

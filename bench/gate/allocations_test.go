@@ -10,7 +10,7 @@ import (
 
 const (
 	// batch is how many requests are counted together. They take less than a second on any
-	// machine: once in one a transaction notes the time, which is not the request's.
+	// machine: once a second a transaction also notes the time, which is not for a request.
 	batch = 5
 	// batches are counted, of which the least is taken: the others have what the node did
 	// for itself at the time. warmUp come before them, until all that is kept is there.
