@@ -123,6 +123,11 @@ type Config struct {
 	// a statement is warned of in the log. 0: never. Not negative.
 	SlowOperation time.Duration
 
+	// NoGrouping (no-grouping) commits each operation in a transaction of its own and
+	// answers each point read by a statement of its own. It is there to measure what
+	// grouping saves, never for service. Unused with Database.
+	NoGrouping bool
+
 	// DefaultConsistency (default-consistency) is what a read under / gets when it
 	// does not ask: session, strong or eventual.
 	DefaultConsistency string
@@ -179,6 +184,11 @@ type Config struct {
 	// and by which a node knows another one. Empty: it is known by the IP address that
 	// it is reached at, which its certificate must have.
 	RaftTLSName string
+
+	// PprofAddr (pprof-addr) is where profiles of this process are served to everybody on
+	// this machine, as HOST:PORT; the host is a loopback address or localhost, port 0 one
+	// that the kernel chooses. Empty: nowhere.
+	PprofAddr string
 
 	// Database, if not nil, is an open database that nodes of one process share;
 	// its owner closes it after them. Nil: the node opens LibsqlURL.

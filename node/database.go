@@ -31,6 +31,9 @@ const (
 // openDatabase opens and migrates it, unless another node of this process has.
 func (n *Node) openDatabase(ctx context.Context) error {
 	if n.db = n.cfg.Database; n.db == nil {
+		if n.cfg.NoGrouping {
+			n.log.Warn("each operation has a transaction of its own, and each point read a statement: this is for measuring only; leave no-grouping out for service")
+		}
 		db, err := n.awaitDatabase(ctx)
 		if err != nil {
 			return err
@@ -149,6 +152,7 @@ func connect(ctx context.Context, cfg Config, mustExist bool) (*sqldb.DB, error)
 
 		TracerProvider: cfg.TracerProvider,
 		SlowOperation:  cfg.SlowOperation,
+		NoGrouping:     cfg.NoGrouping,
 	})
 	if err != nil {
 		return nil, databaseError(cfg, err)

@@ -18,7 +18,8 @@ type DevConfig struct {
 	Nodes int
 	// Node is what they have in common. Its HTTPAddr is the first node's; each
 	// further node takes the next port, or with port 0 one that the kernel
-	// chooses. Gossip and raft get ports from the kernel.
+	// chooses. Gossip and raft get ports from the kernel. Its PprofAddr is the first
+	// node's only: profiles are of the process.
 	Node Config
 	// Logger is that of node i, counted from 0; nil: Node.Logger for all.
 	Logger func(i int) *slog.Logger
@@ -94,6 +95,9 @@ func (c DevConfig) node(i int) Config {
 	one.Ephemeral = true
 	one.GossipAddr, one.RaftAddr = "127.0.0.1:0", "127.0.0.1:0"
 	one.GossipAdvertise, one.RaftAdvertise = "", ""
+	if i > 0 {
+		one.PprofAddr = "" // the first node's are those of the process
+	}
 	host, port, err := cluster.SplitHostPort(one.HTTPAddr)
 	if err == nil && port != 0 { // else Validate says so
 		one.HTTPAddr = net.JoinHostPort(host, strconv.Itoa(port+i))

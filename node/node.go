@@ -51,6 +51,7 @@ type Node struct {
 	server    *http.Server // nil until something is served
 	door      doorway
 	keeper    *doorkeeper // nil lets everybody in
+	profiler  *profiler   // nil serves no profiles
 
 	serving  sync.WaitGroup
 	failed   chan error
@@ -70,7 +71,8 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	for _, step := range []func(context.Context) error{
 		n.identify,
 		n.admitTokens,
-		n.listen, // before the cluster, which tells others the address
+		n.listen,        // before the cluster, which tells others the address
+		n.serveProfiles, // before all that may take long
 		n.openSecrets,
 		n.openDatabase, // which may take long: meanwhile /readyz says so
 		n.openQueue,

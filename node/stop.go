@@ -64,7 +64,8 @@ func (n *Node) stop(ctx context.Context) error {
 	if n.ownsDB {
 		err = errors.Join(err, n.db.Close())
 	}
-	return err
+	// Last, because profiles show what a stop waits for.
+	return errors.Join(err, n.profiler.close())
 }
 
 // shutdown lets requests end for as long as the settings allow.

@@ -25,6 +25,7 @@ func (c Config) Validate() error {
 		c.validateData,
 		c.validateCluster,
 		c.validateCertificates,
+		c.validateProfiles,
 	} {
 		if err := check(); err != nil {
 			return err

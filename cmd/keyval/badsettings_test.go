@@ -65,6 +65,8 @@ var badSettings = map[string][][]string{
 	"log-level":                   {{"loud"}},
 	"log-format":                  {{"xml"}},
 	"access-log":                  {{"some"}},
+	"pprof-addr":                  {{"6060"}, {":6060"}, {"0.0.0.0:6060"}, {"[::]:6060"}, {"192.0.2.1:6060"}, {"kv.example:6060"}, {"127.1:6060"}, {"[::1%lo]:6060"}, {"localhost:http"}, {"localhost:65536"}, {"127.0.0.1:8080", "--http-addr=127.0.0.1:8080"}},
+	"no-grouping":                 {{"perhaps"}},
 	"config":                      {{"missing.jsonc"}},
 }
 

@@ -17,6 +17,7 @@ type devCmd struct {
 	databaseSettings `group:"database"`
 	dataSettings     `group:"data"`
 	logSettings      `group:"log"`
+	profileSettings  `group:"measuring"`
 	configFile
 }
 
@@ -74,6 +75,7 @@ func (c *devCmd) devConfig(from *layers) (node.DevConfig, error) {
 	c.accessSettings.apply(&cfg)
 	c.databaseSettings.apply(&cfg)
 	c.dataSettings.apply(&cfg)
+	cfg.PprofAddr = c.PprofAddr
 	cfg.Ephemeral = true
 	cfg.DrainDelay = 0 // nobody balances load over these nodes
 	cfg.DrainTimeout = 5 * time.Second

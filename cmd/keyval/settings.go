@@ -22,6 +22,8 @@ type settings struct {
 	dataSettings     `group:"data"`
 	clusterSettings  `group:"cluster"`
 	logSettings      `group:"log"`
+	profileSettings  `group:"measuring"`
+	groupingSettings `group:"measuring"`
 	configFile
 }
 
@@ -32,6 +34,7 @@ func settingGroups() []kong.Group {
 		{Key: "data", Title: "Data:"},
 		{Key: "cluster", Title: "Cluster:"},
 		{Key: "log", Title: "Logs:"},
+		{Key: "measuring", Title: "Measuring:"},
 	}
 }
 
@@ -106,6 +109,15 @@ type logSettings struct {
 	AccessLog bool   `env:"KEYVAL_ACCESS_LOG" help:"Log every request when it ends, at level info, with its route's template and never its path."`
 }
 
+type profileSettings struct {
+	PprofAddr string `env:"KEYVAL_PPROF_ADDR" placeholder:"HOST:PORT" help:"Where profiles of this process are served for go tool pprof, to everybody on this machine: a loopback address or localhost; port 0: one that the kernel chooses. Default: nowhere."`
+}
+
+// groupingSettings are serve's alone: who develops has no use for them.
+type groupingSettings struct {
+	NoGrouping bool `env:"KEYVAL_NO_GROUPING" help:"Give each operation a transaction of its own and each point read a statement of its own, to measure what grouping saves. Never for service."`
+}
+
 type configFile struct {
 	Config string `env:"KEYVAL_CONFIG" placeholder:"FILE" help:"Settings as JSON with comments, or a buntime.jsonc that has them."`
 }
@@ -129,6 +141,7 @@ func (s settings) nodeConfig(from *layers) (node.Config, error) {
 		return node.Config{}, err
 	}
 	cfg.AccessLog = s.AccessLog
+	cfg.PprofAddr, cfg.NoGrouping = s.PprofAddr, s.NoGrouping
 	cfg.Version = version()
 	return cfg, from.validate(cfg)
 }

@@ -196,7 +196,8 @@ func (l *lane[V]) readNext() bool {
 	return true
 }
 
-// take puts those who wait into a batch, as many as fit.
+// take puts those who wait into a batch, as many as fit: one where nothing is grouped.
+// Its keys stay together even then, because they are to be from one snapshot.
 func (l *lane[V]) take(b *batch) []*lookup[V] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -204,7 +205,7 @@ func (l *lane[V]) take(b *batch) []*lookup[V] {
 	n, keys := 0, 0
 	for ; n < len(l.waiting); n++ {
 		look := l.waiting[n]
-		if len(lookups) > 0 && keys+len(look.keys) > coalesceKeys {
+		if len(lookups) > 0 && (l.coalescer.db.noGrouping || keys+len(look.keys) > coalesceKeys) {
 			break
 		}
 		l.waiting[n] = nil // so that it is not held any longer

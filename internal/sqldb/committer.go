@@ -18,6 +18,7 @@ type committer struct {
 	log *slog.Logger
 
 	maxPending, maxBytes int
+	maxOps               int // of a group
 
 	mu      sync.Mutex // covers what follows
 	pending []*waiting
@@ -93,6 +94,7 @@ func newCommitter(db *DB, cfg Config) *committer {
 		log:        cfg.Logger,
 		maxPending: cfg.MaxPending,
 		maxBytes:   cfg.MaxPendingBytes,
+		maxOps:     groupBound(cfg),
 		wake:       make(chan struct{}, 1),
 		gathered:   make(chan struct{}, 1),
 		quit:       make(chan struct{}),
@@ -102,6 +104,14 @@ func newCommitter(db *DB, cfg Config) *committer {
 
 		checkpoints: checkpoints{due: make(chan struct{}, 1)},
 	}
+}
+
+// groupBound is how many operations a group may have.
+func groupBound(cfg Config) int {
+	if cfg.NoGrouping {
+		return 1
+	}
+	return maxGroupOps
 }
 
 func (c *committer) start() {
@@ -340,10 +350,11 @@ func (c *committer) pendingNow() int {
 	return len(c.pending)
 }
 
-// gather waits a moment for the clients that the last group has answered.
+// gather waits a moment for the clients that the last group has answered, unless each
+// would have a transaction of its own anyway.
 func (c *committer) gather(ctx context.Context) {
 	wait := time.Until(c.pacer.patience)
-	if wait <= 0 || c.pacer.company == 0 || c.await(c.pacer.company) {
+	if wait <= 0 || c.pacer.company == 0 || c.maxOps == 1 || c.await(c.pacer.company) {
 		return
 	}
 	defer c.await(0)
@@ -401,7 +412,7 @@ func (c *committer) takeThose(may func(*waiting) bool) []*waiting {
 		switch {
 		case w.state.Load() == dropped:
 			c.bytes -= w.bytes
-		case may(w) && (len(group) == 0 || w.joins(group[0]) && load.takes(w)):
+		case may(w) && (len(group) == 0 || len(group) < c.maxOps && w.joins(group[0]) && load.takes(w)):
 			group = append(group, w)
 			load.add(w)
 			c.bytes -= w.bytes

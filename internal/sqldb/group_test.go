@@ -61,23 +61,24 @@ func watchTransactions(t *testing.T, target string) (address string, g *gauge) {
 
 func TestANodeHasOneWriteTransactionInFlightHoweverManyWrite(t *testing.T) {
 	t.Parallel()
-	writersInFlight(t, 96)
+	writersInFlight(t, 96, sqldb.Config{})
 }
 
 func TestSoakANodeHasOneWriteTransactionInFlightHoweverManyWrite(t *testing.T) {
 	t.Parallel()
 	nodetest.OnlyInSoak(t)
-	writersInFlight(t, 2048)
+	writersInFlight(t, 2048, sqldb.Config{})
 }
 
 // writersInFlight lets so many write at once in all the ways that there are, and
 // counts the transactions.
-func writersInFlight(t *testing.T, clients int) {
+func writersInFlight(t *testing.T, clients int, cfg sqldb.Config) {
 	t.Helper()
 	primary := nodetest.MustStartPrimary(t)
 	address, transactions := watchTransactions(t, primary.HTTPURL())
 	direct := open(t, sqldb.Config{PrimaryURL: primary.HTTPURL()})
-	db := open(t, sqldb.Config{PrimaryURL: address})
+	cfg.PrimaryURL = address
+	db := open(t, cfg)
 	stop := make(chan struct{})
 	const oneByOne = 4 // operations of each writer: there are as many groups at least
 	var other, writers sync.WaitGroup

@@ -56,6 +56,9 @@ type Config struct {
 	// made: the statements that travel together, of which it keeps nothing. It must not block,
 	// and is called by several goroutines. What looks whether a server lives is not told.
 	Asked func(database string, stmts []Stmt)
+	// NoGrouping commits each operation in a transaction of its own and answers each point
+	// read by a statement of its own. It is there to measure what grouping saves.
+	NoGrouping bool
 	// MustExist makes Open fail with ErrNoSchema where there is no database of
 	// ours, instead of making one.
 	MustExist bool
@@ -76,6 +79,8 @@ type DB struct {
 	info    Info
 	file    string // that of an embedded database
 	owner   *owner // nil without one
+	// noGrouping: see Config.NoGrouping.
+	noGrouping bool
 
 	*committer
 	workers sync.WaitGroup // those of coalescers, and who copies the log
@@ -115,7 +120,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{log: cfg.Logger, metrics: newMetrics(), writer: writer, ended: make(chan struct{}),
+	db := &DB{log: cfg.Logger, metrics: newMetrics(), writer: writer, ended: make(chan struct{}), noGrouping: cfg.NoGrouping,
 		spans: spans.From(cfg.TracerProvider, "internal/sqldb"), names: newStatementNames(), asked: cfg.Asked}
 	db.slow = newSlowLog(db, cfg.SlowOperation)
 	seen := db.newWitness("primary", cfg.PrimaryURL)

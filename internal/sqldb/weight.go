@@ -41,7 +41,7 @@ func (w *waiting) written() int { return w.bytes + w.op.Again }
 // takes tells whether the group stays within its bounds with another operation.
 func (l load) takes(w *waiting) bool {
 	l.add(w)
-	return l.ops <= maxGroupOps && l.reads <= maxGroupReads && l.bytes <= maxGroupBytes && l.rows <= maxGroupRows && l.locked <= MaxAnswer
+	return l.reads <= maxGroupReads && l.bytes <= maxGroupBytes && l.rows <= maxGroupRows && l.locked <= MaxAnswer
 }
 
 // Weigh is for an operation that turns out to write so many bytes again, as in Op.Again:
