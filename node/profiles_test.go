@@ -102,6 +102,19 @@ func stopWhileProfiled(t *testing.T, n *testnode.Node) {
 	}
 }
 
+// The command notes no allocations, and these do not come back: who asks for profiles must
+// have them noted before the node starts.
+func TestAllocationsAreNotedWhereProfilesAreServed(t *testing.T) {
+	t.Parallel()
+	addr := nodetest.MustReserveAddr(t)
+	nodetest.MustStartNodeProcess(t, nodetest.ServeConfig{Binary: keyval(t), Dir: t.TempDir(), Flags: []string{"--pprof-addr", addr, "--ephemeral"}})
+	_, _, heap := answered(t, http.MethodGet, "http://"+addr+"/debug/pprof/heap?debug=1")
+	head, _, _ := strings.Cut(heap, "\n")
+	if strings.HasPrefix(head, "heap profile: 0: 0 [0: 0]") || !strings.HasSuffix(head, "@ heap/1048576") { // twice the rate
+		t.Errorf("the profile begins %q", head)
+	}
+}
+
 func TestNothingOfTheProfilesIsServedOnTheAPI(t *testing.T) {
 	t.Parallel()
 	n := mustStartProfiled(t)

@@ -26,6 +26,7 @@ func (c *devCmd) Run(ctx context.Context, from *layers, p process) error {
 	if err != nil {
 		return err
 	}
+	c.prepare(p)
 	_, plain := from.env("NO_COLOR")
 	cfg.Logger = c.loggers(p.stderr, isTerminal(p.stderr) && !plain)
 	return c.observed(ctx, &cfg.Node, from, p, func(ctx context.Context) error {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -30,6 +31,8 @@ const (
 )
 
 func main() {
+	// The profiles that are linked would have every process note what it allocates.
+	runtime.MemProfileRate = 0
 	ctx := drainOnSignal(context.Background())
 	os.Exit(run(ctx, process{
 		args:      os.Args[1:],
@@ -38,6 +41,8 @@ func main() {
 		stdout:    os.Stdout,
 		stderr:    os.Stderr,
 		hangUps:   hangUps,
+
+		sampleMemory: sampleMemory,
 	}))
 }
 
@@ -48,6 +53,7 @@ type process struct {
 	environ        []string // all of it, as NAME=value
 	stdout, stderr io.Writer
 	hangUps        func() <-chan os.Signal // takes SIGHUP from now on; nil: nobody sends one
+	sampleMemory   func()                  // has the runtime note what is allocated; nil: as it is
 }
 
 // run runs one command line and returns the exit code.
@@ -119,6 +125,9 @@ func hangUps() <-chan os.Signal {
 	signal.Notify(signals, syscall.SIGHUP)
 	return signals
 }
+
+// sampleMemory notes one allocation in 512 KiB from now on, as Go does by default.
+func sampleMemory() { runtime.MemProfileRate = 512 << 10 }
 
 // drainOnSignal returns a context that the first SIGTERM or SIGINT cancels. The
 // second one ends the process, for an operator who will not wait for the drain.

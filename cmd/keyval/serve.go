@@ -17,6 +17,7 @@ func (c *serveCmd) Run(ctx context.Context, from *layers, p process) error {
 	if err != nil {
 		return err
 	}
+	c.prepare(p)
 	boundMemory(&cfg)
 	if p.hangUps != nil {
 		cfg.Reload = p.hangUps()

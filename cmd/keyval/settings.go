@@ -113,6 +113,13 @@ type profileSettings struct {
 	PprofAddr string `env:"KEYVAL_PPROF_ADDR" placeholder:"HOST:PORT" help:"Where profiles of this process are served for go tool pprof, to everybody on this machine: a loopback address or localhost; port 0: one that the kernel chooses. Default: nowhere."`
 }
 
+// prepare has allocations noted in time for a profile of them.
+func (s profileSettings) prepare(p process) {
+	if s.PprofAddr != "" && p.sampleMemory != nil {
+		p.sampleMemory()
+	}
+}
+
 // groupingSettings are serve's alone: who develops has no use for them.
 type groupingSettings struct {
 	NoGrouping bool `env:"KEYVAL_NO_GROUPING" help:"Give each operation a transaction of its own and each point read a statement of its own, to measure what grouping saves. Never for service."`

@@ -2,7 +2,8 @@
 // pprof reads: where the processor's time goes, what memory is held, where goroutines wait.
 // It is about the whole process, however many nodes run in it.
 //
-// Nothing is noted beforehand: a profile costs while it is taken.
+// Nothing is noted beforehand, apart from a sample of what is allocated, where
+// runtime.MemProfileRate is not 0: other profiles cost while they are taken.
 package profiles
 
 import (
