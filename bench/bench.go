@@ -6,6 +6,8 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/buntime/keyval/bench/load"
@@ -17,31 +19,81 @@ import (
 type Config struct {
 	Workload string
 	Settings workload.Settings
+	// Target names what is measured in the results; empty is the URLs.
+	Target string
 	// OwnPrefix says that Settings.Prefix was chosen by whoever runs this: the server need
-	// not be empty, the prefix must be.
+	// not be empty, the prefix must be. Without it an empty prefix
+	// becomes that of workload.Defaults.
 	OwnPrefix bool
 	// Connections and Rates are the loads: each number of connections at each rate. No
 	// rates is a closed loop.
 	Connections []int
 	Rates       []float64
-	// Repeat is how often each load is run, in turn with the others.
+	// Repeat is how often each load is run, in turn with the others; 0 is once.
 	Repeat           int
 	WarmUp, Duration time.Duration
 	// Observer is told how it goes; nil is nobody.
 	Observer Observer
 }
 
-// An Observer is told how a series goes, by one goroutine.
+// An Observer is told how a series goes, one call at a time.
 type Observer interface {
-	// Preparing and Cleaning are told how far that is, 0 to 1.
+	// Preparing is told how far that is, 0 to 1.
 	Preparing(done float64)
+	// Running is told of each second of a run.
 	Running(run result.Settings, p load.Progress)
+	// Ran is told of a run that has ended.
 	Ran(run result.Run)
+	// Cleaning is told when that begins.
 	Cleaning()
 }
 
+// What Run can fail by, apart from what the server says.
+var (
+	// ErrBadConfig is wrapped by what must be changed in the Config first; a
+	// *workload.SettingError names what. Nothing has been sent.
+	ErrBadConfig = errors.New("bad setting of a benchmark")
+	// ErrNotEmpty is wrapped when there is something where the benchmark would work.
+	// Nothing has been changed.
+	ErrNotEmpty = errors.New("not empty")
+	// ErrNotCleaned is wrapped when something that the benchmark made may be left. The
+	// error says how to remove it by hand.
+	ErrNotCleaned = errors.New("what the benchmark made is not removed")
+)
+
 // Run runs the series. If ctx ends, it returns what was measured until then, and no error;
-// what it made is removed all the same, within half a minute.
+// what it made is removed all the same, within half a minute. With an error, too, it
+// returns what was measured before it.
 func Run(ctx context.Context, cfg Config) ([]result.Run, error) {
-	return nil, errors.New("not built yet")
+	if cfg.Observer == nil {
+		cfg.Observer = nobody{}
+	}
+	if !cfg.OwnPrefix && len(cfg.Settings.Prefix) == 0 {
+		cfg.Settings.Prefix = workload.Defaults().Prefix
+	}
+	w, err := open(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBadConfig, err)
+	}
+	if err := checkEmpty(ctx, cfg); err != nil {
+		return nil, unlessEnded(ctx, err)
+	}
+	return series{cfg, w}.run(ctx)
 }
+
+// open opens the workload, for as many connections as the greatest load has.
+func open(cfg Config) (workload.Workload, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	cfg.Settings.Connections = slices.Max(cfg.Connections)
+	return workload.Open(cfg.Workload, cfg.Settings)
+}
+
+// nobody is the Observer that is not there.
+type nobody struct{}
+
+func (nobody) Preparing(float64)                      {}
+func (nobody) Running(result.Settings, load.Progress) {}
+func (nobody) Ran(result.Run)                         {}
+func (nobody) Cleaning()                              {}

@@ -24,6 +24,7 @@ func newLoop(r *run, w Worker) *loop {
 	for i := range l.failures {
 		l.failures[i] = map[string]int64{}
 	}
+	l.recordParts()
 	return l
 }
 

@@ -14,6 +14,7 @@ type cli struct {
 	Serve       serveCmd       `cmd:"" help:"Run one node."`
 	Dev         devCmd         `cmd:"" help:"Run a cluster in one process, to develop against."`
 	Check       checkCmd       `cmd:"" help:"Ask a node whether it is ready."`
+	Bench       benchCmd       `cmd:"" help:"Measure a running server, and compare measurements."`
 	Config      configCmd      `cmd:"" help:"Show the settings that serve would run with, and where each comes from."`
 	Cluster     clusterCmd     `cmd:"" help:"Look at a cluster, or found it again."`
 	Token       tokenCmd       `cmd:"" help:"Make, show and revoke the tokens of who may call the API."`
@@ -31,12 +32,13 @@ func newParser(grammar *cli, settings *layers, p process) (*kong.Kong, error) {
 		kong.Description("A distributed key-value store, queue and watch service over plain HTTP."),
 		kong.NoDefaultHelp(),
 		kong.Writers(p.stdout, p.stderr),
-		kong.ExplicitGroups(settingGroups()),
+		kong.ExplicitGroups(append(settingGroups(), benchGroups()...)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.ValueFormatter(describeFlag),
 		kong.Help(printHelp),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), settings.explain(durationMapper{})),
 		kong.TypeMapper(reflect.TypeFor[byteSize](), settings.explain(sizeMapper{})),
+		kong.TypeMapper(reflect.TypeFor[valueSizes](), settings.explain(valueSizesMapper{})),
 		kong.KindMapper(reflect.Bool, settings.explainBool()),
 		kong.KindMapper(reflect.Int, settings.explain(numberMapper{})),
 		kong.KindMapper(reflect.Int64, settings.explain(numberMapper{})),
@@ -48,5 +50,6 @@ func newParser(grammar *cli, settings *layers, p process) (*kong.Kong, error) {
 		return nil, err
 	}
 	settings.takeOver(parser.Model)
+	describeWorkloads(parser.Model.Node)
 	return parser, nil
 }

@@ -26,6 +26,7 @@ var examples = map[string]string{
 	"": `Examples:
   keyval serve                                   one node on http://127.0.0.1:8080, data in ./keyval.db
   keyval dev --nodes 3                           three nodes in one process
+  keyval bench put                               how fast it is (keyval bench --help has the workloads)
   keyval serve --help                            every setting of a node (also: keyval help serve)
 
 Exit codes:
@@ -59,6 +60,34 @@ Examples:
   keyval check
   keyval check --url https://127.0.0.1:8443 --skip-verify
   HEALTHCHECK CMD ["keyval", "check"]
+`,
+	"bench": `A workload works in a database that is empty, or below a --prefix where nothing is, and removes what it made.
+Ctrl-C ends it early: what was measured is reported, and the keys are removed. A second one ends it at once.
+
+A closed loop (no --rate) finds out how much the server can do: each connection asks again when it has its
+answer. An open loop (--rate) finds out how long callers wait at a load: operations begin on time whatever
+the server does, and a late one has waited. docs/bench.md says which to use, and how to read the reports.
+
+Examples:
+  keyval bench put                                          what one node can write in a second
+  keyval bench get --connections 1,8,64 --html get.html     how it grows with the connections, as a page with plots
+  keyval bench put --rate 2000 --duration 60s               how long a write takes at 2,000 a second
+  keyval bench mixed --mix b --prefix bench/1               in a database that is in use
+  keyval bench watch --watchers 1000 --url http://a:8080 --url http://b:8080
+  keyval bench put --repeat 5 --json before.json            and after a change, to another file
+  keyval bench compare before.json after.json
+
+Exit codes:
+  0  measured, and cleaned up    1  nothing measured, something left behind, or a regression    2  bad flag, or a place
+  that is not empty
+`,
+	"bench compare": `Exit codes:
+  0  no regression    1  B is slower than A by more than the threshold    2  a file that cannot be read, or a bad flag
+
+Examples:
+  keyval bench put --repeat 5 --json before.json
+  keyval bench put --repeat 5 --json after.json
+  keyval bench compare before.json after.json --threshold 10
 `,
 	"config": `Examples:
   keyval config
@@ -108,6 +137,9 @@ Examples:
 }
 
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	if ctx.Selected() == nil { // its dozen workloads are its own help's
+		find(ctx.Model.Node, "bench").Children = nil
+	}
 	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
 		return err
 	}
@@ -116,6 +148,10 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 		command = selected.Path()
 	}
 	text, ok := examples[command]
+	if !ok {
+		command, _, _ = strings.Cut(command, " ") // a workload has those of all
+		text, ok = examples[command]
+	}
 	if !ok {
 		return nil
 	}

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(drainTest) != "" {
 		drainForever()
 	}
+	if os.Getenv(mainTest) != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"keyval": main})
 }
 

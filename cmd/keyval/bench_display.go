@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/buntime/keyval/bench/load"
+	measurement "github.com/buntime/keyval/bench/result"
+	"github.com/buntime/keyval/bench/unit"
+)
+
+// A benchDisplay tells people how a benchmark goes: on a terminal in one line that is drawn
+// anew, elsewhere in a line a second. It is a bench.Observer.
+type benchDisplay struct {
+	w        io.Writer
+	workload string
+	live     bool
+	color    bool
+	prepared int // per cent that were shown, -1 at first
+}
+
+func newBenchDisplay(workload string, from *layers, stderr io.Writer) *benchDisplay {
+	kind, _ := from.env("TERM")
+	_, plain := from.env("NO_COLOR")
+	live := isTerminal(stderr) && kind != "dumb"
+	return &benchDisplay{w: stderr, workload: workload, live: live, color: live && !plain, prepared: -1}
+}
+
+// show puts text in the place of what is on the line, or on a line of its own.
+func (d *benchDisplay) show(text string) {
+	if d.live {
+		fmt.Fprintf(d.w, "\r\x1b[K%s", text)
+		return
+	}
+	fmt.Fprintln(d.w, text)
+}
+
+// keep shows text so that it stays.
+func (d *benchDisplay) keep(text string) {
+	d.show(text)
+	if d.live {
+		fmt.Fprintln(d.w)
+	}
+}
+
+// end leaves an empty line to whoever writes next.
+func (d *benchDisplay) end() {
+	if d.live {
+		fmt.Fprint(d.w, "\r\x1b[K")
+	}
+}
+
+// Preparing shows each per cent on a terminal, and each quarter elsewhere.
+func (d *benchDisplay) Preparing(done float64) {
+	step := 25
+	if d.live {
+		step = 1
+	}
+	percent := int(100*done) / step * step
+	if percent > d.prepared {
+		d.prepared = percent
+		d.show(fmt.Sprintf("%s  preparing  %d %%", d.workload, percent))
+	}
+}
+
+// Running shows the last second of what the workload is about, and the failures of all.
+func (d *benchDisplay) Running(run measurement.Settings, p load.Progress) {
+	if len(p.Second) == 0 {
+		return
+	}
+	failed := int64(0)
+	for _, operation := range p.Second {
+		failed += operation.Failures
+	}
+	s := p.Second[0]
+	stage := ""
+	if p.WarmingUp {
+		stage = "  warming up"
+	}
+	d.show(fmt.Sprintf("%s  %s  %d/%d s%s  %s  p50 %s  p99 %s  max %s  %s", d.workload, run.Load(),
+		whole(p.Elapsed), whole(p.Total), stage, rate(s), latency(s.P50), latency(s.P99), latency(s.Max), d.failures(failed)))
+}
+
+// failures stands out if there are any.
+func (d *benchDisplay) failures(n int64) string {
+	text := fmt.Sprintf("%d failed", n)
+	if n > 0 && d.color {
+		return "\x1b[31m" + text + "\x1b[0m"
+	}
+	return text
+}
+
+// Ran leaves a line for each run.
+func (d *benchDisplay) Ran(run measurement.Run) {
+	if len(run.Operations) == 0 {
+		return
+	}
+	o, failed := run.Operations[0], int64(0)
+	for _, operation := range run.Operations {
+		failed += operation.Failed()
+	}
+	end := ""
+	if run.Interrupted {
+		end = "  interrupted"
+	}
+	d.keep(fmt.Sprintf("%s  %s  %s  p50 %s  p99 %s  %s%s", d.workload, run.Settings.Load(), unit.Rate.String(o.Rate(run)),
+		latency(int64(o.Latency.At(50))), latency(int64(o.Latency.At(99))), d.failures(failed), end))
+}
+
+// Cleaning says why it is not over yet.
+func (d *benchDisplay) Cleaning() { d.show(d.workload + "  cleaning up") }
+
+func whole(d time.Duration) int { return int(d.Round(time.Second).Seconds()) }
+
+// rate is how many succeeded each second of a slice.
+func rate(s measurement.Slice) string {
+	if s.Seconds == 0 {
+		return unit.Rate.String(0)
+	}
+	return unit.Rate.String(float64(s.Count) / s.Seconds)
+}
+
+func latency(ns int64) string { return unit.Latency.String(float64(ns)) }
