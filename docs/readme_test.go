@@ -44,46 +44,16 @@ func mustReadBlocks(t *testing.T, file string) []block {
 func TestTheReadmesCommandsDoWhatItSays(t *testing.T) {
 	t.Parallel()
 	page := newPage(t)
-	ran := 0
-	printed := ""
-	for _, b := range mustReadBlocks(t, readme) {
-		where := fmt.Sprintf("README.md:%d", b.line)
-		switch {
-		case b.is("sh"):
-			printed = page.run(t, where, b.text)
-			ran++
-		case b.is("sh", "background"):
-			page.start(t, where, b.text)
-			ran++
-		case b.is("sh", "instead"):
-			page.interrupt(t)
-			page.start(t, where, b.text)
-			page.awaitLeader(t)
-			ran++
-		case b.is("go"):
-			page.startProgram(t, where, b.text)
-			ran++
-		case b.is("json"), b.is("text"):
-			if got, want := normal(printed), normal(b.text); got != want {
-				t.Errorf("%s: it prints\n%s\nwant\n%s", where, got, want)
-			}
-			if lines := strings.Count(strings.TrimSpace(b.text), "\n"); strings.Count(strings.TrimSpace(printed), "\n") != lines {
-				t.Errorf("%s: it prints\n%s\nwant %d lines", where, printed, lines+1)
-			}
-		case b.is("sh", "skip"), b.language != "sh":
-		default:
-			t.Errorf("%s: unknown words %v", where, b.words)
-		}
-		if t.Failed() {
-			return // what follows builds on it
-		}
-	}
-	if ran == 0 {
-		t.Error("README.md shows no command")
-	}
+	page.follow(t, readme)
 	await.That(t, "the worker prints the mail that was enqueued after it", func() bool {
 		return strings.Contains(page.worker.Logs(), "bob@example.com") && !strings.Contains(page.worker.Logs(), "alice@example.com")
 	})
+}
+
+// TestTheBenchmarkPagesCommandsDoWhatItSays does the same with the page on measuring.
+func TestTheBenchmarkPagesCommandsDoWhatItSays(t *testing.T) {
+	t.Parallel()
+	newPage(t).follow(t, "bench.md")
 }
 
 // page is one reader: a place for data, and an address of the machine's own on which
@@ -105,6 +75,7 @@ func newPage(t *testing.T) *page {
 	p.env = []string{
 		"CURL_HOME=" + data,
 		"KEYVAL_HTTP_ADDR=" + p.host + ":8080",
+		"KEYVAL_URL=http://" + p.host + ":8080",
 		"KEYVAL_GOSSIP_ADDR=" + p.host + ":7946",
 		"KEYVAL_RAFT_ADDR=" + p.host + ":7947",
 		"KEYVAL_DATA_DIR=" + filepath.Join(data, "node"),
@@ -141,6 +112,54 @@ func free(host string, ports []int) bool {
 // here puts the page's address in place of the examples'.
 func (p *page) here(text string) string {
 	return strings.NewReplacer("127.0.0.1:80", p.host+":80", "localhost:80", p.host+":80").Replace(text)
+}
+
+// follow does what a Markdown file says, from top to bottom.
+func (p *page) follow(t *testing.T, file string) {
+	t.Helper()
+	ran := 0
+	printed := ""
+	for _, b := range mustReadBlocks(t, file) {
+		where := fmt.Sprintf("%s:%d", filepath.Base(file), b.line)
+		switch {
+		case b.is("sh"):
+			printed = p.run(t, where, b.text)
+			ran++
+		case b.is("sh", "background"):
+			p.start(t, where, b.text)
+			ran++
+		case b.is("sh", "instead"):
+			p.interrupt(t)
+			p.start(t, where, b.text)
+			p.awaitLeader(t)
+			ran++
+		case b.is("go"):
+			p.startProgram(t, where, b.text)
+			ran++
+		case b.is("json"), b.is("text"):
+			mustPrint(t, where, printed, b.text)
+		case b.is("sh", "skip"), b.language != "sh":
+		default:
+			t.Errorf("%s: unknown words %v", where, b.words)
+		}
+		if t.Failed() {
+			t.FailNow() // what follows builds on it
+		}
+	}
+	if ran == 0 {
+		t.Errorf("%s shows no command", file)
+	}
+}
+
+// mustPrint compares what a command printed with what the page says that it prints.
+func mustPrint(t *testing.T, where, printed, said string) {
+	t.Helper()
+	if got, want := normal(printed), normal(said); got != want {
+		t.Errorf("%s: it prints\n%s\nwant\n%s", where, got, want)
+	}
+	if lines := strings.Count(strings.TrimSpace(said), "\n"); strings.Count(strings.TrimSpace(printed), "\n") != lines {
+		t.Errorf("%s: it prints\n%s\nwant %d lines", where, printed, lines+1)
+	}
 }
 
 func (p *page) command(script string) nodetest.Command {

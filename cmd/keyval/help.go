@@ -82,7 +82,8 @@ Exit codes:
   that is not empty
 `,
 	"bench compare": `Exit codes:
-  0  no regression    1  B is slower than A by more than the threshold    2  a file that cannot be read, or a bad flag
+  0  no regression    1  B is slower than A by more than the threshold    2  no verdict: a file that cannot be read, too
+  few runs or seconds, or nothing that belongs together
 
 Examples:
   keyval bench put --repeat 5 --json before.json
