@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 
+	"github.com/buntime/keyval/bench/workload"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/client"
 )
@@ -92,11 +92,10 @@ func explained(err error, url string) error {
 
 // byHand says how to remove what may be left.
 func (c Config) byHand() string {
-	path, err := c.Settings.Prefix.Path()
-	if err != nil {
-		return "remove what is below the prefix"
+	text := "remove it by curl -X DELETE"
+	for _, target := range workload.Leftover(c.Workload, c.Settings) {
+		text += " '" + withoutUser(c.Settings.URLs[0]) + target + "'"
 	}
-	text := fmt.Sprintf("remove it by curl -X DELETE '%s/keys?prefix=%s'", withoutUser(c.Settings.URLs[0]), url.QueryEscape(path))
 	if c.Settings.Token != "" {
 		text += ` -H "Authorization: Bearer $KEYVAL_TOKEN"`
 	}

@@ -198,8 +198,8 @@ func TestWhatABenchmarkCannotKeepIsRefusedBeforeItRuns(t *testing.T) {
 
 func TestABenchmarkOfNobodyFails(t *testing.T) {
 	got := runCommand(t, nil, quick("put", "--url", "http://"+nodetest.MustReserveAddr(t))...)
-	if got.code != exitFailure || got.stdout != "" {
-		t.Errorf("got %+v, want exit code 1 and nothing measured", got)
+	if got.code != exitFailure || got.stdout != "" || strings.Contains(got.stderr, "--duration") {
+		t.Errorf("got %+v, want exit code 1 and why", got)
 	}
 }
 

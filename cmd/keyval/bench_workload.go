@@ -47,7 +47,10 @@ func (c *benchWorkloadCmd) Run(ctx context.Context, parsed *kong.Context, from *
 		Machine: measurement.ThisMachine(version()),
 		Runs:    runs,
 	}
-	return errors.Join(err, c.report(file, p), checkMeasured(ctx, runs))
+	if err == nil {
+		err = checkMeasured(ctx, runs)
+	}
+	return errors.Join(err, c.report(file, p))
 }
 
 // misused is an error that a change of the command line mends, nil if err is another one.
