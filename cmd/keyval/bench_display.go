@@ -27,10 +27,11 @@ func newBenchDisplay(workload string, from *layers, stderr io.Writer) *benchDisp
 	return &benchDisplay{w: stderr, workload: workload, live: live, color: live && !plain, prepared: -1}
 }
 
-// show puts text in the place of what is on the line, or on a line of its own.
+// show puts text in the place of what is on the line, or on a line of its own. A terminal
+// that is too narrow cuts it off: what it wrapped could not be drawn anew.
 func (d *benchDisplay) show(text string) {
 	if d.live {
-		fmt.Fprintf(d.w, "\r\x1b[K%s", text)
+		fmt.Fprintf(d.w, "\x1b[?7l\r\x1b[K%s\x1b[?7h", text)
 		return
 	}
 	fmt.Fprintln(d.w, text)
@@ -38,10 +39,8 @@ func (d *benchDisplay) show(text string) {
 
 // keep shows text so that it stays.
 func (d *benchDisplay) keep(text string) {
-	d.show(text)
-	if d.live {
-		fmt.Fprintln(d.w)
-	}
+	d.end()
+	fmt.Fprintln(d.w, text)
 }
 
 // end leaves an empty line to whoever writes next.

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/buntime/keyval/bench/load"
+	measurement "github.com/buntime/keyval/bench/result"
+)
+
+func TestASecondIsShownWithTheFailuresOfAllOperations(t *testing.T) {
+	second := load.Progress{
+		WarmingUp: true, Elapsed: time.Second, Total: 12 * time.Second,
+		Second: []measurement.Slice{
+			{Seconds: 2, Count: 3000, Failures: 1, P50: 1_500_000, P99: 20_000_000, Max: 1_250_000_000},
+			{Seconds: 2, Count: 50, Failures: 2},
+		},
+	}
+	const line = "mixed  8 connections  1/12 s  warming up  1.5k/s  p50 1.5 ms  p99 20 ms  max 1.25 s  "
+	for _, test := range []struct {
+		live, color bool
+		want        string
+	}{
+		{false, false, line + "3 failed\n"},
+		{true, false, "\x1b[?7l\r\x1b[K" + line + "3 failed\x1b[?7h"},
+		{true, true, "\x1b[?7l\r\x1b[K" + line + "\x1b[31m3 failed\x1b[0m\x1b[?7h"},
+	} {
+		var got bytes.Buffer
+		d := &benchDisplay{w: &got, workload: "mixed", live: test.live, color: test.color}
+		d.Running(measurement.Settings{Connections: 8}, second)
+		if got.String() != test.want {
+			t.Errorf("got  %q\nwant %q", got.String(), test.want)
+		}
+	}
+}
+
+func TestPreparationIsShownInStepsThatNobodyDrownsIn(t *testing.T) {
+	var got bytes.Buffer
+	d := &benchDisplay{w: &got, workload: "get", prepared: -1}
+	for done := range 1001 {
+		d.Preparing(float64(done) / 1000)
+	}
+	if lines := bytes.Count(got.Bytes(), []byte("\n")); lines != 5 {
+		t.Errorf("got %d lines, want 5 (0, 25, 50, 75 and 100 %%):\n%s", lines, got.String())
+	}
+}
