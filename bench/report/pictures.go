@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"html/template"
@@ -78,6 +79,7 @@ func againstLoad(f result.File) []plot.Lines {
 		if len(loads[s]) < 2 {
 			continue
 		}
+		slices.SortStableFunc(loads[s], byLoad)
 		run := loads[s][0].Runs[0]
 		title := name.At(name.Workload(run)+": "+s.operation+" against load", run)
 		all = append(all, plot.AgainstLoad(title, latencyByRate(loads[s], s.operation, 50), latencyByRate(loads[s], s.operation, 99)))
@@ -91,21 +93,18 @@ func withoutLoad(r result.Run) result.Run {
 	return r
 }
 
-// latencyByRate is a point for each load, in the order of the rates.
+// byLoad puts the least load first: a line then bends back where more load got less done.
+func byLoad(a, b result.Group) int {
+	x, y := a.Runs[0].Settings, b.Runs[0].Settings
+	return cmp.Or(cmp.Compare(x.Rate, y.Rate), cmp.Compare(x.Connections, y.Connections))
+}
+
+// latencyByRate is a point for each load, in their order.
 func latencyByRate(groups []result.Group, operation string, percentile float64) plot.Series {
 	s := plot.Series{Name: fmt.Sprintf("p%v", percentile), Marks: true}
 	for _, g := range groups {
 		l := latencies(g, operation, percentile)
 		s.Points = append(s.Points, plot.Point{X: rates(g, operation).median(), Y: l.median(), Low: l.least(), High: l.greatest()})
 	}
-	slices.SortStableFunc(s.Points, func(a, b plot.Point) int {
-		switch {
-		case a.X < b.X:
-			return -1
-		case a.X > b.X:
-			return 1
-		}
-		return 0
-	})
 	return s
 }
