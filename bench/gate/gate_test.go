@@ -6,9 +6,11 @@ package gate_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,14 +46,38 @@ func TestARequestCostsWhatIsStored(t *testing.T) {
 	}
 	for _, database := range databases {
 		t.Run(database.name, func(t *testing.T) {
-			for _, got := range count(t, database.name, database.open) {
+			for _, got := range wrong(t, stored, database.name, database.open) {
 				compare(t, stored, got)
 			}
 		})
 	}
 }
 
-// A counted cost has the texts of its statements, for whoever wonders.
+// counts is how often is counted what is not as it is stored. A machine that stands still
+// may disturb one count; what a request really costs more or less is in each.
+const counts = 3
+
+// wrong are the costs that are never as they are stored, as they were the last time.
+func wrong(t *testing.T, stored []cost, database string, open func(*testing.T) string) (all []counted) {
+	t.Helper()
+	for n := range counts {
+		var again []counted
+		t.Run(fmt.Sprintf("count=%d", n+1), func(t *testing.T) { again = count(t, database, open) })
+		again = slices.DeleteFunc(again, func(c counted) bool {
+			was := find(stored, c.database, c.operation)
+			return was != nil && len(differences(*was, c.cost)) == 0 || n > 0 && !slices.ContainsFunc(all, c.isOf)
+		})
+		if all = again; len(all) == 0 {
+			break
+		}
+	}
+	return all
+}
+
+// isOf tells whether another count is of the same operation.
+func (c counted) isOf(other counted) bool { return c.operation == other.operation }
+
+// A counted is a cost with the texts of its statements, for whoever wonders.
 type counted struct {
 	cost
 	texts []string
