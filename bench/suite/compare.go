@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/buntime/keyval/bench/load"
+	"github.com/buntime/keyval/bench/result"
+	"github.com/buntime/keyval/bench/suite/page"
+	"github.com/buntime/keyval/bench/suite/systems"
+	"github.com/buntime/keyval/bench/suite/turns"
+	"github.com/buntime/keyval/bench/workload"
+)
+
+// connections is how many requests can be under way at once, for all systems alike.
+const connections = 64
+
+// compareCmd is "make bench".
+type compareCmd struct {
+	options
+	Without []string `help:"Systems to leave out, by their names."`
+}
+
+// Run measures, and writes the page.
+func (c compareCmd) Run(ctx context.Context) error {
+	err := c.within(ctx, "compare", func(ctx context.Context, s *session) error { return c.measure(ctx, s) })
+	if err != nil || c.NoPages {
+		return err
+	}
+	return writePages(c.options)
+}
+
+// started is a system that runs.
+type started struct {
+	systems.System
+	*systems.Instance
+}
+
+func (c compareCmd) measure(ctx context.Context, s *session) (err error) {
+	var all []started
+	defer func() {
+		for _, one := range slices.Backward(all) {
+			err = errors.Join(err, one.Close())
+		}
+	}()
+	for _, system := range systems.All() {
+		if slices.Contains(c.Without, system.Name) {
+			continue
+		}
+		fmt.Println("starting", system.Name)
+		one, err := s.start(ctx, system)
+		if err != nil {
+			return fmt.Errorf("%s: %w", system.Name, err)
+		}
+		all = append(all, one)
+	}
+	measures := systems.Measures()
+	s.expect(measures, all)
+	for _, m := range measures {
+		if err := s.compare(ctx, m, all); err != nil {
+			return err
+		}
+	}
+	return s.afterWriting(ctx, all)
+}
+
+func (s *session) start(ctx context.Context, system systems.System) (started, error) {
+	program, version, err := system.Version(ctx, s.host)
+	if err != nil {
+		return started{}, err
+	}
+	s.versions[system.Name] = program + " " + version
+	instance, err := system.Start(ctx, s.host)
+	return started{system, instance}, err
+}
+
+// expect counts the turns to come.
+func (s *session) expect(measures []systems.Measure, all []started) {
+	for _, m := range measures {
+		for _, one := range all {
+			if one.Takes(m.Name) {
+				s.left += s.Rounds
+			}
+		}
+	}
+	s.left += afterRounds * 2 * (1 + len(page.Delays()))
+}
+
+// compare has all systems that can do it do one measure.
+func (s *session) compare(ctx context.Context, m systems.Measure, all []started) (err error) {
+	var of []turns.Turn
+	defer func() {
+		for _, turn := range of {
+			err = errors.Join(err, turn.Workload.Clean(context.WithoutCancel(ctx)))
+		}
+	}()
+	for _, one := range all {
+		if !one.Takes(m.Name) {
+			continue
+		}
+		w, err := one.Open(m.Name, m.Size)
+		if err != nil {
+			return fmt.Errorf("%s: %s: %w", one.Name, m.Name, err)
+		}
+		of = append(of, turns.Turn{Target: one.Name, Measure: m.Name, Workload: w, Settings: m.Settings()})
+		if err := w.Prepare(ctx, func(float64) {}); err != nil {
+			return fmt.Errorf("%s: prepare %s: %w", one.Name, m.Name, err)
+		}
+	}
+	return s.take(ctx, of)
+}
+
+const (
+	// afterRounds is how often the curve after writing is taken: half a minute each time,
+	// for each of two systems.
+	afterRounds = 2
+	// afterEach is how long is looked each time.
+	afterEach = time.Second
+	// burst is how long is written before.
+	burst = 4 * time.Second
+)
+
+// afterWriting measures GET right after a burst of PUT, and later, which a replica that has
+// fallen behind makes slower.
+func (s *session) afterWriting(ctx context.Context, all []started) error {
+	for round := range afterRounds {
+		for _, one := range all {
+			if one.Name != systems.OnSqld && one.Name != systems.NameDeno {
+				continue
+			}
+			turns.Settle(s.Settle)(ctx)
+			if err := s.afterBurst(ctx, one, round); err != nil {
+				return fmt.Errorf("%s: after writing: %w", one.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *session) afterBurst(ctx context.Context, one started, round int) error {
+	size := systems.Measures()[0]
+	put, err := open(ctx, one, systems.Put, size.Size)
+	if err != nil {
+		return err
+	}
+	get, err := open(ctx, one, systems.Get, size.Size)
+	if err != nil {
+		return err
+	}
+	if err := s.burst(ctx, one, put, size, burst, nil); err != nil {
+		return err
+	}
+	ended := time.Now()
+	for _, delay := range page.Delays() {
+		select {
+		case <-time.After(time.Until(ended.Add(time.Duration(delay) * time.Second))):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		extra := map[string]string{page.After: fmt.Sprint(delay), "round": fmt.Sprint(round + 1)}
+		if err := s.burst(ctx, one, get, size, afterEach, extra); err != nil {
+			return err
+		}
+	}
+	return errors.Join(put.Clean(ctx), get.Clean(ctx))
+}
+
+// burst is one run without a warm-up; the one without extra settings is not kept.
+func (s *session) burst(ctx context.Context, one started, w workload.Workload, m systems.Measure, long time.Duration, extra map[string]string) error {
+	run, err := load.Run(ctx, load.Config{
+		Operations: w.Operations(), Workers: connections, New: w.Worker, Duration: long, Failure: workload.Failure,
+	})
+	if err != nil {
+		return err
+	}
+	run.Target, run.Workload, run.Settings = one.Name, page.AfterWriting, m.Settings()
+	if run.Settings.Extra = extra; extra != nil {
+		s.keep([]result.Run{run})
+	} else {
+		run.Workload = "put before"
+	}
+	s.took(run)
+	return nil
+}
+
+func open(ctx context.Context, one started, measure string, size systems.Size) (workload.Workload, error) {
+	w, err := one.Open(measure, size)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.Prepare(ctx, func(float64) {})
+}

@@ -1,0 +1,110 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/buntime/keyval/bench/plot"
+	"github.com/buntime/keyval/bench/result"
+	"github.com/buntime/keyval/bench/suite/systems"
+	"github.com/buntime/keyval/bench/suite/turns"
+	"github.com/buntime/keyval/bench/unit"
+)
+
+// Content is what goes into a page and beside it.
+type Content struct {
+	Sections []Section
+	// Pictures are by the names of their files, without ".svg".
+	Pictures map[string]Picture
+}
+
+// A Section is what Rewrite puts into a page.
+type Section struct{ Name, Body string }
+
+// Picture can be drawn.
+type Picture interface{ SVG() ([]byte, error) }
+
+// Performance is docs/performance.md.
+func Performance(f result.File) Content {
+	runs := turns.Runs(f.Runs)
+	return Content{
+		Sections: []Section{
+			{"machine", Machine(f)},
+			{"systems", Systems()},
+			{"targets", Targets(runs)},
+			{"comparison", Comparison(runs, systems.Names(), reasons())},
+			{"after", AfterPut(runs)},
+			{"watch", single(runs, systems.Watch, []string{systems.Balanced})},
+			{"documents", single(runs, systems.Filter, ours()) + "\n" + single(runs, systems.Search, ours())},
+		},
+		Pictures: map[string]Picture{"peers": Peers(runs), "after-put": AfterPutPicture(runs)},
+	}
+}
+
+func ours() []string { return []string{systems.Embedded, systems.OnSqld} }
+
+func reasons() Reasons {
+	why := make(Reasons)
+	for _, s := range systems.All() {
+		why[s.Name] = s.Cannot
+	}
+	return why
+}
+
+// Machine says where it was measured, with which versions, and how often.
+func Machine(f result.File) string {
+	m := f.Machine
+	versions := []string{"Go " + strings.TrimPrefix(m.Go, "go")}
+	rounds := map[string]bool{}
+	seconds := 0.0
+	for _, run := range f.Runs {
+		if v := run.Settings.Extra["version"]; v != "" && !slices.Contains(versions, v) {
+			versions = append(versions, v)
+		}
+		rounds[run.Settings.Extra["round"]] = true
+		seconds = max(seconds, run.Seconds)
+	}
+	return fmt.Sprintf("%d cores (%s), %.1f GiB of memory, %s/%s, shared by clients and servers. %s.\n"+
+		"%d rounds of at most %.0f s for each system and measure; medians, with the range of the rounds.",
+		m.Cores, m.CPU, float64(m.MemoryBytes)/(1<<30), m.OS, m.Arch, strings.Join(versions, ", "), len(rounds), seconds)
+}
+
+// Systems is how each is started, and what its answer means.
+func Systems() string {
+	var rows [][]string
+	for _, s := range systems.All() {
+		rows = append(rows, []string{s.Name, s.Configuration, s.Durability})
+	}
+	return table([]string{"", "started as", "an answered write has survived"}, rows)
+}
+
+// single is the table of one measure.
+func single(runs turns.Runs, measure string, names []string) string {
+	var rows [][]string
+	for _, name := range names {
+		of := runs.Of(name, measure)
+		if len(of) == 0 {
+			continue
+		}
+		rows = append(rows, []string{measure + ", " + name, rate(of.Rate()), milliseconds(of.Percentile(50).Median), milliseconds(of.Percentile(99).Median)})
+	}
+	return table([]string{"", "a second: median (range)", "p50", "p99"}, rows)
+}
+
+// Peers draws all systems beside each other.
+func Peers(runs turns.Runs) plot.Bars {
+	bars := plot.Bars{Title: "Beside its peers, 64 connections", Label: "a second; more is better", Unit: unit.Rate}
+	for _, c := range columns() {
+		group := plot.Group{Name: c.title}
+		for _, name := range systems.Names() {
+			if f := runs.Of(name, c.measure).Rate(); f.Of > 0 {
+				group.Bars = append(group.Bars, plot.Bar{Name: name, Value: f.Median, Low: f.Low, High: f.High})
+			}
+		}
+		if len(group.Bars) > 0 {
+			bars.Groups = append(bars.Groups, group)
+		}
+	}
+	return bars
+}

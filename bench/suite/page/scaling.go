@@ -1,0 +1,160 @@
+package page
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/buntime/keyval/bench/plot"
+	"github.com/buntime/keyval/bench/result"
+	"github.com/buntime/keyval/bench/suite/systems"
+	"github.com/buntime/keyval/bench/suite/turns"
+	"github.com/buntime/keyval/bench/unit"
+)
+
+// Names of settings of runs that are about scaling: along what, and how far.
+const (
+	Along = "along"
+	At    = "at"
+)
+
+// A Dimension is what grows.
+type Dimension struct {
+	Name string
+	// Points are how far.
+	Points   []int
+	Measures []string
+	unit     unit.Unit
+}
+
+// Dimensions are all of "make bench-scaling", with the keys that another target goes on with.
+func Dimensions() []Dimension {
+	both := []string{systems.Put, systems.Get}
+	return []Dimension{
+		{"connections", []int{1, 2, 4, 8, 16, 32, 64, 128, 256, 512}, both, unit.Number},
+		{"nodes", []int{1, 2, 3, 4, 5}, both, unit.Number},
+		{"keys", []int{1_000, 10_000, 100_000, 1_000_000}, both, unit.Number},
+		{"value", []int{10, 100, 1 << 10, 10 << 10, 64 << 10, 256 << 10}, both, unit.Bytes},
+		{"watchers", []int{1, 10, 100, 1000, 10_000}, []string{systems.Watch}, unit.Number},
+	}
+}
+
+// OfNodes is what a run of the dimension "nodes" or "watchers" is kept under.
+const OfNodes = "keyval, several nodes, sqld"
+
+// Scaling is docs/scaling.md.
+func Scaling(f result.File) Content {
+	runs := turns.Runs(f.Runs)
+	content := Content{
+		Sections: []Section{{"machine", Machine(f)}, {"paper", Paper(runs)}},
+		Pictures: map[string]Picture{},
+	}
+	for _, d := range Dimensions() {
+		content.Sections = append(content.Sections, Section{d.Name, d.table(runs)})
+		content.Pictures["scaling-"+d.Name] = d.picture(runs)
+	}
+	return content
+}
+
+// Keys is the section of the largest database.
+func Keys(f result.File) Content {
+	d := Dimension{Name: "keys", Points: []int{10_000_000}, Measures: []string{systems.Put, systems.Get}}
+	return Content{Sections: []Section{{"most-keys", d.table(f.Runs)}}}
+}
+
+func names() []string { return []string{systems.Embedded, systems.OnSqld, OfNodes} }
+
+func (d Dimension) along(runs turns.Runs, name, measure string, at int) turns.Runs {
+	return runs.Of(name, measure).With(Along, d.Name).With(At, strconv.Itoa(at))
+}
+
+func (d Dimension) table(runs turns.Runs) string {
+	header := []string{d.Name}
+	var rows [][]string
+	for _, at := range d.Points {
+		rows = append(rows, []string{d.unit.String(float64(at))})
+	}
+	for _, name := range names() {
+		for _, measure := range d.Measures {
+			if len(runs.Of(name, measure).With(Along, d.Name)) == 0 {
+				continue
+			}
+			header = append(header, measure+", "+name, "p99")
+			for i, at := range d.Points {
+				of := d.along(runs, name, measure, at)
+				if of.Rate().Of == 0 {
+					rows[i] = append(rows[i], "", "")
+					continue
+				}
+				rows[i] = append(rows[i], digits(of.Rate().Median)+"/s", milliseconds(of.Percentile(99).Median))
+			}
+		}
+	}
+	return table(header, rows)
+}
+
+func (d Dimension) picture(runs turns.Runs) plot.Lines {
+	scale := plot.Log10
+	if d.Name == "nodes" {
+		scale = plot.Linear
+	}
+	lines := plot.Lines{
+		Title: "Rate by " + d.Name,
+		X:     plot.Axis{Label: d.Name, Unit: d.unit, Scale: scale},
+		Y:     plot.Axis{Label: "a second", Unit: unit.Rate},
+	}
+	latency := d.Measures[0] == systems.Watch
+	if latency {
+		lines.Title, lines.Y = "Commit to event by watchers, p99", plot.Axis{Label: "p99", Unit: unit.Latency, Scale: plot.Log10}
+	}
+	for _, name := range names() {
+		for _, measure := range d.Measures {
+			s := plot.Series{Name: measure + ", " + name, Marks: true}
+			for _, at := range d.Points {
+				of := d.along(runs, name, measure, at)
+				f := of.Rate()
+				if latency {
+					f = of.Percentile(99)
+				}
+				if f.Of > 0 {
+					s.Points = append(s.Points, point(float64(at), f))
+				}
+			}
+			if len(s.Points) > 0 {
+				lines.Series = append(lines.Series, s)
+			}
+		}
+	}
+	return lines
+}
+
+// Paper carries what was measured to a machine for each part.
+func Paper(runs turns.Runs) string {
+	var b strings.Builder
+	nodes := Dimensions()[1]
+	w1, r1 := nodes.along(runs, OfNodes, systems.Put, 1).Rate(), nodes.along(runs, OfNodes, systems.Get, 1).Rate()
+	var w, r float64
+	for _, at := range Dimensions()[0].Points {
+		w = max(w, Dimensions()[0].along(runs, systems.OnSqld, systems.Put, at).Rate().Median)
+		r = max(r, Dimensions()[0].along(runs, systems.OnSqld, systems.Get, at).Rate().Median)
+	}
+	if w == 0 || w1.Of == 0 {
+		return "Not measured."
+	}
+	fmt.Fprintf(&b, "| | | |\n|---|---|---|\n")
+	line := func(name, formula, value string) { fmt.Fprintf(&b, "| %s | %s | %s |\n", name, formula, value) }
+	line("W", "the most writes a second of one node, its client and sqld's primary and replica on this machine", digits(w)+"/s")
+	line("R", "the most reads a second of the same", digits(r)+"/s")
+	line("R₁, W₁", "one node at 64 connections, in the run by nodes", digits(r1.Median)+"/s, "+digits(w1.Median)+"/s")
+	for _, n := range []int{3, 5, 10} {
+		line(fmt.Sprintf("reads with %d nodes, each with a replica on a machine like this", n),
+			fmt.Sprintf("%d × R", n), "up to "+digits(float64(n)*r)+"/s")
+		line(fmt.Sprintf("writes with %d nodes", n), "W: one primary commits for all", digits(w)+"/s and more, up to what the primary alone can")
+	}
+	for _, share := range []float64{0.05, 0.2, 0.5} {
+		total := w / share
+		line(fmt.Sprintf("requests of which %.0f %% write, at which one primary is full", share*100), fmt.Sprintf("W / %.2f", share), digits(total)+"/s")
+		line("machines with a node and a replica for these", fmt.Sprintf("⌈(1 − %.2f) × %s / R⌉", share, digits(total)), strconv.Itoa(int((1-share)*total/r)+1))
+	}
+	return b.String()
+}
