@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the suite and runs it: "bench/suite.sh compare", or scaling, keys or pages.
-# ROUNDS=3 SECONDS_EACH=4
+# ROUNDS=3 SECONDS_EACH=3
 set -eu
 cd "$(dirname "$0")/.."
 for program in etcd redis-server haproxy; do

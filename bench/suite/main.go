@@ -20,7 +20,7 @@ import (
 type options struct {
 	Source  string        `default:"." type:"existingdir" help:"The directory of keyval's module."`
 	Rounds  int           `default:"3" env:"ROUNDS" help:"How often each system has its turn."`
-	Each    time.Duration `name:"each" default:"4s" help:"How long each turn is measured; $SECONDS_EACH as whole seconds has the last word."`
+	Each    time.Duration `name:"each" default:"3s" help:"How long each turn is measured; $SECONDS_EACH as whole seconds has the last word."`
 	WarmUp  time.Duration `default:"500ms" help:"How long each turn goes on before it is measured."`
 	Settle  time.Duration `default:"3s" help:"How long a turn waits at most until the machine has calmed down."`
 	Seconds int           `env:"SECONDS_EACH" help:"The same as --each, in seconds."`
@@ -51,6 +51,6 @@ func main() {
 	if err := parser.Run(); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "suite:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop has been called
+		os.Exit(1)
 	}
 }

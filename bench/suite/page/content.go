@@ -57,17 +57,23 @@ func Machine(f result.File) string {
 	m := f.Machine
 	versions := []string{"Go " + strings.TrimPrefix(m.Go, "go")}
 	rounds := map[string]bool{}
-	seconds := 0.0
 	for _, run := range f.Runs {
 		if v := run.Settings.Extra["version"]; v != "" && !slices.Contains(versions, v) {
 			versions = append(versions, v)
 		}
 		rounds[run.Settings.Extra["round"]] = true
-		seconds = max(seconds, run.Seconds)
 	}
 	return fmt.Sprintf("%d cores (%s), %.1f GiB of memory, %s/%s, shared by clients and servers. %s.\n"+
-		"%d rounds of at most %.0f s for each system and measure; medians, with the range of the rounds.",
-		m.Cores, m.CPU, float64(m.MemoryBytes)/(1<<30), m.OS, m.Arch, strings.Join(versions, ", "), len(rounds), seconds)
+		"Rounds: %d, of %.1f s for each system and measure; medians, with the range of the rounds.",
+		m.Cores, m.CPU, float64(m.MemoryBytes)/(1<<30), m.OS, m.Arch, strings.Join(versions, ", "), len(rounds), longest(f.Runs))
+}
+
+// longest is that of the longest turn, in seconds.
+func longest(runs turns.Runs) (seconds float64) {
+	for _, run := range runs {
+		seconds = max(seconds, run.Seconds)
+	}
+	return seconds
 }
 
 // Systems is how each is started, and what its answer means.

@@ -68,11 +68,19 @@ func (d Dimension) along(runs turns.Runs, name, measure string, at int) turns.Ru
 	return runs.Of(name, measure).With(Along, d.Name).With(At, strconv.Itoa(at))
 }
 
+// label is exact where three digits would not be.
+func (d Dimension) label(at int) string {
+	if d.unit == unit.Bytes && at%1024 == 0 {
+		return fmt.Sprintf("%d KiB", at/1024)
+	}
+	return d.unit.String(float64(at))
+}
+
 func (d Dimension) table(runs turns.Runs) string {
 	header := []string{d.Name}
 	var rows [][]string
 	for _, at := range d.Points {
-		rows = append(rows, []string{d.unit.String(float64(at))})
+		rows = append(rows, []string{d.label(at)})
 	}
 	for _, name := range names() {
 		for _, measure := range d.Measures {

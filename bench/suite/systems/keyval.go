@@ -57,13 +57,13 @@ func Keyval() []System {
 			Name: EmbeddedOneByOne, Durability: "fsync of the log for each commit (`synchronous=FULL`)",
 			Configuration: "`keyval serve --no-grouping`: what one transaction for each request costs",
 			Start:         single(false, noGrouping), Version: keyvalVersion,
-			Only: []string{Put, Get, Sum, Atomic},
+			Only: []string{Put, Sum},
 		},
 		{
 			Name: OnSqldOneByOne, Durability: sqldDurability,
 			Configuration: "as above with `--no-grouping`",
 			Start:         single(true, noGrouping), Version: sqldVersion,
-			Only: []string{Put, Get, Sum, Atomic},
+			Only: []string{Put, Get, Sum},
 		},
 	}
 }
@@ -78,7 +78,7 @@ func sqldVersion(ctx context.Context, _ *Host) (program, version string, err err
 	if err != nil {
 		return "sqld", "", err
 	}
-	line, err := firstLine(ctx, "sqld ", path, "--version")
+	line, err := firstLine(ctx, "sqld sqld ", path, "--version")
 	version, _, _ = strings.Cut(line, " (")
 	return "sqld", version, err
 }

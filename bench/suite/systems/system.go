@@ -101,7 +101,7 @@ func NewHost(ctx context.Context, source string) (*Host, error) {
 
 // Keyval is the version of what NewHost has built.
 func (h *Host) Keyval(ctx context.Context) (string, error) {
-	return firstLine(ctx, "", h.binary, "version")
+	return firstLine(ctx, "keyval ", h.binary, "version")
 }
 
 // Close removes the directory.
