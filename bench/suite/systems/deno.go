@@ -27,7 +27,7 @@ func Deno() System {
 	return System{
 		Name:          NameDeno,
 		Configuration: "`deno run -A --unstable-kv bench/suite/systems/deno.ts`; 64 connections of HTTP/1.1, as for keyval",
-		Durability:    "that of its SQLite",
+		Durability:    "fsync by its SQLite",
 		Cannot:        map[string]string{Queue: "its queue delivers to one listener, within the process", Filter: noDocuments, Search: noDocuments, Watch: oneNode},
 		Start:         startDeno,
 		Version: func(ctx context.Context, host *Host) (string, string, error) {
