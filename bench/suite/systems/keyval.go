@@ -25,7 +25,8 @@ const (
 
 const (
 	embeddedDurability = "fsync of the log for each group of commits (`synchronous=FULL`)"
-	sqldDurability     = "sqld's own: fsync of the primary's log for each group of commits"
+	// Watched with strace: fifty inserts, one after the other, and no fsync.
+	sqldDurability = "`kill -9` of sqld, but not a power cut: sqld runs with `synchronous=NORMAL` and does not sync before it answers"
 )
 
 // noGrouping gives each operation a transaction of its own.
