@@ -64,7 +64,7 @@ func (n *Node) serveProfiles(ctx context.Context) error {
 	return nil
 }
 
-func startProfiler(listener net.Listener, log *slog.Logger) *profiler {
+func startProfiler(listener net.Listener, logger *slog.Logger) *profiler {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &profiler{listener: listener, stop: stop}
 	p.server = &http.Server{
@@ -73,11 +73,11 @@ func startProfiler(listener net.Listener, log *slog.Logger) *profiler {
 		IdleTimeout:       2 * time.Minute,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnState:         p.follow,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	p.serving.Go(func() {
 		if err := p.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Warn("profiles are not served any more", "error", err) // the node goes on
+			logger.Warn("profiles are not served any more", "error", err) // the node goes on
 		}
 	})
 	return p
