@@ -30,65 +30,47 @@ func Deno() System {
 		Durability:    "fsync by its SQLite",
 		Cannot:        map[string]string{Queue: "its queue delivers to one listener, within the process", Filter: noDocuments, Search: noDocuments, Watch: oneNode},
 		Start:         startDeno,
-		Version: func(ctx context.Context, host *Host) (string, string, error) {
-			path, err := host.inTools(denoInTools)
-			if err != nil {
-				return "deno", "", err
-			}
-			line, err := firstLine(ctx, "deno ", path, "--version")
-			version, _, _ := strings.Cut(line, " ")
-			return "deno", version, err
-		},
+		Version:       versionOf("deno", "deno ", findDeno),
 	}
 }
 
-func startDeno(ctx context.Context, host *Host) (_ *Instance, err error) {
-	path, err := host.inTools(denoInTools)
+func findDeno(_ context.Context, host *Host) (string, error) { return host.inTools(denoInTools) }
+
+func startDeno(ctx context.Context, host *Host) (*Instance, error) {
+	path, err := findDeno(ctx, host)
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, i.Close())
-		}
-	}()
-	dir, err := host.directory("deno")
-	if err != nil {
-		return nil, err
-	}
-	script := filepath.Join(dir, "deno.ts")
-	if err := os.WriteFile(script, denoServer, 0o600); err != nil {
-		return nil, err
-	}
-	addrs, err := i.ports(1)
-	if err != nil {
-		return nil, err
-	}
-	_, port, err := net.SplitHostPort(addrs[0])
-	if err != nil {
-		return nil, err
-	}
-	dial := func(ctx context.Context) (*conn.Conn, error) {
-		return conn.Open(ctx, conn.Config{URL: "http://" + addrs[0]})
-	}
-	err = i.run(ctx, nodetest.Command{
-		Path: path,
-		Args: []string{"run", "-A", "--unstable-kv", script, port, filepath.Join(dir, "deno.db")},
-		Env:  []string{"DENO_NO_UPDATE_CHECK=1", "NO_COLOR=1", "DENO_DIR=" + dir},
-	}, func(ctx context.Context) error {
-		c, err := dial(ctx)
+	return assemble(func(i *Instance) error {
+		dir, addrs, err := i.place(host, "deno", 1)
 		if err != nil {
 			return err
 		}
-		_, err = ask(ctx, c, "GET", "/keys/ready", "")
-		return errors.Join(err, c.Close())
+		script := filepath.Join(dir, "deno.ts")
+		if err := os.WriteFile(script, denoServer, 0o600); err != nil {
+			return err
+		}
+		_, port, err := net.SplitHostPort(addrs[0])
+		if err != nil {
+			return err
+		}
+		dial := func(ctx context.Context) (*conn.Conn, error) {
+			return conn.Open(ctx, conn.Config{URL: "http://" + addrs[0]})
+		}
+		i.Open = func(measure string, s Size) (workload.Workload, error) { return openDeno(dial, measure, s) }
+		return i.run(ctx, nodetest.Command{
+			Path: path,
+			Args: []string{"run", "-A", "--unstable-kv", script, port, filepath.Join(dir, "deno.db")},
+			Env:  []string{"DENO_NO_UPDATE_CHECK=1", "NO_COLOR=1", "DENO_DIR=" + dir},
+		}, func(ctx context.Context) error {
+			c, err := dial(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = ask(ctx, c, "GET", "/keys/ready", "")
+			return errors.Join(err, c.Close())
+		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	i.Open = func(measure string, s Size) (workload.Workload, error) { return openDeno(dial, measure, s) }
-	return i, nil
 }
 
 // plainKey is a key as a URL's path has it, and jsonKey as JSON.
@@ -98,16 +80,9 @@ func jsonKey(n int) string  { return fmt.Sprintf(`["bench","k%08d"]`, n) }
 func openDeno(dial func(context.Context) (*conn.Conn, error), measure string, s Size) (workload.Workload, error) {
 	j := job[*conn.Conn]{operations: []string{measure}, dial: dial, hangUp: (*conn.Conn).Close}
 	j.prepare = func(ctx context.Context, c *conn.Conn) error { return fillDeno(ctx, c, s) }
-	make, ok := map[string]func(*conn.Conn, *draws, int) func(context.Context) error{
+	return j.doing(NameDeno, measure, s, map[string]maker[*conn.Conn]{
 		Put: denoPut, Get: denoGet, Sum: denoSum, Atomic: denoAtomic, List: denoList,
-	}[measure]
-	if !ok {
-		return nil, unknown(NameDeno, measure)
-	}
-	j.worker = func(_ context.Context, c *conn.Conn, i int) (step, error) {
-		return one(make(c, newDraws(s, i), i)), nil
-	}
-	return j, nil
+	})
 }
 
 func fillDeno(ctx context.Context, c *conn.Conn, s Size) error {

@@ -22,52 +22,35 @@ func Etcd() System {
 		Durability:    "fsync of the log for each batch of writes",
 		Cannot:        map[string]string{Queue: "it has none", Filter: noDocuments, Search: noDocuments, Watch: oneNode},
 		Start:         startEtcd,
-		Version: func(ctx context.Context, _ *Host) (string, string, error) {
-			path, err := findEtcd()
-			if err != nil {
-				return "etcd", "", err
-			}
-			version, err := firstLine(ctx, "etcd Version: ", path, "--version")
-			return "etcd", version, err
-		},
+		Version:       versionOf("etcd", "etcd Version: ", findEtcd),
 	}
 }
 
-func findEtcd() (string, error) { return find("etcd", "apt-get install etcd-server") }
+func findEtcd(context.Context, *Host) (string, error) {
+	return find("etcd", "apt-get install etcd-server")
+}
 
-func startEtcd(ctx context.Context, host *Host) (_ *Instance, err error) {
-	path, err := findEtcd()
+func startEtcd(ctx context.Context, host *Host) (*Instance, error) {
+	path, err := findEtcd(ctx, host)
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{}
-	defer func() {
+	return assemble(func(i *Instance) error {
+		dir, addrs, err := i.place(host, "etcd", 2)
 		if err != nil {
-			err = errors.Join(err, i.Close())
+			return err
 		}
-	}()
-	dir, err := host.directory("etcd")
-	if err != nil {
-		return nil, err
-	}
-	addrs, err := i.ports(2)
-	if err != nil {
-		return nil, err
-	}
-	url, peers := "http://"+addrs[0], "http://"+addrs[1]
-	dial := func(context.Context) (*clientv3.Client, error) {
-		return clientv3.New(clientv3.Config{Endpoints: []string{addrs[0]}, Logger: zap.NewNop()})
-	}
-	err = i.run(ctx, nodetest.Command{Path: path, Args: []string{
-		"--data-dir", filepath.Join(dir, "data"), "--log-level", "error", "--quota-backend-bytes", strconv.Itoa(8 << 30),
-		"--listen-client-urls", url, "--advertise-client-urls", url,
-		"--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers, "--initial-cluster", "default=" + peers,
-	}}, func(ctx context.Context) error { return etcdAnswers(ctx, dial) })
-	if err != nil {
-		return nil, err
-	}
-	i.Open = func(measure string, s Size) (workload.Workload, error) { return openEtcd(dial, measure, s) }
-	return i, nil
+		url, peers := "http://"+addrs[0], "http://"+addrs[1]
+		dial := func(context.Context) (*clientv3.Client, error) {
+			return clientv3.New(clientv3.Config{Endpoints: []string{addrs[0]}, Logger: zap.NewNop()})
+		}
+		i.Open = func(measure string, s Size) (workload.Workload, error) { return openEtcd(dial, measure, s) }
+		return i.run(ctx, nodetest.Command{Path: path, Args: []string{
+			"--data-dir", filepath.Join(dir, "data"), "--log-level", "error", "--quota-backend-bytes", strconv.Itoa(8 << 30),
+			"--listen-client-urls", url, "--advertise-client-urls", url,
+			"--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers, "--initial-cluster", "default=" + peers,
+		}}, func(ctx context.Context) error { return etcdAnswers(ctx, dial) })
+	})
 }
 
 func etcdAnswers(ctx context.Context, dial func(context.Context) (*clientv3.Client, error)) error {
@@ -84,20 +67,9 @@ func etcdKey(n int) string { return fmt.Sprintf("bench/%08d", n) }
 func openEtcd(dial func(context.Context) (*clientv3.Client, error), measure string, s Size) (workload.Workload, error) {
 	j := job[*clientv3.Client]{operations: []string{measure}, dial: dial, hangUp: (*clientv3.Client).Close}
 	j.prepare = func(ctx context.Context, c *clientv3.Client) error { return fillEtcd(ctx, c, s) }
-	make, ok := map[string]func(*clientv3.Client, *draws) func(context.Context) error{
-		Put: etcdPut, Get: etcdGet, List: etcdList, Sum: etcdSum,
-	}[measure]
-	switch {
-	case ok:
-		j.worker = func(_ context.Context, c *clientv3.Client, i int) (step, error) {
-			return one(make(c, newDraws(s, i))), nil
-		}
-	case measure == Atomic:
-		j.worker = func(_ context.Context, c *clientv3.Client, i int) (step, error) { return one(etcdAtomic(c, s, i)), nil }
-	default:
-		return nil, unknown(NameEtcd, measure)
-	}
-	return j, nil
+	return j.doing(NameEtcd, measure, s, map[string]maker[*clientv3.Client]{
+		Put: etcdPut, Get: etcdGet, List: etcdList, Sum: etcdSum, Atomic: etcdAtomic,
+	})
 }
 
 // fillEtcd writes a hundred keys at a time, fewer than a transaction may have.
@@ -115,14 +87,14 @@ func fillEtcd(ctx context.Context, c *clientv3.Client, s Size) error {
 	return nil
 }
 
-func etcdPut(c *clientv3.Client, draw *draws) func(context.Context) error {
+func etcdPut(c *clientv3.Client, draw *draws, _ int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, err := c.Put(ctx, etcdKey(draw.key()), draw.value())
 		return err
 	}
 }
 
-func etcdGet(c *clientv3.Client, draw *draws) func(context.Context) error {
+func etcdGet(c *clientv3.Client, draw *draws, _ int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		answer, err := c.Get(ctx, etcdKey(draw.key()))
 		if err == nil && len(answer.Kvs) != 1 {
@@ -132,7 +104,7 @@ func etcdGet(c *clientv3.Client, draw *draws) func(context.Context) error {
 	}
 }
 
-func etcdList(c *clientv3.Client, draw *draws) func(context.Context) error {
+func etcdList(c *clientv3.Client, draw *draws, _ int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		from := draw.random.IntN(max(1, draw.size.Keys-listed))
 		_, err := c.Get(ctx, etcdKey(from), clientv3.WithRange(etcdKey(from+listed)), clientv3.WithLimit(listed))
@@ -141,7 +113,7 @@ func etcdList(c *clientv3.Client, draw *draws) func(context.Context) error {
 }
 
 // etcdSum adds one by comparing and swapping until it succeeds: etcd cannot add.
-func etcdSum(c *clientv3.Client, _ *draws) func(context.Context) error {
+func etcdSum(c *clientv3.Client, _ *draws, _ int) func(context.Context) error {
 	const key = "counter"
 	return func(ctx context.Context) error {
 		for {
@@ -164,8 +136,8 @@ func etcdSum(c *clientv3.Client, _ *draws) func(context.Context) error {
 }
 
 // etcdAtomic sets a key if its revision is the one that this worker gave it last.
-func etcdAtomic(c *clientv3.Client, s Size, i int) func(context.Context) error {
-	draw, revisions := newDraws(s, i), newVersions[int64](s, i)
+func etcdAtomic(c *clientv3.Client, draw *draws, i int) func(context.Context) error {
+	revisions := newVersions[int64](draw.size, i)
 	return func(ctx context.Context) error {
 		key, revision, known := revisions.take()
 		if !known {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/buntime/keyval/bench/load"
+	"github.com/buntime/keyval/bench/workload"
 )
 
 // job is a workload against a system whose client is a C, one for each worker.
@@ -25,6 +26,21 @@ type step func(ctx context.Context) (operation int, err error)
 // one is a step of a workload with one operation.
 func one(do func(ctx context.Context) error) step {
 	return func(ctx context.Context) (int, error) { return 0, do(ctx) }
+}
+
+// maker makes what a worker repeats of its client, its keys and values, and its number.
+type maker[C any] func(client C, draw *draws, i int) func(context.Context) error
+
+// doing is the job with the worker that a system has for a measure.
+func (j job[C]) doing(system, measure string, s Size, makers map[string]maker[C]) (workload.Workload, error) {
+	make, ok := makers[measure]
+	if !ok {
+		return nil, unknown(system, measure)
+	}
+	j.worker = func(_ context.Context, client C, i int) (step, error) {
+		return one(make(client, newDraws(s, i), i)), nil
+	}
+	return j, nil
 }
 
 func (j job[C]) Operations() []string { return j.operations }

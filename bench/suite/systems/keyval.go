@@ -2,7 +2,6 @@ package systems
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -74,14 +73,9 @@ func keyvalVersion(ctx context.Context, h *Host) (program, version string, err e
 	return "keyval", version, err
 }
 
-func sqldVersion(ctx context.Context, _ *Host) (program, version string, err error) {
-	path, err := nodetest.FindSqld()
-	if err != nil {
-		return "sqld", "", err
-	}
-	line, err := firstLine(ctx, "sqld sqld ", path, "--version")
-	version, _, _ = strings.Cut(line, " (")
-	return "sqld", version, err
+func sqldVersion(ctx context.Context, h *Host) (program, version string, err error) {
+	find := func(context.Context, *Host) (string, error) { return nodetest.FindSqld() }
+	return versionOf("sqld", "sqld sqld ", find)(ctx, h)
 }
 
 // single starts one node, with or without sqld.
@@ -96,41 +90,37 @@ func StartNodes(ctx context.Context, h *Host, nodes int, balanced bool) (*Instan
 	return startNodes(ctx, h, nodes, true, balanced, nil)
 }
 
-func startNodes(ctx context.Context, h *Host, nodes int, sqld, balanced bool, flags []string) (_ *Instance, err error) {
-	i := &Instance{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, i.Close())
+func startNodes(ctx context.Context, h *Host, nodes int, sqld, balanced bool, flags []string) (*Instance, error) {
+	return assemble(func(i *Instance) error {
+		config := nodetest.ServeConfig{Binary: h.binary, Flags: append([]string{"--log-level", "warn"}, flags...)}
+		if sqld {
+			if err := i.onSqld(ctx, h, &config); err != nil {
+				return err
+			}
 		}
-	}()
-	config := nodetest.ServeConfig{Binary: h.binary, Flags: append([]string{"--log-level", "warn"}, flags...)}
-	if sqld {
-		if err := i.onSqld(ctx, h, &config); err != nil {
-			return nil, err
+		var started []*nodetest.NodeProcess
+		for range nodes {
+			node, err := i.node(ctx, h, config)
+			if err != nil {
+				return err
+			}
+			config.Join = []string{node.GossipAddr()}
+			started = append(started, node)
+			i.URLs = append(i.URLs, node.URL())
 		}
-	}
-	var started []*nodetest.NodeProcess
-	for range nodes {
-		node, err := i.node(ctx, h, config)
-		if err != nil {
-			return nil, err
+		if balanced {
+			balancer, err := i.balance(ctx, h, started)
+			if err != nil {
+				return err
+			}
+			i.front = []string{balancer}
 		}
-		config.Join = []string{node.GossipAddr()}
-		started = append(started, node)
-		i.URLs = append(i.URLs, node.URL())
-	}
-	if balanced {
-		balancer, err := i.balance(ctx, h, started)
-		if err != nil {
-			return nil, err
+		if i.front == nil {
+			i.front = i.URLs
 		}
-		i.front = []string{balancer}
-	}
-	if i.front == nil {
-		i.front = i.URLs
-	}
-	i.Open = i.openKeyval
-	return i, i.serves(ctx, started)
+		i.Open = i.openKeyval
+		return i.serves(ctx, started)
+	})
 }
 
 func (i *Instance) onSqld(ctx context.Context, h *Host, config *nodetest.ServeConfig) error {

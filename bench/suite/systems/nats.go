@@ -2,7 +2,6 @@ package systems
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,20 +31,13 @@ func NATS() System {
 		Durability:    "fsync of each message",
 		Cannot:        map[string]string{List: "its keys have no order", Filter: noDocuments, Search: noDocuments, Watch: oneNode},
 		Start:         startNATS,
-		Version: func(ctx context.Context, host *Host) (string, string, error) {
-			path, err := host.buildNATS(ctx)
-			if err != nil {
-				return "nats-server", "", err
-			}
-			version, err := firstLine(ctx, "nats-server: v", path, "--version")
-			return "nats-server", version, err
-		},
+		Version:       versionOf("nats-server", "nats-server: v", findNATS),
 	}
 }
 
-// buildNATS builds the server that go.mod names: Debian 12 has 2.9, which cannot sync each
+// findNATS builds the server that go.mod names: Debian 12 has 2.9, which cannot sync each
 // write.
-func (h *Host) buildNATS(ctx context.Context) (string, error) {
+func findNATS(ctx context.Context, h *Host) (string, error) {
 	if h.nats != "" {
 		return h.nats, nil
 	}
@@ -60,38 +52,26 @@ func (h *Host) buildNATS(ctx context.Context) (string, error) {
 	return file, nil
 }
 
-func startNATS(ctx context.Context, host *Host) (_ *Instance, err error) {
-	path, err := host.buildNATS(ctx)
+func startNATS(ctx context.Context, host *Host) (*Instance, error) {
+	path, err := findNATS(ctx, host)
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{}
-	defer func() {
+	return assemble(func(i *Instance) error {
+		dir, addrs, err := i.place(host, "nats", 1)
 		if err != nil {
-			err = errors.Join(err, i.Close())
+			return err
 		}
-	}()
-	dir, err := host.directory("nats")
-	if err != nil {
-		return nil, err
-	}
-	addrs, err := i.ports(1)
-	if err != nil {
-		return nil, err
-	}
-	file := filepath.Join(dir, "nats.conf")
-	if err := os.WriteFile(file, fmt.Appendf(nil, natsConfig, addrs[0], filepath.Join(dir, "data")), 0o600); err != nil {
-		return nil, err
-	}
-	dial := func(context.Context) (*nats.Conn, error) { return nats.Connect("nats://" + addrs[0]) }
-	err = i.run(ctx, nodetest.Command{Path: path, Args: []string{"-c", file}}, func(ctx context.Context) error {
-		return natsAnswers(ctx, dial)
+		file := filepath.Join(dir, "nats.conf")
+		if err := os.WriteFile(file, fmt.Appendf(nil, natsConfig, addrs[0], filepath.Join(dir, "data")), 0o600); err != nil {
+			return err
+		}
+		dial := func(context.Context) (*nats.Conn, error) { return nats.Connect("nats://" + addrs[0]) }
+		i.Open = func(measure string, s Size) (workload.Workload, error) { return openNATS(dial, measure, s) }
+		return i.run(ctx, nodetest.Command{Path: path, Args: []string{"-c", file}}, func(ctx context.Context) error {
+			return natsAnswers(ctx, dial)
+		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	i.Open = func(measure string, s Size) (workload.Workload, error) { return openNATS(dial, measure, s) }
-	return i, nil
 }
 
 func natsAnswers(ctx context.Context, dial func(context.Context) (*nats.Conn, error)) error {

@@ -40,3 +40,16 @@ func firstLine(ctx context.Context, prefix, path string, args ...string) (string
 	line, _, _ := strings.Cut(string(output), "\n")
 	return strings.TrimSpace(strings.TrimPrefix(line, prefix)), err
 }
+
+// versionOf asks the program that find has found for its version, the first word after a prefix.
+func versionOf(program, prefix string, find func(context.Context, *Host) (string, error)) func(context.Context, *Host) (string, string, error) {
+	return func(ctx context.Context, host *Host) (string, string, error) {
+		path, err := find(ctx, host)
+		if err != nil {
+			return program, "", err
+		}
+		line, err := firstLine(ctx, prefix, path, "--version")
+		version, _, _ := strings.Cut(line, " ")
+		return program, version, err
+	}
+}

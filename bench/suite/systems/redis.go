@@ -21,54 +21,36 @@ func Redis() System {
 		Durability:    "fsync of the log for each batch of writes",
 		Cannot:        map[string]string{List: "its keys have no order", Filter: noDocuments, Search: noDocuments, Watch: oneNode},
 		Start:         startRedis,
-		Version: func(ctx context.Context, _ *Host) (string, string, error) {
-			path, err := findRedis()
-			if err != nil {
-				return "redis-server", "", err
-			}
-			line, err := firstLine(ctx, "Redis server v=", path, "--version")
-			version, _, _ := strings.Cut(line, " ")
-			return "redis-server", version, err
-		},
+		Version:       versionOf("redis-server", "Redis server v=", findRedis),
 	}
 }
 
-func findRedis() (string, error) { return find("redis-server", "apt-get install redis-server") }
+func findRedis(context.Context, *Host) (string, error) {
+	return find("redis-server", "apt-get install redis-server")
+}
 
-func startRedis(ctx context.Context, host *Host) (_ *Instance, err error) {
-	path, err := findRedis()
+func startRedis(ctx context.Context, host *Host) (*Instance, error) {
+	path, err := findRedis(ctx, host)
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{}
-	defer func() {
+	return assemble(func(i *Instance) error {
+		dir, addrs, err := i.place(host, "redis", 1)
 		if err != nil {
-			err = errors.Join(err, i.Close())
+			return err
 		}
-	}()
-	dir, err := host.directory("redis")
-	if err != nil {
-		return nil, err
-	}
-	addrs, err := i.ports(1)
-	if err != nil {
-		return nil, err
-	}
-	_, port, err := net.SplitHostPort(addrs[0])
-	if err != nil {
-		return nil, err
-	}
-	dial := func(context.Context) (*redis.Client, error) {
-		return redis.NewClient(&redis.Options{Addr: addrs[0], PoolSize: 1, MaxRetries: -1}), nil
-	}
-	err = i.run(ctx, nodetest.Command{Path: path, Args: []string{
-		"--bind", "127.0.0.1", "--port", port, "--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--save", "",
-	}}, func(ctx context.Context) error { return redisAnswers(ctx, dial) })
-	if err != nil {
-		return nil, err
-	}
-	i.Open = func(measure string, s Size) (workload.Workload, error) { return openRedis(dial, measure, s) }
-	return i, nil
+		_, port, err := net.SplitHostPort(addrs[0])
+		if err != nil {
+			return err
+		}
+		dial := func(context.Context) (*redis.Client, error) {
+			return redis.NewClient(&redis.Options{Addr: addrs[0], PoolSize: 1, MaxRetries: -1}), nil
+		}
+		i.Open = func(measure string, s Size) (workload.Workload, error) { return openRedis(dial, measure, s) }
+		return i.run(ctx, nodetest.Command{Path: path, Args: []string{
+			"--bind", "127.0.0.1", "--port", port, "--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--save", "",
+		}}, func(ctx context.Context) error { return redisAnswers(ctx, dial) })
+	})
 }
 
 func redisAnswers(ctx context.Context, dial func(context.Context) (*redis.Client, error)) error {
@@ -84,16 +66,9 @@ func redisKey(n int) string { return fmt.Sprintf("bench/%08d", n) }
 func openRedis(dial func(context.Context) (*redis.Client, error), measure string, s Size) (workload.Workload, error) {
 	j := job[*redis.Client]{operations: []string{measure}, dial: dial, hangUp: (*redis.Client).Close}
 	j.prepare = func(ctx context.Context, c *redis.Client) error { return fillRedis(ctx, c, s) }
-	make, ok := map[string]func(*redis.Client, *draws, int) func(context.Context) error{
+	return j.doing(NameRedis, measure, s, map[string]maker[*redis.Client]{
 		Put: redisPut, Get: redisGet, Sum: redisSum, Atomic: redisAtomic, Queue: redisCycle,
-	}[measure]
-	if !ok {
-		return nil, unknown(NameRedis, measure)
-	}
-	j.worker = func(_ context.Context, c *redis.Client, i int) (step, error) {
-		return one(make(c, newDraws(s, i), i)), nil
-	}
-	return j, nil
+	})
 }
 
 // fillRedis writes all keys, and the group of the stream that is the queue.

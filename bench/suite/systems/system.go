@@ -78,6 +78,15 @@ func (i *Instance) Close() error {
 	return errors.Join(errs...)
 }
 
+// assemble makes an instance. Of one that cannot be completed nothing is left.
+func assemble(complete func(i *Instance) error) (*Instance, error) {
+	i := &Instance{}
+	if err := complete(i); err != nil {
+		return nil, errors.Join(err, i.Close())
+	}
+	return i, nil
+}
+
 // Host is where systems are started.
 type Host struct {
 	// Source is the directory of keyval's module, Dir what everything is written below.
@@ -143,6 +152,15 @@ func (i *Instance) ports(n int) ([]string, error) {
 		addrs = append(addrs, port.Addr())
 	}
 	return addrs, nil
+}
+
+// place is a directory for a program, and so many addresses.
+func (i *Instance) place(host *Host, name string, ports int) (dir string, addrs []string, err error) {
+	if dir, err = host.directory(name); err != nil {
+		return "", nil, err
+	}
+	addrs, err = i.ports(ports)
+	return dir, addrs, err
 }
 
 // run starts a program and waits until ready says that it answers.
