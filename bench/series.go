@@ -95,16 +95,11 @@ func extra(told workload.Settings) map[string]string {
 }
 
 func (s series) measure(ctx context.Context, settings result.Settings) (result.Run, error) {
-	run, err := load.Run(ctx, load.Config{
-		Operations: s.workload.Operations(),
-		Workers:    settings.Connections,
-		New:        s.workload.Worker,
-		Rate:       settings.Rate,
-		WarmUp:     s.WarmUp,
-		Duration:   s.Duration,
-		Failure:    workload.Failure,
-		Progress:   func(p load.Progress) { s.Observer.Running(settings, p) },
-	})
+	how := workload.Load(s.workload)
+	how.Workers, how.Rate = settings.Connections, settings.Rate
+	how.WarmUp, how.Duration = s.WarmUp, s.Duration
+	how.Progress = func(p load.Progress) { s.Observer.Running(settings, p) }
+	run, err := load.Run(ctx, how)
 	run.Target, run.Workload, run.Settings = s.target(), s.Workload, settings
 	return run, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/buntime/keyval/bench/suite/systems"
 	"github.com/buntime/keyval/bench/suite/turns"
 	"github.com/buntime/keyval/bench/workload"
+	"github.com/buntime/keyval/internal/sleep"
 )
 
 // connections is how many requests can be under way at once, for all systems alike.
@@ -26,11 +27,7 @@ type compareCmd struct {
 
 // Run measures, and writes the page.
 func (c compareCmd) Run(ctx context.Context) error {
-	err := c.within(ctx, "compare", func(ctx context.Context, s *session) error { return c.measure(ctx, s) })
-	if err != nil || c.NoPages {
-		return err
-	}
-	return writePages(c.options)
+	return c.publish(ctx, "compare", c.measure)
 }
 
 // started is a system that runs.
@@ -155,12 +152,11 @@ func (s *session) afterBurst(ctx context.Context, one started, round int) error 
 	}
 	ended := time.Now()
 	for _, delay := range page.Delays() {
-		select {
-		case <-time.After(time.Until(ended.Add(time.Duration(delay) * time.Second))):
-		case <-ctx.Done():
+		sleep.For(ctx, time.Until(ended.Add(time.Duration(delay)*time.Second)))
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		extra := map[string]string{page.After: fmt.Sprint(delay), "round": fmt.Sprint(round + 1)}
+		extra := map[string]string{page.After: fmt.Sprint(delay), turns.Round: fmt.Sprint(round + 1)}
 		if err := s.burst(ctx, one, get, size, afterEach, extra); err != nil {
 			return err
 		}
@@ -170,9 +166,9 @@ func (s *session) afterBurst(ctx context.Context, one started, round int) error 
 
 // burst is one run without a warm-up; the one without extra settings is not kept.
 func (s *session) burst(ctx context.Context, one started, w workload.Workload, m systems.Measure, long time.Duration, extra map[string]string) error {
-	run, err := load.Run(ctx, load.Config{
-		Operations: w.Operations(), Workers: connections, New: w.Worker, Duration: long, Failure: workload.Failure,
-	})
+	how := workload.Load(w)
+	how.Workers, how.Duration = connections, long
+	run, err := load.Run(ctx, how)
 	if err != nil {
 		return err
 	}

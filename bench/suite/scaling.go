@@ -25,7 +25,7 @@ type scalingCmd struct {
 // Run measures, and writes the page.
 func (c scalingCmd) Run(ctx context.Context) error {
 	c.options = c.brief()
-	err := c.within(ctx, "scaling", func(ctx context.Context, s *session) error {
+	return c.publish(ctx, "scaling", func(ctx context.Context, s *session) error {
 		for _, d := range page.Dimensions() {
 			s.left += 2 * len(d.Points) * len(d.Measures) * s.Rounds
 		}
@@ -39,10 +39,6 @@ func (c scalingCmd) Run(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err != nil || c.NoPages {
-		return err
-	}
-	return writePages(c.options)
 }
 
 // brief is one round, and short, unless $SECONDS_EACH says otherwise.
@@ -57,15 +53,11 @@ type keysCmd struct{ options }
 // Run measures one point that takes too long for the others.
 func (c keysCmd) Run(ctx context.Context) error {
 	c.options = c.brief()
-	err := c.within(ctx, "keys", func(ctx context.Context, s *session) error {
+	return c.publish(ctx, "keys", func(ctx context.Context, s *session) error {
 		d := page.Dimensions()[2]
 		d.Points = []int{10_000_000}
 		return s.scale(ctx, d)
 	})
-	if err != nil || c.NoPages {
-		return err
-	}
-	return writePages(c.options)
 }
 
 // scale measures along one dimension, with systems of its own that are empty.

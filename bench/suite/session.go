@@ -25,6 +25,15 @@ type session struct {
 	began      time.Time
 }
 
+// publish has a session for the length of work, and writes the pages from what was measured.
+func (o options) publish(ctx context.Context, name string, work func(context.Context, *session) error) error {
+	err := o.within(ctx, name, work)
+	if err != nil || o.NoPages {
+		return err
+	}
+	return writePages(o)
+}
+
 // within has a session for the length of work, and keeps what was measured, also if work
 // fails.
 func (o options) within(ctx context.Context, name string, work func(context.Context, *session) error) (err error) {

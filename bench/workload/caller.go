@@ -68,12 +68,17 @@ func (c *caller) aimAt(n int) {
 	c.target = strconv.AppendInt(append(c.target, '/'), int64(n), 10)
 }
 
-// read gets the n-th key.
-func (c *caller) read(ctx context.Context, n int) (*conn.Answer, error) {
+// aimToRead makes the n-th key the target, as consistently as it is to be read.
+func (c *caller) aimToRead(n int) {
 	c.aimAt(n)
 	if c.reading != "" {
 		c.target = append(append(c.target, '?'), c.reading...)
 	}
+}
+
+// read gets the n-th key.
+func (c *caller) read(ctx context.Context, n int) (*conn.Answer, error) {
+	c.aimToRead(n)
 	return c.get(ctx)
 }
 

@@ -27,3 +27,9 @@ type Workload interface {
 	// worker may be at work.
 	Clean(ctx context.Context) error
 }
+
+// Load is what a run of a workload does, whatever the load: how much and how long is the
+// caller's to fill in.
+func Load(w Workload) load.Config {
+	return load.Config{Operations: w.Operations(), New: w.Worker, Failure: Failure}
+}

@@ -61,7 +61,7 @@ func Machine(f result.File) string {
 		if v := run.Settings.Extra["version"]; v != "" && !slices.Contains(versions, v) {
 			versions = append(versions, v)
 		}
-		rounds[run.Settings.Extra["round"]] = true
+		rounds[run.Settings.Extra[turns.Round]] = true
 	}
 	return fmt.Sprintf("%d cores (%s), %.1f GiB of memory, %s/%s, shared by clients and servers. %s.\n"+
 		"Rounds: %d, of %.1f s for each system and measure; medians, with the range of the rounds.",

@@ -100,12 +100,12 @@ func (r Runs) Ratio(other Runs) Figure {
 	beside := make(map[string]float64)
 	for _, run := range other {
 		if rate, ok := rateOf(run); ok && rate > 0 {
-			beside[run.Settings.Extra[roundOf]] = rate
+			beside[run.Settings.Extra[Round]] = rate
 		}
 	}
 	return r.each(func(run result.Run) (float64, bool) {
 		rate, ok := rateOf(run)
-		other, both := beside[run.Settings.Extra[roundOf]]
+		other, both := beside[run.Settings.Extra[Round]]
 		if !ok || !both {
 			return 0, false
 		}

@@ -68,25 +68,20 @@ func order(turns []Turn, round int) []Turn {
 	return reversed
 }
 
-// roundOf is the name under which Settings.Extra has the round, from 1.
-const roundOf = "round"
+// Round is the name under which Settings.Extra has the round, from 1.
+const Round = "round"
 
 func (t Turn) take(ctx context.Context, cfg Config, round int) (result.Run, error) {
-	run, err := load.Run(ctx, load.Config{
-		Operations: t.Workload.Operations(),
-		Workers:    t.Settings.Connections,
-		New:        t.Workload.Worker,
-		Rate:       t.Settings.Rate,
-		WarmUp:     cfg.WarmUp,
-		Duration:   cfg.Duration,
-		Failure:    workload.Failure,
-	})
+	how := workload.Load(t.Workload)
+	how.Workers, how.Rate = t.Settings.Connections, t.Settings.Rate
+	how.WarmUp, how.Duration = cfg.WarmUp, cfg.Duration
+	run, err := load.Run(ctx, how)
 	if err != nil {
 		return run, err
 	}
 	run.Target, run.Workload, run.Settings = t.Target, t.Measure, t.Settings
 	run.Settings.WarmUpSeconds = cfg.WarmUp.Seconds()
-	extra := map[string]string{roundOf: strconv.Itoa(round + 1)}
+	extra := map[string]string{Round: strconv.Itoa(round + 1)}
 	for name, value := range t.Settings.Extra {
 		extra[name] = value
 	}
