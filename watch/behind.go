@@ -12,6 +12,10 @@ import (
 // time. It holds one of the hub's places until they are written.
 const stretchBytes = 256 << 10
 
+// catchUpPatience is how long a stream that is behind waits for a replica that has nothing
+// for it. It has waited before, and is in less of a hurry than the tailer.
+const catchUpPatience = 200 * time.Millisecond
+
 // A stretch is a part of the change log that a stream goes through by itself,
 // because it is behind.
 type stretch struct {
@@ -34,7 +38,7 @@ func (b *stretch) foundNothing() {
 }
 
 func (b *stretch) outOfPatience() bool {
-	return !b.idle.IsZero() && time.Since(b.idle) >= replicaPatience
+	return !b.idle.IsZero() && time.Since(b.idle) >= catchUpPatience
 }
 
 func (b *stretch) active() bool { return b.end != "" }
@@ -120,7 +124,7 @@ func (s *Stream) readStretch() error {
 	part := s.watched(s.behind.changes[:wholeOperations(s.behind.changes, fetchChanges)])
 	var entries []*kv.Entry
 	return s.ask(func(ctx context.Context) (err error) {
-		entries, err = s.hub.changes.resolve(ctx, part, stretchBytes)
+		entries, err = s.hub.changes.resolve(ctx, part, false, stretchBytes)
 		return err
 	}, func() error {
 		s.handOut(part, entries)

@@ -146,7 +146,7 @@ func (l *changelog) gone(ctx context.Context, entries []kv.Entry, since, positio
 		return nil, nil
 	}
 	rows, err := l.fetchRows(ctx, sqldb.Stmt{SQL: goneSQL, Args: []any{
-		sqldb.HexKeys(missing), string(since), string(position)}}, position)
+		sqldb.HexKeys(missing), string(since), string(position)}}, false, position)
 	if err != nil {
 		return nil, err
 	}

@@ -23,11 +23,12 @@ WHERE e.key=unhex(j.value->>0) AND e.versionstamp=j.value->>1 AND (e.expires_at 
 // resolve finds what a run of changes, with its operations whole, shows: an
 // entry for each change, nil for one that a later change has overtaken. It
 // resolves as many operations as fit a budget of value bytes, at least one,
-// and returns as many entries as it has come to.
-func (l *changelog) resolve(ctx context.Context, changes []change, budget int) ([]*kv.Entry, error) {
+// and returns as many entries as it has come to. What was read on the primary is asked
+// for there.
+func (l *changelog) resolve(ctx context.Context, changes []change, primary bool, budget int) ([]*kv.Entry, error) {
 	changes = changes[:wholeOperations(changes, fetchChanges)]
 	entries := make([]*kv.Entry, len(changes))
-	open, err := l.fetch(ctx, changes, entries, budget)
+	open, err := l.fetch(ctx, changes, entries, primary, budget)
 	if err != nil || open == len(changes) {
 		return entries, err
 	}
@@ -37,7 +38,7 @@ func (l *changelog) resolve(ctx context.Context, changes []change, budget int) (
 		return entries[:wholeOperations(changes, open)], nil
 	}
 	for open < first {
-		n, err := l.fetch(ctx, changes[open:first], entries[open:first], sqldb.MaxAnswer)
+		n, err := l.fetch(ctx, changes[open:first], entries[open:first], primary, sqldb.MaxAnswer)
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +49,7 @@ func (l *changelog) resolve(ctx context.Context, changes []change, budget int) (
 
 // fetch reads the entries of changes and returns how many changes it has come
 // to before the budget was used up.
-func (l *changelog) fetch(ctx context.Context, changes []change, entries []*kv.Entry, budget int) (int, error) {
+func (l *changelog) fetch(ctx context.Context, changes []change, entries []*kv.Entry, primary bool, budget int) (int, error) {
 	changes = changes[:min(len(changes), fetchChanges)]
 	wanted := sqldb.NewRows(fetchSQL)
 	var at []int // of the wanted changes
@@ -64,7 +65,7 @@ func (l *changelog) fetch(ctx context.Context, changes []change, entries []*kv.E
 		return len(changes), nil
 	}
 	st := wanted.Array()
-	rows, err := l.fetchRows(ctx, sqldb.Stmt{SQL: fetchSQL, Args: []any{st.Args[0], int64(budget)}}, changes[len(changes)-1].versionstamp)
+	rows, err := l.fetchRows(ctx, sqldb.Stmt{SQL: fetchSQL, Args: []any{st.Args[0], int64(budget)}}, primary, changes[len(changes)-1].versionstamp)
 	if err != nil {
 		return 0, err
 	}
@@ -83,9 +84,10 @@ func (l *changelog) fetch(ctx context.Context, changes []change, entries []*kv.E
 	return open, nil
 }
 
-// fetchRows asks the replica if it has come to the position, else the primary.
-func (l *changelog) fetchRows(ctx context.Context, st sqldb.Stmt, position kv.Versionstamp) ([]sqldb.Row, error) {
-	r, primary := l.reader(false)
+// fetchRows asks the replica, unless told that the primary is to be asked, and if it has not
+// come to the position the primary.
+func (l *changelog) fetchRows(ctx context.Context, st sqldb.Stmt, primary bool, position kv.Versionstamp) ([]sqldb.Row, error) {
+	r, primary := l.reader(primary)
 	if !primary {
 		short, cancel := sqldb.Within(ctx, queryTimeout)
 		defer cancel()

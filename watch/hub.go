@@ -65,6 +65,8 @@ type Hub struct {
 	// delivered tells, to the tailer, whether its last round of reading had
 	// anything that somebody watches.
 	delivered bool
+	// lag is the tailer's, too.
+	lag lag
 
 	// passed is the position up to which all streams that are level have been
 	// given what they watch.

@@ -12,8 +12,9 @@ import (
 	"github.com/buntime/keyval/watch"
 )
 
-// metric is the sum of a counter's or gauge's values over its labels.
-func metric(t *testing.T, g prometheus.Gatherer, name string) float64 {
+// metric is the sum of a counter's or gauge's values, of those whose first label is as said if
+// that is not empty.
+func metric(t *testing.T, g prometheus.Gatherer, name string, label ...string) float64 {
 	t.Helper()
 	families, err := g.Gather()
 	if err != nil {
@@ -23,7 +24,9 @@ func metric(t *testing.T, g prometheus.Gatherer, name string) float64 {
 	for _, f := range families {
 		if f.GetName() == name {
 			for _, m := range f.GetMetric() {
-				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+				if len(label) == 0 || label[0] == "" || m.GetLabel()[0].GetValue() == label[0] {
+					sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+				}
 			}
 		}
 	}

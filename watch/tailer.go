@@ -9,12 +9,6 @@ import (
 )
 
 const (
-	// replicaPatience is how long a position that is said to exist is waited
-	// for on the replica before the stretch is read on the primary.
-	replicaPatience = 200 * time.Millisecond
-	// firstPause and longestPause are between the questions meanwhile.
-	firstPause   = 2 * time.Millisecond
-	longestPause = 32 * time.Millisecond
 	// breath is how long the tailer rests after it has read nothing that anybody
 	// watches: with thousands of such commits a second, one question for each
 	// would be most of a node's work.
@@ -40,7 +34,7 @@ func (h *Hub) tail(ctx context.Context) {
 		if h.park() {
 			continue
 		}
-		if early := breath - time.Since(round); early > 0 && !h.delivered {
+		if early := h.rest() - time.Since(round); early > 0 {
 			select {
 			case <-ctx.Done():
 				return
@@ -61,14 +55,24 @@ func (h *Hub) tail(ctx context.Context) {
 	}
 }
 
+// rest is how long after a round the next one begins at the earliest.
+func (h *Hub) rest() time.Duration {
+	switch {
+	case h.lag.onPrimary(time.Now()):
+		return primaryBreath
+	case !h.delivered:
+		return breath
+	}
+	return 0
+}
+
 // advance reads the log up to its end, or up to what is said to exist.
 func (h *Hub) advance(ctx context.Context) error {
 	h.delivered = false
-	target, patience, pause := h.hint.load(), time.Now().Add(replicaPatience), firstPause
+	target, pause := h.hint.load(), firstPause
 	for {
-		before := h.tailPosition()
-		asked := time.Now()
-		b, err := h.changes.after(ctx, before, asked.After(patience))
+		before, asked := h.tailPosition(), time.Now()
+		b, err := h.changes.after(ctx, before, h.lag.onPrimary(asked))
 		if err != nil {
 			return err
 		}
@@ -76,24 +80,24 @@ func (h *Hub) advance(ctx context.Context) error {
 		if err := h.dispatch(ctx, before, b); err != nil {
 			return err
 		}
-		if b.more {
+		switch {
+		case b.more:
 			continue
-		}
-		if b.primary && b.position < target {
-			h.hint.takeBack(target, b.position)
-			return nil
-		}
-		// A replica that is behind the tailer cannot tell whether there is more.
-		knows := b.primary || b.position >= before
-		if position := h.tailPosition(); knows && position >= target {
-			if target = h.hint.load(); position >= target {
-				return nil
+		case b.primary:
+			if b.position < target {
+				h.hint.takeBack(target, b.position)
 			}
-			patience, pause = time.Now().Add(replicaPatience), firstPause
-			continue
-		}
-		if b.end > before {
+			return nil
+		// A replica that is behind the tailer cannot tell whether there is more.
+		case b.position >= before && h.tailPosition() >= target:
+			h.lag.over()
+			return nil
+		case b.end > before:
 			pause = firstPause // the replica is moving
+		}
+		h.lag.missed(asked)
+		if h.lag.onPrimary(time.Now()) {
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -123,7 +127,7 @@ func (h *Hub) dispatch(ctx context.Context, position kv.Versionstamp, b batch) e
 	ctx, span := h.trace(ctx, position, b, len(wanted))
 	defer span.End()
 	for len(wanted) > 0 {
-		entries, err := h.changes.resolve(ctx, wanted, sqldb.MaxAnswer)
+		entries, err := h.changes.resolve(ctx, wanted, b.primary, sqldb.MaxAnswer)
 		if err != nil {
 			// The streams have been promised this batch: it is not given up.
 			h.log.WarnContext(ctx, "values for watchers cannot be read; trying again", "error", err)

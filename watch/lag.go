@@ -1,0 +1,42 @@
+package watch
+
+import "time"
+
+const (
+	// replicaPatience is how long a position that is said to exist is waited for on the
+	// replica before the tailer goes to the primary: a little longer than a replica that
+	// keeps up takes, 8.5 ms at most.
+	replicaPatience = 10 * time.Millisecond
+	// primaryStay is how long it stays there before it asks the replica again.
+	primaryStay = 200 * time.Millisecond
+	// primaryBreath is between its questions there: all nodes share the primary.
+	primaryBreath = 5 * time.Millisecond
+	// firstPause and longestPause are between questions to a replica that is behind.
+	firstPause   = 2 * time.Millisecond
+	longestPause = 32 * time.Millisecond
+)
+
+// A lag is the tailer's account of a replica that does not keep up. sqld's applies one
+// transaction after the other, with an fsync or two for each, so that many small ones a
+// second leave it behind however idle its machine is; asking it again and again only
+// slows it down.
+type lag struct {
+	since time.Time // the first question in a row for what it did not have; zero: it keeps up
+	until time.Time // the end of the stay with the primary
+}
+
+// onPrimary tells whether the primary is asked instead.
+func (l *lag) onPrimary(now time.Time) bool { return now.Before(l.until) }
+
+// missed notes that the replica did not have yet what is said to exist.
+func (l *lag) missed(now time.Time) {
+	if l.since.IsZero() {
+		l.since = now
+	}
+	if now.Sub(l.since) >= replicaPatience {
+		l.until = now.Add(primaryStay)
+	}
+}
+
+// over notes that the replica has it all.
+func (l *lag) over() { *l = lag{} }
