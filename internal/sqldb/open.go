@@ -281,8 +281,7 @@ func openPrimary(cfg Config) (writer, reader *engine, err error) {
 	if err := requireFile(cfg.PrimaryURL); err != nil {
 		return nil, nil, err
 	}
-	// FULL makes each group survive a power cut; group commit pays for it.
-	if writer, err = openURL(withPragmas(cfg.PrimaryURL, "journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "wal_autocheckpoint("+mostLogPages+")"), ""); err != nil {
+	if writer, err = openURL(withPragmas(cfg.PrimaryURL, writerPragmas...), ""); err != nil {
 		return nil, nil, err
 	}
 	writer.embedded = true
@@ -294,6 +293,18 @@ func openPrimary(cfg Config) (writer, reader *engine, err error) {
 	reader.db.SetMaxOpenConns(8)
 	reader.db.SetMaxIdleConns(4)
 	return writer, reader, nil
+}
+
+// writerPragmas are those of the connection that commits to a file.
+var writerPragmas = []string{
+	"journal_mode(WAL)",
+	// FULL makes each group survive a power cut; group commit pays for it.
+	"synchronous(FULL)",
+	"busy_timeout(10000)",
+	"wal_autocheckpoint(" + mostLogPages + ")",
+	// SQLite notes how to undo each statement, in a file that it makes anew for each from
+	// 64 KiB on. A group's statements come to that, and are bounded.
+	"temp_store(MEMORY)",
 }
 
 // openReader opens an engine for reads: over WebSockets, which take eight
