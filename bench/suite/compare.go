@@ -27,7 +27,10 @@ type compareCmd struct {
 
 // Run measures, and writes the page.
 func (c compareCmd) Run(ctx context.Context) error {
-	return c.publish(ctx, "compare", c.measure)
+	if err := c.publish(ctx, "compare", c.measure); err != nil {
+		return err
+	}
+	return profilesCmd{c.options}.Run(ctx)
 }
 
 // started is a system that runs.

@@ -42,10 +42,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var commands struct {
-		Compare compareCmd `cmd:"" help:"Measure keyval beside its peers."`
-		Scaling scalingCmd `cmd:"" help:"Measure how cost grows with work."`
-		Keys    keysCmd    `cmd:"" help:"Measure with ten million keys."`
-		Pages   pagesCmd   `cmd:"" help:"Write the documentation from what was measured last."`
+		Compare  compareCmd  `cmd:"" help:"Measure keyval beside its peers."`
+		Scaling  scalingCmd  `cmd:"" help:"Measure how cost grows with work."`
+		Keys     keysCmd     `cmd:"" help:"Measure with ten million keys."`
+		Profiles profilesCmd `cmd:"" help:"Show what a GET costs the node that answers it."`
+		Pages    pagesCmd    `cmd:"" help:"Write the documentation from what was measured last."`
 	}
 	parser := kong.Parse(&commands, kong.Name("suite"), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err := parser.Run(); err != nil && !errors.Is(err, context.Canceled) {
