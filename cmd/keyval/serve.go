@@ -19,6 +19,7 @@ func (c *serveCmd) Run(ctx context.Context, from *layers, p process) error {
 	}
 	c.prepare(p)
 	boundMemory(&cfg)
+	collectLess()
 	if p.hangUps != nil {
 		cfg.Reload = p.hangUps()
 	}
