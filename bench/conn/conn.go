@@ -47,7 +47,7 @@ func Open(ctx context.Context, cfg Config) (*Conn, error) {
 	c.response.KeepBodyBuffer = true
 	c.answer.response = &c.response
 	if err := c.dial(ctx); err != nil {
-		return nil, c.explain(ctx, err)
+		return nil, c.explain(ctx, unreachable{err})
 	}
 	return c, nil
 }
@@ -65,10 +65,13 @@ func (c *Conn) Do(ctx context.Context, method, target string, header http.Header
 	}
 	c.request.set(method, target, header, body)
 	c.response.SkipBody = method == http.MethodHead
-	used := c.conn != nil
+	used := c.isOpen(ctx)
 	err := c.try(ctx)
 	if err != nil && used && idempotent(method) && isUnanswered(err) && ctx.Err() == nil {
-		err = c.try(ctx)
+		used, err = false, c.try(ctx)
+	}
+	if err != nil && !used {
+		err = unreachable{err}
 	}
 	if err != nil {
 		return nil, c.explain(ctx, err)
@@ -81,12 +84,17 @@ func (c *Conn) Do(ctx context.Context, method, target string, header http.Header
 // are not: they make versionstamps, and may carry a check.
 func idempotent(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
-// try does one exchange, dialling before if need be. A connection that is of no more use is
-// closed.
-func (c *Conn) try(ctx context.Context) error {
+// isOpen says whether there is a connection, which from now on is ctx's.
+func (c *Conn) isOpen(ctx context.Context) bool {
 	if c.conn != nil && !c.watch.switchTo(ctx) {
 		c.drop()
 	}
+	return c.conn != nil
+}
+
+// try does one exchange, dialling before if need be. A connection that is of no more use is
+// closed.
+func (c *Conn) try(ctx context.Context) error {
 	if c.conn == nil {
 		if err := c.dial(ctx); err != nil {
 			return err
@@ -120,6 +128,16 @@ type unanswered struct{ error }
 func (u unanswered) Unwrap() error { return u.error }
 
 func isUnanswered(err error) bool { return errors.As(err, new(unanswered)) }
+
+// unreachable is the failure of a connection that was made for a request, or could not be.
+type unreachable struct{ error }
+
+func (u unreachable) Unwrap() error { return u.error }
+
+// IsUnreachable says whether an error means that there is nobody to talk to: no connection
+// could be made, or one that was new brought no answer. To ask again at once would be in
+// vain. A connection that has served before may end at any time, which says nothing.
+func IsUnreachable(err error) bool { return errors.As(err, new(unreachable)) }
 
 // explain says that ctx ended, if that is why, and else what happened.
 func (c *Conn) explain(ctx context.Context, err error) error {

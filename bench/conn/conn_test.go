@@ -281,6 +281,34 @@ func TestTwoConnectionsThatGiveNoAnswerAreAFailure(t *testing.T) {
 	mustGet(t, c, "b")
 }
 
+func TestWhoIsNotThereIsToldFromWhoHasGone(t *testing.T) {
+	t.Parallel()
+	hangUp := answers()
+	for name, each := range map[string]struct {
+		steps []func(net.Conn, *bufio.Reader)
+		asked []string // the last fails
+		want  bool
+	}{
+		"a new connection is closed":           {[]func(net.Conn, *bufio.Reader){answers(ok("a")), hangUp}, []string{"GET", "PUT", "PUT"}, true},
+		"a new connection for another try":     {[]func(net.Conn, *bufio.Reader){answers(ok("a")), hangUp}, []string{"GET", "GET"}, true},
+		"a new connection that speaks no HTTP": {[]func(net.Conn, *bufio.Reader){answers(ok("a")), answers("SSH-2.0-x\r\n\r\n")}, []string{"GET", "PUT", "PUT"}, true},
+		"one that has served is closed":        {[]func(net.Conn, *bufio.Reader){answers(ok("a"))}, []string{"GET", "PUT"}, false},
+		"one that has served breaks off":       {[]func(net.Conn, *bufio.Reader){answers(ok("a"), "HTTP/1.1 200")}, []string{"GET", "GET"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := mustOpen(t, conn.Config{URL: script(t, each.steps...)})
+			var err error
+			for _, method := range each.asked {
+				_, err = c.Do(t.Context(), method, "/", nil, nil)
+			}
+			if got := conn.IsUnreachable(err); err == nil || got != each.want {
+				t.Errorf("got %v (unreachable: %v), want %v", err, got, each.want)
+			}
+		})
+	}
+}
+
 func TestAnAnswerThatBreaksOffIsAFailure(t *testing.T) {
 	t.Parallel()
 	for _, broken := range []string{"HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab"} {
@@ -342,7 +370,7 @@ func TestAServerThatIsNotThereIsNamed(t *testing.T) {
 	url := script(t)
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	if _, err := conn.Open(t.Context(), conn.Config{URL: gone.URL}); err == nil || !strings.Contains(err.Error(), strings.TrimPrefix(gone.URL, "http://")) {
+	if _, err := conn.Open(t.Context(), conn.Config{URL: gone.URL}); !conn.IsUnreachable(err) || !strings.Contains(err.Error(), strings.TrimPrefix(gone.URL, "http://")) {
 		t.Errorf("got %v", err)
 	}
 	c := mustOpen(t, conn.Config{URL: url})

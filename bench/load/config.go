@@ -52,3 +52,8 @@ func (cfg Config) failure(err error) string {
 	}
 	return cfg.Failure(err)
 }
+
+// unreachable says whether an operation has failed because nobody was there.
+func (cfg Config) unreachable(err error) bool {
+	return cfg.Unreachable != nil && cfg.Unreachable(err)
+}

@@ -59,6 +59,10 @@ type Config struct {
 	// Failure names a failed operation's kind; nil calls all of them "failed". Workers
 	// call it at the same time.
 	Failure func(error) string
+	// Unreachable says whether a failed operation found nobody to ask. Its worker rests
+	// before it begins the next one, up to a second if that happens again and again;
+	// nil is never. Workers call it at the same time.
+	Unreachable func(error) bool
 	// Progress is told of each second that has been measured, warm-up included; nil is
 	// nobody. It is called by one goroutine, Run's.
 	Progress func(Progress)

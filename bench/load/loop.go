@@ -17,10 +17,11 @@ type loop struct {
 	samples  *samples
 	failures []map[string]int64 // by operation
 	taken    int64              // starts of the schedule that belong to the run
+	longest  time.Duration      // that the next rest takes
 }
 
 func newLoop(r *run, w Worker) *loop {
-	l := &loop{run: r, worker: w, samples: newSamples(r.spare), failures: make([]map[string]int64, len(r.cfg.Operations))}
+	l := &loop{run: r, worker: w, samples: newSamples(r.spare), failures: make([]map[string]int64, len(r.cfg.Operations)), longest: firstRest}
 	for i := range l.failures {
 		l.failures[i] = map[string]int64{}
 	}
@@ -64,7 +65,7 @@ func (l *loop) take(start time.Duration) {
 	}
 }
 
-// do does one operation, records it, and returns when it ended.
+// do does one operation, records it, and returns when it ended and its worker could go on.
 func (l *loop) do(ctx context.Context, began time.Duration) time.Duration {
 	operation, err := l.worker.Do(ctx)
 	ended := l.now()
@@ -72,7 +73,7 @@ func (l *loop) do(ctx context.Context, began time.Duration) time.Duration {
 		return ended
 	}
 	l.samples.add(sample{began: began, ended: ended, operation: int32(operation), failed: err != nil})
-	return ended
+	return l.rest(ctx, ended, err)
 }
 
 // failed counts a failure by its kind. It returns false if it was none: ctx cut it off.

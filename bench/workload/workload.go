@@ -11,6 +11,7 @@ package workload
 import (
 	"context"
 
+	"github.com/buntime/keyval/bench/conn"
 	"github.com/buntime/keyval/bench/load"
 )
 
@@ -31,5 +32,5 @@ type Workload interface {
 // Load is what a run of a workload does, whatever the load: how much and how long is the
 // caller's to fill in.
 func Load(w Workload) load.Config {
-	return load.Config{Operations: w.Operations(), New: w.Worker, Failure: Failure}
+	return load.Config{Operations: w.Operations(), New: w.Worker, Failure: Failure, Unreachable: conn.IsUnreachable}
 }
