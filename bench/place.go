@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 
@@ -23,8 +24,7 @@ func checkEmpty(ctx context.Context, cfg Config) error {
 }
 
 func checkEmptyAt(ctx context.Context, cfg Config, url string) error {
-	c, err := client.New(url, client.WithToken(cfg.Settings.Token), client.WithConsistency(api.Strong),
-		client.WithRetry(client.RetryPolicy{MaxAttempts: 1}))
+	c, err := cfg.Settings.Client([]string{url}, client.WithConsistency(api.Strong), client.WithRetry(client.RetryPolicy{MaxAttempts: 1}))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBadConfig, err)
 	}
@@ -82,6 +82,8 @@ func explained(err error, url string) error {
 	switch {
 	case errors.Is(err, ErrNotEmpty):
 		return err
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return fmt.Errorf("%s: %w; name the file with its authority by --tls-ca", url, err)
 	case errors.Is(err, api.Unauthenticated):
 		return fmt.Errorf("%s: %w; set KEYVAL_TOKEN to the secret of a token", url, err)
 	case errors.Is(err, api.Forbidden):

@@ -33,7 +33,7 @@ func (p *place) dial(ctx context.Context, url string) (*conn.Conn, error) {
 	if p.Token != "" {
 		header.Set("Authorization", "Bearer "+p.Token)
 	}
-	return conn.Open(ctx, conn.Config{URL: url, Header: header})
+	return conn.Open(ctx, conn.Config{URL: url, Header: header, TLS: p.TLS})
 }
 
 // Close closes the connection.

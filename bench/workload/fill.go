@@ -59,7 +59,7 @@ func (f *filling) fill(whole context.Context) error {
 // session reads do.
 func (f *filling) settle(ctx context.Context) error {
 	for _, url := range f.URLs {
-		c, err := f.Settings.client(url)
+		c, err := f.Client([]string{url})
 		if err != nil {
 			return err
 		}

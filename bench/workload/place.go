@@ -32,7 +32,7 @@ func newPlace(s Settings) (*place, error) {
 	if err != nil {
 		return nil, badSetting("Prefix", "%v", err)
 	}
-	c, err := s.client(s.URLs...)
+	c, err := s.Client(s.URLs)
 	if err != nil {
 		return nil, badSetting("URLs", "%v", err)
 	}
@@ -41,13 +41,6 @@ func newPlace(s Settings) (*place, error) {
 		p.reading = "consistency=" + s.Consistency
 	}
 	return p, nil
-}
-
-// client is one of these endpoints. It makes no idempotency keys: each would stay in the
-// database for a day, and what a workload writes can be written twice.
-func (s Settings) client(urls ...string) (*client.Client, error) {
-	return client.New(urls[0], client.WithEndpoints(urls[1:]...), client.WithToken(s.Token),
-		client.WithIdempotency(client.IdempotencyOff))
 }
 
 // key is the n-th key.

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,8 @@ type Settings struct {
 	URLs []string
 	// Token is the bearer token; empty is none.
 	Token string
+	// TLS is for endpoints of https; nil trusts the system's authorities.
+	TLS *tls.Config
 	// Prefix is where the workload's keys are; its queues and indexes carry the name, too.
 	Prefix api.Key
 	// Connections is how many workers there will be at most.

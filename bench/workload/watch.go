@@ -74,7 +74,7 @@ func (w *watch) Prepare(ctx context.Context, progress func(float64)) error {
 // connect makes a client for each endpoint: one of several would go where it likes.
 func (w *watch) connect() error {
 	for _, url := range w.URLs {
-		c, err := w.Settings.client(url)
+		c, err := w.Client([]string{url})
 		if err != nil {
 			return err
 		}

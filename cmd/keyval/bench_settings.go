@@ -1,9 +1,12 @@
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -30,6 +33,7 @@ func benchGroups() []kong.Group {
 type benchTarget struct {
 	URL    []string `name:"url" env:"KEYVAL_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server. Repeatable: connections are dealt out to the nodes of a cluster in turn."`
 	Token  string   `env:"KEYVAL_TOKEN" placeholder:"SECRET" secret:"" help:"The secret of a token, for a server that asks for one. Better set in the environment: a command line can be seen by everyone on the machine."`
+	TLSCA  string   `name:"tls-ca" env:"KEYVAL_TLS_CA" placeholder:"FILE" help:"PEM file with the authorities that sign the server's certificate. Default: those that the system trusts."`
 	Prefix string   `placeholder:"KEY" help:"Where to work in a database that is not empty, such as bench/1. Nothing may be below it yet; what the benchmark makes there is removed at its end."`
 	Name   string   `placeholder:"TARGET" help:"What the reports call the server. Default: its URL."`
 }
@@ -80,6 +84,9 @@ func (c *benchWorkloadCmd) config(name string, from *layers) (bench.Config, erro
 	if settings.Prefix, err = c.prefix(from); err != nil {
 		return bench.Config{}, err
 	}
+	if settings.TLS, err = c.tls(from); err != nil {
+		return bench.Config{}, err
+	}
 	if c.Seed < 0 {
 		return bench.Config{}, from.badSetting("seed", fmt.Sprintf("%d is below 0", c.Seed))
 	}
@@ -125,6 +132,22 @@ func (d benchData) over(s workload.Settings) workload.Settings {
 
 // secret is the token without the line's end that it has in a file.
 func (t benchTarget) secret() string { return strings.TrimSpace(t.Token) }
+
+// tls trusts the authorities of --tls-ca, and nobody else.
+func (t benchTarget) tls(from *layers) (*tls.Config, error) {
+	if t.TLSCA == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(t.TLSCA)
+	if err != nil {
+		return nil, from.badSetting("tls-ca", err.Error())
+	}
+	authorities := x509.NewCertPool()
+	if !authorities.AppendCertsFromPEM(content) {
+		return nil, from.badSetting("tls-ca", fmt.Sprintf("%q holds no PEM certificate", t.TLSCA))
+	}
+	return &tls.Config{RootCAs: authorities}, nil
+}
 
 // urls refuses what would be in reports with a password in it, without repeating it.
 func (t benchTarget) urls(from *layers) ([]string, error) {
