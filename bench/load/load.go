@@ -22,7 +22,7 @@ const Grace = 5 * time.Second
 const (
 	// NotBegun are starts of an open loop that came due within the run and for which no
 	// worker was free until its end. Nobody knows what they would have been: they count
-	// as the first of Config.Operations, in the last slice.
+	// as the first of Config.Operations that is not part of another, in the last slice.
 	NotBegun = "not_begun"
 	// NotFinished are operations that still were under way when Grace had passed.
 	NotFinished = "not_finished"
@@ -73,6 +73,8 @@ type Progress struct {
 	WarmingUp bool
 	// Elapsed is since the first operation began, Total what it will be.
 	Elapsed, Total time.Duration
+	// Failed is how many operations failed in it, not counting parts of them.
+	Failed int64
 	// Second is one for each of Config.Operations. In the warm-up, At is negative: slices
 	// count from its end.
 	Second []result.Slice

@@ -26,5 +26,5 @@ func (l *loop) part(operation int, latency time.Duration, err error) {
 	if err != nil && began >= l.cfg.WarmUp {
 		l.failures[operation][l.cfg.failure(err)]++
 	}
-	l.samples.add(sample{began: began, ended: ended, operation: int32(operation), failed: err != nil})
+	l.samples.add(sample{began: began, ended: ended, operation: int32(operation), failed: err != nil, part: true})
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,7 +84,8 @@ func (r *run) observe(ctx context.Context, over <-chan struct{}) {
 			alarm.Reset(p.to - r.now())
 			select {
 			case <-alarm.C:
-				r.tally(p, p.to)
+				r.drain(p, p.to)
+				r.cut(p)
 				continue
 			case <-ctx.Done():
 			}
@@ -103,8 +105,9 @@ func (r *run) finish(ctx context.Context, p period, over <-chan struct{}) {
 	r.interrupted = ctx.Err() != nil
 	<-over
 	p.to = max(p.from, r.until)
+	r.drain(p, forever)
 	r.countNotBegun(p)
-	r.tally(p, forever)
+	r.cut(p)
 }
 
 // countNotBegun adds the starts that came due and found no worker.
@@ -116,20 +119,29 @@ func (r *run) countNotBegun(p period) {
 	for _, l := range r.loops {
 		missing -= l.taken
 	}
-	r.tallies[0].notBegun(missing)
+	whole := slices.IndexFunc(r.tallies, func(t *tally) bool { return !t.Part })
+	r.tallies[max(0, whole)].notBegun(missing)
 }
 
-// tally reads what ended in a period, and tells of it.
-func (r *run) tally(p period, before time.Duration) {
+// drain reads what ended in a period, before a time.
+func (r *run) drain(p period, before time.Duration) {
 	for _, l := range r.loops {
 		l.samples.drain(before, func(s sample) { r.tallies[s.operation].add(p, s) })
 	}
-	slices := make([]result.Slice, len(r.tallies))
-	for i, t := range r.tallies {
-		slices[i] = t.cut(p)
+}
+
+// cut ends a period and tells of it.
+func (r *run) cut(p period) {
+	told := Progress{WarmingUp: p.warmingUp, Elapsed: p.to, Total: r.total}
+	for _, t := range r.tallies {
+		slice := t.cut(p)
+		told.Second = append(told.Second, slice)
+		if !t.Part {
+			told.Failed += slice.Failures
+		}
 	}
 	if r.cfg.Progress != nil {
-		r.cfg.Progress(Progress{WarmingUp: p.warmingUp, Elapsed: p.to, Total: r.total, Second: slices})
+		r.cfg.Progress(told)
 	}
 }
 

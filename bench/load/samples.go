@@ -10,6 +10,7 @@ type sample struct {
 	began, ended time.Duration // began is the intended start
 	operation    int32
 	failed       bool
+	part         bool // of another operation
 }
 
 // samples carries samples from the one goroutine that adds to the one that reads. Nobody

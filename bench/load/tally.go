@@ -28,6 +28,7 @@ func newTally(name string, warmUp time.Duration) *tally {
 // add counts a sample. What began in the warm-up is only of interest there, even if it ended
 // later.
 func (t *tally) add(p period, s sample) {
+	t.Part = t.Part || s.part
 	if !p.warmingUp && s.began < t.warmUp {
 		return
 	}

@@ -86,6 +86,21 @@ func (o Operation) Failed() int64 {
 	return total
 }
 
+// Failed is how many of the operations failed by each code. Parts are not counted beside
+// what they are parts of.
+func (r Run) Failed() map[string]int64 {
+	failed := make(map[string]int64)
+	for _, o := range r.Operations {
+		if o.Part {
+			continue
+		}
+		for code, count := range o.Failures {
+			failed[code] += count
+		}
+	}
+	return failed
+}
+
 // Latency is that of all the group's runs together.
 func (g Group) Latency(operation string) Histogram {
 	merged := NewHistogram()

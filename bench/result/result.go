@@ -68,6 +68,8 @@ type Settings struct {
 // enqueue, or a commit until its event.
 type Operation struct {
 	Name string `json:"name"`
+	// Part says that it is part of another operation, which fails if this does.
+	Part bool `json:"part,omitempty"`
 	// Count is how many succeeded.
 	Count int64 `json:"count"`
 	// Failures counts the others by code, such as "overloaded" or "connection".

@@ -68,17 +68,13 @@ func (d *benchDisplay) Running(run measurement.Settings, p load.Progress) {
 	if len(p.Second) == 0 {
 		return
 	}
-	failed := int64(0)
-	for _, operation := range p.Second {
-		failed += operation.Failures
-	}
 	s := p.Second[0]
 	stage := ""
 	if p.WarmingUp {
 		stage = "  warming up"
 	}
 	d.show(fmt.Sprintf("%s  %s  %d/%d s%s  %s  p50 %s  p99 %s  max %s  %s", d.workload, run.Load(),
-		whole(p.Elapsed), whole(p.Total), stage, rate(s), latency(s.P50), latency(s.P99), latency(s.Max), d.failures(failed)))
+		whole(p.Elapsed), whole(p.Total), stage, rate(s), latency(s.P50), latency(s.P99), latency(s.Max), d.failures(p.Failed)))
 }
 
 // failures stands out if there are any.
@@ -96,8 +92,8 @@ func (d *benchDisplay) Ran(run measurement.Run) {
 		return
 	}
 	o, failed := run.Operations[0], int64(0)
-	for _, operation := range run.Operations {
-		failed += operation.Failed()
+	for _, count := range run.Failed() {
+		failed += count
 	}
 	end := ""
 	if run.Interrupted {

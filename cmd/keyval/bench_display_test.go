@@ -11,7 +11,7 @@ import (
 
 func TestASecondIsShownWithTheFailuresOfAllOperations(t *testing.T) {
 	second := load.Progress{
-		WarmingUp: true, Elapsed: time.Second, Total: 12 * time.Second,
+		WarmingUp: true, Elapsed: time.Second, Total: 12 * time.Second, Failed: 3,
 		Second: []measurement.Slice{
 			{Seconds: 2, Count: 3000, Failures: 1, P50: 1_500_000, P99: 20_000_000, Max: 1_250_000_000},
 			{Seconds: 2, Count: 50, Failures: 2},

@@ -83,9 +83,9 @@ func checkMeasured(ctx context.Context, runs []measurement.Run) error {
 			if operation.Count > 0 {
 				return nil
 			}
-			for code, count := range operation.Failures {
-				failures[code] += count
-			}
+		}
+		for code, count := range run.Failed() {
+			failures[code] += count
 		}
 	}
 	if len(failures) == 0 {
