@@ -1,6 +1,7 @@
 // Package compare says whether one measurement is slower than another: by how much, between
 // which bounds, and when it cannot tell. Differences are of logarithms, so that a tenth
-// counts the same wherever it is; nothing is assumed of how values are distributed.
+// counts the same wherever it is; nothing is assumed of how values are distributed, unless
+// there are so few that nothing could be said without it.
 package compare
 
 import (
@@ -36,8 +37,11 @@ type Row struct {
 	// nothing if Verdict is TooFew.
 	Percent Interval
 	// P is the chance of a difference at least this clear if there is none, by the
-	// Mann–Whitney test.
-	P                  float64
+	// Mann–Whitney test or, if Normal, by Welch's.
+	P float64
+	// Normal says that there are too few for an interval that assumes nothing, so that the
+	// logarithms of the runs are taken for normally distributed.
+	Normal             bool
 	Basis              Basis
 	SamplesA, SamplesB int
 	Verdict            Verdict
@@ -139,14 +143,25 @@ func (c *Comparison) row(a, b result.Group, operation string, m metric) Row {
 	valuesA, valuesB := m.values(a, operation, row.Basis), m.values(b, operation, row.Basis)
 	row.SamplesA, row.SamplesB = len(valuesA), len(valuesB)
 	row.MedianA, row.MedianB = median(valuesA), median(valuesB)
-	shift, enough := Shift(logarithms(valuesA), logarithms(valuesB))
-	if !enough {
+	if shift, enough := Shift(logarithms(valuesA), logarithms(valuesB)); enough {
+		p := benchmath.AssumeNothing.Compare(sample(valuesA), sample(valuesB)).P
+		return row.judged(shift, p, verdict(shift, m.more, c.Threshold))
+	}
+	if row.Basis == Seconds { // which come one from the other, and are not as good as drawn
 		return row
 	}
-	row.Verdict = verdict(shift, m.more, c.Threshold)
-	row.Percent = Interval{percent(shift.Shift), percent(shift.Low), percent(shift.High)}
-	row.P = benchmath.AssumeNothing.Compare(sample(valuesA), sample(valuesB)).P
+	if shift, p, enough := Welch(logarithms(valuesA), logarithms(valuesB)); enough {
+		row.Normal = true
+		return row.judged(shift, p, verdict(shift, m.more, c.Threshold))
+	}
 	return row
+}
+
+// judged is a row with what is known of its shift.
+func (r Row) judged(shift Interval, p float64, v Verdict) Row {
+	r.Percent = Interval{percent(shift.Shift), percent(shift.Low), percent(shift.High)}
+	r.P, r.Verdict = p, v
+	return r
 }
 
 // verdict judges the shift of a logarithm.

@@ -154,6 +154,7 @@ func TestTheVerdictSaysInWordsWhatItRestsOn(t *testing.T) {
 		{"base-repeats", "slower-repeats", "whole runs are compared, not their seconds"},
 		{"base-repeats", "few-repeats", "there is no verdict, neither good nor bad"},
 		{"base-repeats", "few-repeats", "5 and 2 runs"},
+		{"three-repeats", "three-slower-repeats", "Welch's t"},
 	} {
 		if got := text(t, compare.Files(mustRead(t, test.a), mustRead(t, test.b), 5)); !strings.Contains(got, test.want) {
 			t.Errorf("%s, %s: no %q in\n%s", test.a, test.b, test.want, got)

@@ -32,6 +32,8 @@ func recordings() []recording {
 		{"base-repeats", 5, 5, 1, 0.02},
 		{"slower-repeats", 6, 5, 1.1, 0.02},
 		{"few-repeats", 7, 2, 1.5, 0.02},
+		{"three-repeats", 8, 3, 1, 0.02},
+		{"three-slower-repeats", 9, 3, 1.1, 0.02},
 	}
 }
 
@@ -112,6 +114,10 @@ func TestVerdictsOnRecordedFiles(t *testing.T) {
 		{"slower-repeats", "base-repeats", verdicts(compare.Better), compare.Runs},
 		{"base-repeats", "few-repeats", verdicts(compare.TooFew), compare.Runs},
 		{"base", "base-repeats", verdicts(compare.TooFew), compare.Runs},
+		{"three-repeats", "three-repeats", verdicts(compare.Same), compare.Runs},
+		{"three-repeats", "three-slower-repeats", verdicts(compare.Regression), compare.Runs},
+		{"three-slower-repeats", "three-repeats", verdicts(compare.Better), compare.Runs},
+		{"three-repeats", "few-repeats", verdicts(compare.TooFew), compare.Runs},
 	} {
 		c := compare.Files(mustRead(t, test.a), mustRead(t, test.b), threshold)
 		if len(c.Rows) != 3 || len(c.OnlyA)+len(c.OnlyB) > 0 {

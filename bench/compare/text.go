@@ -96,7 +96,10 @@ func signed(percent float64) string {
 func (c Comparison) words() []string {
 	words := []string{c.summary()}
 	if c.has(TooFew) {
-		words = append(words, "Where there are too few samples there is no verdict, neither good nor bad: an interval needs at least 4 and 4. Measure for longer, or with --repeat 4 or more on both sides.")
+		words = append(words, "Where there are too few samples there is no verdict, neither good nor bad: an interval needs 3 and 3 runs, or, of one run each, 4 and 4 seconds. Measure both with --repeat 5, or for longer.")
+	}
+	if slices.ContainsFunc(c.Rows, func(r Row) bool { return r.Normal }) {
+		words = append(words, "Of fewer than 4 and 4 runs, their logarithms are taken for normally distributed (Welch's t), which so few cannot show. --repeat 5 needs no such trust, and finds smaller differences.")
 	}
 	if c.based(Seconds) {
 		words = append(words, "Seconds of one run are more alike than runs are: their intervals are narrower than those of repeats would be, and one run each cannot tell a change from a drift of the machine. --repeat 5 can.")

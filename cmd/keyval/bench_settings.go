@@ -44,7 +44,7 @@ type benchLoad struct {
 	Rate        []float64     `placeholder:"N" help:"How many operations begin in a second over all connections, whatever the server does: an open loop. A list measures each. Default: a closed loop, each connection begins one when its last has ended."`
 	Duration    time.Duration `default:"10s" placeholder:"TIME" help:"How long each load is measured."`
 	WarmUp      time.Duration `default:"2s" placeholder:"TIME" help:"How long each load runs before that, unmeasured."`
-	Repeat      int           `default:"1" placeholder:"N" help:"How often each load is measured, in turn with the others; compare needs several for its intervals."`
+	Repeat      int           `default:"1" placeholder:"N" help:"How often each load is measured, in turn with the others; compare needs 3 at least, and is sure of less with 5 or more."`
 }
 
 // benchData is what a workload works with. Not given, a workload's own default holds; given
