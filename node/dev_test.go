@@ -50,7 +50,10 @@ func TestADevelopmentClusterStartsAndStopsWithoutAWarning(t *testing.T) {
 // tellsOfASlowMachine tells a warning of nodes that had no processor for a second from
 // one that something is wrong.
 func tellsOfASlowMachine(line string) bool {
-	return slices.ContainsFunc([]string{"timeout", "failed to contact", "stepping down"}, func(part string) bool {
-		return strings.Contains(line, part)
-	})
+	late := []string{
+		"timeout", "failed to contact", "stepping down",
+		// What gossip says when an answer to a probe was late, and when the one who was late hears of it.
+		"UDP probes failed", "Refuting a suspect message", "Refuting a dead message",
+	}
+	return slices.ContainsFunc(late, func(part string) bool { return strings.Contains(line, part) })
 }
