@@ -24,7 +24,8 @@ const (
 	// worker was free until its end. Nobody knows what they would have been: they count
 	// as the first of Config.Operations that is not part of another, in the last slice.
 	NotBegun = "not_begun"
-	// NotFinished are operations that still were under way when Grace had passed.
+	// NotFinished are operations that still were under way when Grace had passed, also
+	// those that had been since the warm-up: a server that stands still has failed.
 	NotFinished = "not_finished"
 )
 

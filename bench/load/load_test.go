@@ -441,3 +441,18 @@ func TestNothingIsLostAtFullSpeed(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatHasHungSinceTheWarmUpIsNotFinished(t *testing.T) {
+	t.Parallel()
+	for name, rate := range map[string]float64{"closed loop": 0, "open loop": 10} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				op := mustRun(t.Context(), t, load.Config{Workers: 3, Rate: rate, WarmUp: time.Second, Duration: 2 * time.Second, New: all(takes(time.Hour))}).Operations[0]
+				if op.Count != 0 || op.Failures[load.NotFinished] != 3 || op.Failures[load.NotBegun] != int64(2*rate) {
+					t.Errorf("%d succeeded, %v failed; want 3 that are not finished", op.Count, op.Failures)
+				}
+			})
+		})
+	}
+}

@@ -69,6 +69,9 @@ func (l *loop) take(start time.Duration) {
 func (l *loop) do(ctx context.Context, began time.Duration) time.Duration {
 	operation, err := l.worker.Do(ctx)
 	ended := l.now()
+	if err != nil && isLate(ctx) {
+		began = max(began, l.cfg.WarmUp) // it was under way throughout
+	}
 	if err != nil && !l.failed(ctx, operation, began, err) {
 		return ended
 	}
@@ -81,11 +84,16 @@ func (l *loop) failed(ctx context.Context, operation int, began time.Duration, e
 	kind := NotFinished
 	if ctx.Err() == nil {
 		kind = l.cfg.failure(err)
-	} else if !errors.Is(context.Cause(ctx), errLate) {
+	} else if !isLate(ctx) {
 		return false
 	}
 	if began >= l.cfg.WarmUp {
 		l.failures[operation][kind]++
 	}
 	return true
+}
+
+// isLate says whether ctx has ended because the run was over and Grace had passed.
+func isLate(ctx context.Context) bool {
+	return ctx.Err() != nil && errors.Is(context.Cause(ctx), errLate)
 }
