@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/buntime/keyval/bench/conn"
+	"github.com/buntime/keyval/httpapi/api"
 )
 
 // caller is what every worker has: a connection, randomness, and buffers for what it asks.
@@ -39,25 +40,34 @@ func (p *place) dial(ctx context.Context, url string) (*conn.Conn, error) {
 // Close closes the connection.
 func (c *caller) Close() error { return c.conn.Close() }
 
-// get asks for target.
+// get reads target.
 func (c *caller) get(ctx context.Context) (*conn.Answer, error) {
-	return succeed(c.conn.Do(ctx, http.MethodGet, string(c.target), nil, nil))
+	return ofNode(c.conn.Do(ctx, http.MethodGet, string(c.target), nil, nil))
 }
 
 // post sends body to a route.
 func (c *caller) post(ctx context.Context, route string) (*conn.Answer, error) {
-	return succeed(c.conn.Do(ctx, http.MethodPost, route, nil, c.body))
+	return ofNode(c.conn.Do(ctx, http.MethodPost, route, nil, c.body))
 }
 
 // put writes body to target.
 func (c *caller) put(ctx context.Context) (*conn.Answer, error) {
-	return succeed(c.conn.Do(ctx, http.MethodPut, string(c.target), nil, c.body))
+	return ofNode(c.conn.Do(ctx, http.MethodPut, string(c.target), nil, c.body))
 }
 
 // succeed makes an error of an answer that is none of success.
 func succeed(answer *conn.Answer, err error) (*conn.Answer, error) {
 	if err == nil && answer.Status/100 != 2 {
 		return nil, refusal(answer)
+	}
+	return answer, err
+}
+
+// ofNode makes an error of a success, too, that no node has told of: one of whatever stands
+// before it would pass for speed. Every answer of a node to a read or a commit has a position.
+func ofNode(answer *conn.Answer, err error) (*conn.Answer, error) {
+	if answer, err = succeed(answer, err); err == nil && !answer.Has(api.HeaderVersionstamp) {
+		return nil, errMalformed
 	}
 	return answer, err
 }
@@ -121,11 +131,11 @@ func (c *caller) setChecked(ctx context.Context, n int, versionstamp []byte) (*c
 	c.body = c.appendKey(append(c.body, `}],"mutations":[{"type":"set","key":`...), n)
 	c.body = sizes(c.ValueBytes).plain(append(c.body, `,"value":`...), c.rand, n)
 	c.body = append(c.body, `}]}`...)
-	answer, err := c.post(ctx, "/atomic")
-	if err == nil && !bytes.HasPrefix(answer.Body, []byte(`{"ok":true`)) {
+	answer, err := succeed(c.conn.Do(ctx, http.MethodPost, "/atomic", nil, c.body))
+	if err == nil && bytes.HasPrefix(answer.Body, []byte(`{"ok":false`)) {
 		return answer, errConflict
 	}
-	return answer, err
+	return ofNode(answer, err)
 }
 
 // appendKey appends the n-th key as JSON.

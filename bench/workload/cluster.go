@@ -98,7 +98,7 @@ func (w *roaming) writeAhead(ctx context.Context) error {
 // readBack asks for the state that the write has made, or a later one.
 func (w *roaming) readBack(ctx context.Context) error {
 	w.aimToRead(w.key)
-	answer, err := succeed(w.conn.Do(ctx, http.MethodGet, string(w.target), w.header, nil))
+	answer, err := ofNode(w.conn.Do(ctx, http.MethodGet, string(w.target), w.header, nil))
 	if err != nil {
 		return err
 	}

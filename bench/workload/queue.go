@@ -1,11 +1,13 @@
 package workload
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/buntime/keyval/bench/load"
@@ -127,7 +129,7 @@ func (w *queueing) enqueue(ctx context.Context) error {
 
 // dequeue takes a message and leaves the body of its ack.
 func (w *queueing) dequeue(ctx context.Context) error {
-	answer, err := w.get(ctx)
+	answer, err := succeed(w.conn.Do(ctx, http.MethodGet, string(w.target), nil, nil))
 	if err != nil {
 		return err
 	}
@@ -142,6 +144,9 @@ func (w *queueing) dequeue(ctx context.Context) error {
 }
 
 func (w *queueing) ack(ctx context.Context) error {
-	_, err := w.post(ctx, "/queue/ack")
+	answer, err := succeed(w.conn.Do(ctx, http.MethodPost, "/queue/ack", nil, w.body))
+	if err == nil && !bytes.HasPrefix(answer.Body, []byte(`{"ok":true`)) {
+		return errMalformed
+	}
 	return err
 }

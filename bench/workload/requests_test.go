@@ -126,6 +126,24 @@ func TestAFailureHasTheNameThatTheAnswerSays(t *testing.T) {
 	}
 }
 
+func TestASuccessThatIsNoNodesIsAFailure(t *testing.T) {
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "<html>It works!</html>")
+	}))
+	defer page.Close()
+	for _, d := range workload.All() {
+		if d.Name == "watch" {
+			continue // it needs its streams, which a page is not
+		}
+		worker := mustWork(t, mustOpen(t, d.Name, few(d.Name, page.URL, page.URL+"/other")), 0)
+		for range 20 {
+			if _, err := worker.Do(t.Context()); err == nil || workload.Failure(err) != "malformed" {
+				t.Fatalf("%s: got %v, want that it is malformed", d.Name, err)
+			}
+		}
+	}
+}
+
 func TestAServerThatHangsUpIsAFailedConnection(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	defer server.Close()
