@@ -32,6 +32,9 @@ type Config struct {
 	// Repeat is how often each load is run, in turn with the others; 0 is once.
 	Repeat           int
 	WarmUp, Duration time.Duration
+	// AnswerTime is how long each server may take to say whether its place is empty; 0 is
+	// 10 s.
+	AnswerTime time.Duration
 	// Observer is told how it goes; nil is nobody.
 	Observer Observer
 }
@@ -44,8 +47,19 @@ type Observer interface {
 	Running(run result.Settings, p load.Progress)
 	// Ran is told of a run that has ended.
 	Ran(run result.Run)
-	// Cleaning is told when that begins.
-	Cleaning()
+	// Cleaning is told when that begins, after the last Ran, before each other try, and if
+	// it is interrupted, which does not end it.
+	Cleaning(Cleaning)
+}
+
+// Cleaning is how the removal of what a series has made goes.
+type Cleaning struct {
+	// Interrupted says that the end of the series, or of this, is wanted now.
+	Interrupted bool
+	// ByHand says how to remove it, for who does not wait.
+	ByHand string
+	// Trouble is what the last try failed by; nil is that there was none.
+	Trouble error
 }
 
 // What Run can fail by, apart from what the server says.
@@ -62,8 +76,8 @@ var (
 )
 
 // Run runs the series. If ctx ends, it returns what was measured until then, and no error;
-// what it made is removed all the same, within half a minute. With an error, too, it
-// returns what was measured before it.
+// what it made is removed all the same, within half a minute, or more if there are millions of
+// keys. With an error, too, it returns what was measured before it.
 func Run(ctx context.Context, cfg Config) ([]result.Run, error) {
 	if cfg.Observer == nil {
 		cfg.Observer = nobody{}
@@ -96,4 +110,4 @@ type nobody struct{}
 func (nobody) Preparing(float64)                      {}
 func (nobody) Running(result.Settings, load.Progress) {}
 func (nobody) Ran(result.Run)                         {}
-func (nobody) Cleaning()                              {}
+func (nobody) Cleaning(Cleaning)                      {}

@@ -108,7 +108,7 @@ func TestADatabaseThatIsNotEmptyIsLeftAsItIs(t *testing.T) {
 	n := testnode.MustStartNode(t, testnode.NodeConfig(t.TempDir()))
 	mustPut(t, n.Client, "keyval-bench", 3) // where a benchmark would write
 	_, err := bench.Run(t.Context(), ofPuts(n.URL()))
-	if !errors.Is(err, bench.ErrNotEmpty) || !strings.Contains(err.Error(), "--prefix") {
+	if !errors.Is(err, bench.ErrNotEmpty) || !strings.Contains(err.Error(), "--prefix") || !strings.Contains(err.Error(), "/keys?prefix=keyval-bench'") {
 		t.Errorf("got %v, want ErrNotEmpty with what to do", err)
 	}
 	entry, err := n.Client.Get(t.Context(), api.Key{"keyval-bench", 3})
@@ -172,7 +172,7 @@ type stopper struct {
 func (*stopper) Preparing(float64)                        {}
 func (s *stopper) Running(result.Settings, load.Progress) { s.stop() }
 func (*stopper) Ran(result.Run)                           {}
-func (s *stopper) Cleaning()                              { s.cleaned = true }
+func (s *stopper) Cleaning(bench.Cleaning)                { s.cleaned = true }
 
 func TestASeriesThatIsEndedReturnsWhatItHasAndCleansUp(t *testing.T) {
 	n := testnode.MustStartNode(t, testnode.NodeConfig(t.TempDir()))

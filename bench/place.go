@@ -1,10 +1,13 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/buntime/keyval/bench/workload"
 	"github.com/buntime/keyval/httpapi/api"
@@ -24,16 +27,18 @@ func checkEmpty(ctx context.Context, cfg Config) error {
 }
 
 func checkEmptyAt(ctx context.Context, cfg Config, url string) error {
-	c, err := cfg.Settings.Client([]string{url}, client.WithConsistency(api.Strong), client.WithRetry(client.RetryPolicy{MaxAttempts: 1}))
+	c, err := cfg.Settings.Client([]string{url}, client.WithConsistency(api.Strong), client.WithRetry(client.RetryPolicy{MaxAttempts: 1, AttemptTimeout: cfg.answerTime()}))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBadConfig, err)
 	}
 	defer c.CloseIdleConnections()
 	if err := (place{cfg, url, c}).check(ctx); err != nil {
-		return explained(err, url)
+		return cfg.explained(err, url)
 	}
 	return nil
 }
+
+func (c Config) answerTime() time.Duration { return cmp.Or(c.AnswerTime, 10*time.Second) }
 
 // A place is where a benchmark is to work.
 type place struct {
@@ -55,9 +60,19 @@ func (p place) check(ctx context.Context) error {
 		return err
 	}
 	if len(entries) > 0 || stats.Total > 0 {
-		return fmt.Errorf("%s is %w: nothing was touched; name a place of the benchmark's own there, such as --prefix bench/1, or use an empty database", p.url, ErrNotEmpty)
+		advice := "name a place of the benchmark's own there, such as --prefix bench/1, or use an empty database"
+		if len(entries) > 0 && isLeftover(entries[0].Key) {
+			advice = "if a benchmark that was ended by force has left it, " + p.byHand() + "; else " + advice
+		}
+		return fmt.Errorf("%s is %w: nothing was touched; %s", p.url, ErrNotEmpty, advice)
 	}
 	return nil
+}
+
+// isLeftover says whether a key is one of a benchmark without a prefix of its own.
+func isLeftover(key api.Key) bool {
+	usual := workload.Defaults().Prefix
+	return len(key) > len(usual) && slices.Equal(key[:len(usual)], usual)
 }
 
 // checkPrefix looks at the prefix itself, too: a list has only what is below it.
@@ -78,8 +93,10 @@ func (p place) checkPrefix(ctx context.Context) error {
 }
 
 // explained adds what to do to what a server answers.
-func explained(err error, url string) error {
+func (c Config) explained(err error, url string) error {
 	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s does not answer within %v", url, c.answerTime())
 	case errors.Is(err, ErrNotEmpty):
 		return err
 	case errors.As(err, new(x509.UnknownAuthorityError)):

@@ -8,15 +8,11 @@ import (
 	"maps"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/buntime/keyval/bench/load"
 	"github.com/buntime/keyval/bench/result"
 	"github.com/buntime/keyval/bench/workload"
 )
-
-// cleanUpTime is how long removing what was made may take.
-const cleanUpTime = 30 * time.Second
 
 // A series is the runs of one opened workload.
 type series struct {
@@ -123,17 +119,6 @@ func withoutUser(text string) string {
 	}
 	u.User = nil
 	return u.String()
-}
-
-// clean has a time of its own: that of the series may be over.
-func (s series) clean(ctx context.Context) error {
-	s.Observer.Cleaning()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
-	defer cancel()
-	if err := s.workload.Clean(ctx); err != nil {
-		return fmt.Errorf("%w: %w; %s", ErrNotCleaned, err, s.byHand())
-	}
-	return nil
 }
 
 // unlessEnded is err, or nil if that came of the series' end.

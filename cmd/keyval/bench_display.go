@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/buntime/keyval/bench"
 	"github.com/buntime/keyval/bench/load"
 	measurement "github.com/buntime/keyval/bench/result"
 	"github.com/buntime/keyval/bench/unit"
@@ -18,6 +19,8 @@ type benchDisplay struct {
 	live     bool
 	color    bool
 	prepared int // per cent that were shown, -1 at first
+	// unheard is called when nobody reads what is shown; nil is nobody.
+	unheard func()
 }
 
 func newBenchDisplay(workload string, from *layers, stderr io.Writer) *benchDisplay {
@@ -31,22 +34,28 @@ func newBenchDisplay(workload string, from *layers, stderr io.Writer) *benchDisp
 // that is too narrow cuts it off: what it wrapped could not be drawn anew.
 func (d *benchDisplay) show(text string) {
 	if d.live {
-		fmt.Fprintf(d.w, "\x1b[?7l\r\x1b[K%s\x1b[?7h", text)
+		d.print("\x1b[?7l\r\x1b[K" + text + "\x1b[?7h")
 		return
 	}
-	fmt.Fprintln(d.w, text)
+	d.print(text + "\n")
+}
+
+func (d *benchDisplay) print(text string) {
+	if _, err := io.WriteString(d.w, text); err != nil && d.unheard != nil {
+		d.unheard()
+	}
 }
 
 // keep shows text so that it stays.
 func (d *benchDisplay) keep(text string) {
 	d.end()
-	fmt.Fprintln(d.w, text)
+	d.print(text + "\n")
 }
 
 // end leaves an empty line to whoever writes next.
 func (d *benchDisplay) end() {
 	if d.live {
-		fmt.Fprint(d.w, "\r\x1b[K")
+		d.print("\r\x1b[K")
 	}
 }
 
@@ -103,8 +112,17 @@ func (d *benchDisplay) Ran(run measurement.Run) {
 		latency(int64(o.Latency.At(50))), latency(int64(o.Latency.At(99))), d.failures(failed), end))
 }
 
-// Cleaning says why it is not over yet.
-func (d *benchDisplay) Cleaning() { d.show(d.workload + "  cleaning up") }
+// Cleaning says why it is not over yet, and to who is impatient, what comes of that.
+func (d *benchDisplay) Cleaning(c bench.Cleaning) {
+	switch {
+	case c.Trouble != nil:
+		d.show(fmt.Sprintf("%s  cleaning up: %v; trying again", d.workload, c.Trouble))
+	case c.Interrupted:
+		d.keep(fmt.Sprintf("%s  cleaning up; ended now, it would be yours to do: %s", d.workload, c.ByHand))
+	default:
+		d.show(d.workload + "  cleaning up")
+	}
+}
 
 func whole(d time.Duration) int { return int(d.Round(time.Second).Seconds()) }
 

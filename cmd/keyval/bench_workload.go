@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -33,24 +36,79 @@ func (c *benchWorkloadCmd) Run(ctx context.Context, parsed *kong.Context, from *
 	if err := c.checkFiles(from); err != nil {
 		return err
 	}
-	display := newBenchDisplay(cfg.Workload, from, p.stderr)
-	cfg.Observer = display
-	started := time.Now()
+	ctx, end := untilNobodyIsThere(ctx, p)
+	defer end()
+	o := &benchObserver{
+		benchDisplay: newBenchDisplay(cfg.Workload, from, p.stderr),
+		benchFiles:   c.benchFiles,
+		file: measurement.File{
+			Started: time.Now(),
+			Command: redacted(append([]string{"keyval"}, p.args...), c.secret()),
+			Machine: measurement.ThisMachine(version()),
+		},
+	}
+	o.unheard, cfg.Observer = end, o
 	runs, err := bench.Run(ctx, cfg)
-	display.end()
+	o.end()
 	if err := misused(err, from); err != nil {
 		return err
-	}
-	file := measurement.File{
-		Started: started,
-		Command: redacted(append([]string{"keyval"}, p.args...), c.secret()),
-		Machine: measurement.ThisMachine(version()),
-		Runs:    runs,
 	}
 	if err == nil {
 		err = checkMeasured(ctx, runs)
 	}
-	return errors.Join(err, c.report(file, p))
+	return errors.Join(err, o.report(p.stdout))
+}
+
+// untilNobodyIsThere has the end of a terminal, and of who reads what is written, end a context
+// and not the process, which would leave in the server what it has made.
+func untilNobodyIsThere(ctx context.Context, p process) (_ context.Context, end func()) {
+	ctx, end = context.WithCancel(ctx)
+	if p.ignorePipes != nil {
+		p.ignorePipes()
+	}
+	if p.hangUps == nil || signal.Ignored(syscall.SIGHUP) { // by nohup
+		return ctx, end
+	}
+	hangUps := p.hangUps()
+	go func() {
+		select {
+		case <-hangUps:
+			end()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, end
+}
+
+// benchObserver shows how a benchmark goes, and keeps what it has measured before it is
+// cleaned up: that may take its time, and be ended by force.
+type benchObserver struct {
+	*benchDisplay
+	benchFiles
+	file  measurement.File
+	kept  bool
+	wrong error // with the files
+}
+
+func (o *benchObserver) Ran(run measurement.Run) {
+	o.file.Runs = append(o.file.Runs, run)
+	o.benchDisplay.Ran(run)
+}
+
+func (o *benchObserver) Cleaning(c bench.Cleaning) {
+	if !o.kept && len(o.file.Runs) > 0 {
+		o.wrong = o.write(o.file)
+	}
+	o.kept = true
+	o.benchDisplay.Cleaning(c)
+}
+
+// report shows what was measured, if anything was.
+func (o *benchObserver) report(w io.Writer) error {
+	if len(o.file.Runs) == 0 {
+		return nil
+	}
+	return errors.Join(o.wrong, report.Text(w, o.file))
 }
 
 // misused is an error that a change of the command line mends, nil if err is another one.
@@ -62,17 +120,6 @@ func misused(err error, from *layers) error {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	return nil
-}
-
-// report shows and keeps what was measured, if anything was.
-func (c *benchWorkloadCmd) report(file measurement.File, p process) error {
-	if len(file.Runs) == 0 {
-		return nil
-	}
-	if err := report.Text(p.stdout, file); err != nil {
-		return err
-	}
-	return c.write(file)
 }
 
 // checkMeasured is an error if nothing succeeded, and says what it was that failed.

@@ -42,6 +42,7 @@ func main() {
 		stderr:    os.Stderr,
 		hangUps:   hangUps,
 
+		ignorePipes:  ignorePipes,
 		sampleMemory: sampleMemory,
 	}))
 }
@@ -53,6 +54,7 @@ type process struct {
 	environ        []string // all of it, as NAME=value
 	stdout, stderr io.Writer
 	hangUps        func() <-chan os.Signal // takes SIGHUP from now on; nil: nobody sends one
+	ignorePipes    func()                  // has a pipe that nobody reads fail a write, and not end the process; nil: as it is
 	sampleMemory   func()                  // has the runtime note what is allocated; nil: as it is
 }
 
@@ -125,6 +127,9 @@ func hangUps() <-chan os.Signal {
 	signal.Notify(signals, syscall.SIGHUP)
 	return signals
 }
+
+// ignorePipes has who writes to a pipe that nobody reads live to clean up.
+func ignorePipes() { signal.Ignore(syscall.SIGPIPE) }
 
 // sampleMemory notes one allocation in 512 KiB from now on, as Go does by default.
 func sampleMemory() { runtime.MemProfileRate = 512 << 10 }
