@@ -224,20 +224,21 @@ func TestWhatCannotBeRemovedIsSaidWithHowToDoIt(t *testing.T) {
 
 func TestABadConfigIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	for field, change := range map[string]func(*bench.Config){
-		"Connections": func(c *bench.Config) { c.Connections = []int{8, 0} },
-		"Rates":       func(c *bench.Config) { c.Rates = []float64{-1} },
-		"Duration":    func(c *bench.Config) { c.Duration = 0 },
-		"WarmUp":      func(c *bench.Config) { c.WarmUp = -1 },
-		"Repeat":      func(c *bench.Config) { c.Repeat = -1 },
-		"Prefix":      func(c *bench.Config) { c.OwnPrefix, c.Settings.Prefix = true, nil },
-		"URLs":        func(c *bench.Config) { c.Settings.URLs = nil },
-		"Watchers":    func(c *bench.Config) { c.Settings.Watchers = 7 },
+		"Connections":                  func(c *bench.Config) { c.Connections = []int{8, 0} },
+		"Rates":                        func(c *bench.Config) { c.Rates = []float64{-1} },
+		"Rates of an endless schedule": func(c *bench.Config) { c.Rates = []float64{1e300} },
+		"Duration":                     func(c *bench.Config) { c.Duration = 0 },
+		"WarmUp":                       func(c *bench.Config) { c.WarmUp = -1 },
+		"Repeat":                       func(c *bench.Config) { c.Repeat = -1 },
+		"Prefix":                       func(c *bench.Config) { c.OwnPrefix, c.Settings.Prefix = true, nil },
+		"URLs":                         func(c *bench.Config) { c.Settings.URLs = nil },
+		"Watchers":                     func(c *bench.Config) { c.Settings.Watchers = 7 },
 	} {
 		cfg := ofPuts("http://127.0.0.1:1") // where nobody is
 		change(&cfg)
 		_, err := bench.Run(t.Context(), cfg)
 		bad, ok := errors.AsType[*workload.SettingError](err)
-		if !ok || bad.Setting != field || !errors.Is(err, bench.ErrBadConfig) {
+		if field, _, _ := strings.Cut(field, " "); !ok || bad.Setting != field || !errors.Is(err, bench.ErrBadConfig) {
 			t.Errorf("%s: got %v, want ErrBadConfig that names it", field, err)
 		}
 	}

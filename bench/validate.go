@@ -8,6 +8,9 @@ import (
 	"github.com/buntime/keyval/bench/workload"
 )
 
+// maxRate is an operation in each nanosecond: what is more has no times of its own.
+const maxRate = 1_000_000_000
+
 // validate names the first field that cannot be, as a *workload.SettingError. What the
 // workload is told, it checks itself.
 func (c Config) validate() error {
@@ -30,6 +33,9 @@ func (c Config) validate() error {
 	for _, rate := range c.Rates {
 		if !(rate > 0) || math.IsInf(rate, 0) {
 			return bad("Rates", "%v is not above 0; leave it out for a closed loop", rate)
+		}
+		if rate > maxRate {
+			return bad("Rates", "%v is above %d", rate, maxRate)
 		}
 	}
 	return nil

@@ -91,11 +91,11 @@ func cards(f result.File) []card {
 		run, operation := g.Runs[0], g.Operations()[0]
 		rate, p50, p99 := rates(g, operation), latencies(g, operation, 50), latencies(g, operation, 99)
 		c := card{
-			Name: name.Workload(run) + " · " + run.Target, Load: run.Settings.Load(), Rate: unit.Thousands(rate.median()), Operation: operation,
+			Name: name.Workload(run) + " · " + run.Target, Load: run.Settings.Load(), Rate: unit.PerSecond(rate.median()), Operation: operation,
 			Median: unit.Latency.String(p50.median()), Tail: unit.Latency.String(p99.median()),
 		}
 		if len(rate) > 1 {
-			c.Spread = fmt.Sprintf("%s–%s in %d runs", unit.Thousands(rate.least()), unit.Thousands(rate.greatest()), len(rate))
+			c.Spread = fmt.Sprintf("%s–%s in %d runs", unit.PerSecond(rate.least()), unit.PerSecond(rate.greatest()), len(rate))
 		}
 		if failed := failures(g, operation); failed != "0" {
 			c.Failed = failed

@@ -37,7 +37,7 @@ func newTable(f result.File) table.Table {
 
 func cells(name string, g result.Group, operation string) []string {
 	run := g.Runs[0]
-	cells := []string{run.Target, name, unit.Thousands(float64(run.Settings.Connections)), askedRate(run.Settings), operation, rates(g, operation).write(unit.Thousands)}
+	cells := []string{run.Target, name, unit.Thousands(float64(run.Settings.Connections)), askedRate(run.Settings), operation, rates(g, operation).write(unit.PerSecond)}
 	for _, percentile := range []float64{50, 90, 99, 99.9, 100} {
 		cells = append(cells, latencies(g, operation, percentile).write(unit.Milliseconds))
 	}
@@ -49,7 +49,7 @@ func askedRate(s result.Settings) string {
 	if s.Rate == 0 {
 		return "closed loop"
 	}
-	return unit.Thousands(s.Rate)
+	return unit.PerSecond(s.Rate)
 }
 
 // failures are all that failed, by code.

@@ -49,7 +49,7 @@ func (s Settings) Load() string {
 		load = "1 connection"
 	}
 	if s.Rate > 0 {
-		load += ", " + unit.Thousands(s.Rate) + "/s"
+		load += ", " + unit.PerSecond(s.Rate) + "/s"
 	}
 	return load
 }

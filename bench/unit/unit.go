@@ -95,6 +95,15 @@ func Thousands(value float64) string {
 	return text
 }
 
+// PerSecond writes a rate as Thousands does, but not without what stands after its point if
+// that is much of it.
+func PerSecond(rate float64) string {
+	if math.Abs(rate) < 100 {
+		return Digits(rate)
+	}
+	return Thousands(rate)
+}
+
 // round leaves three digits, so that 999.9 gets the prefix of a thousand.
 func round(value float64) float64 {
 	if value == 0 || math.IsInf(value, 0) || math.IsNaN(value) {

@@ -41,6 +41,11 @@ func TestColumnsKeepTheirUnit(t *testing.T) {
 			t.Errorf("%v ns: got %s, want %s", ns, got, want)
 		}
 	}
+	for rate, want := range map[float64]string{0: "0", 0.1: "0.1", 27.345: "27.3", 64: "64", 999.6: "1,000"} {
+		if got := unit.PerSecond(rate); got != want {
+			t.Errorf("%v: got %s, want %s", rate, got, want)
+		}
+	}
 	for value, want := range map[float64]string{0: "0", 999: "999", 1000: "1,000", 1234567.8: "1,234,568", -1234: "−1,234"} {
 		if got := unit.Thousands(value); got != want {
 			t.Errorf("%v: got %s, want %s", value, got, want)

@@ -32,7 +32,7 @@ func (c *benchCompareCmd) Run(from *layers, p process) error {
 	}
 	comparison := compare.Files(a, b, c.Threshold)
 	if err := comparison.Text(p.stdout); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUsage, err) // exit code 1 is kept for a regression
 	}
 	switch {
 	case comparison.Regressed():

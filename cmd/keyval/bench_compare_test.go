@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ func TestCompareFailsWhenBIsSlowerByMoreThanTheThreshold(t *testing.T) {
 		{"slower", []string{recorded("base-repeats.json"), recorded("slower-repeats.json")}, exitFailure, "REGRESSION", "slower"},
 		{"faster", []string{recorded("slower-repeats.json"), recorded("base-repeats.json")}, exitClean, "better", ""},
 		{"slower, but allowed", []string{recorded("base-repeats.json"), recorded("slower-repeats.json"), "--threshold", "90"}, exitClean, "", ""},
+		{"slower in three runs each", []string{recorded("three-repeats.json"), recorded("three-slower-repeats.json")}, exitFailure, "REGRESSION", "slower"},
 		{"too few samples", []string{recorded("base-repeats.json"), recorded("few-repeats.json")}, exitBadSetting, "too few", "--repeat"},
 		{"no such file", []string{recorded("base.json"), "nowhere.json"}, exitBadSetting, "", "nowhere.json"},
 		{"damaged", []string{damaged, recorded("base.json")}, exitBadSetting, "", damaged},
@@ -35,5 +37,13 @@ func TestCompareFailsWhenBIsSlowerByMoreThanTheThreshold(t *testing.T) {
 				t.Errorf("got exit code %d, %s\n%s\nwant %d, %q and %q", got.code, got.stderr, got.stdout, test.code, test.stdout, test.said)
 			}
 		})
+	}
+}
+
+func TestAVerdictThatNobodyCanReadIsNoRegression(t *testing.T) {
+	base := filepath.Join("..", "..", "bench", "compare", "testdata", "base.json")
+	code := run(t.Context(), process{args: []string{"bench", "compare", base, base}, lookupEnv: lookup(nil), stdout: fullDisk{}, stderr: io.Discard})
+	if code != exitBadSetting {
+		t.Errorf("got exit code %d, want 2", code)
 	}
 }

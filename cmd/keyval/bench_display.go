@@ -82,11 +82,11 @@ func (d *benchDisplay) Running(run measurement.Settings, p load.Progress) {
 	if p.WarmingUp {
 		stage = "  warming up"
 	}
-	d.show(fmt.Sprintf("%s  %s  %d/%d s%s  %s  p50 %s  p99 %s  max %s  %s", d.workload, run.Load(),
-		whole(p.Elapsed), whole(p.Total), stage, rate(s), latency(s.P50), latency(s.P99), latency(s.Max), d.failures(p.Failed)))
+	d.show(fmt.Sprintf("%s  %s  %s/%s s%s  %s  %s  p50 %s  p99 %s  max %s", d.workload, run.Load(),
+		seconds(p.Elapsed), seconds(p.Total), stage, rate(s), d.failures(p.Failed), latency(s.P50), latency(s.P99), latency(s.Max)))
 }
 
-// failures stands out if there are any.
+// failures stands out if there are any. It comes before what a narrow terminal cuts off.
 func (d *benchDisplay) failures(n int64) string {
 	text := fmt.Sprintf("%d failed", n)
 	if n > 0 && d.color {
@@ -108,8 +108,8 @@ func (d *benchDisplay) Ran(run measurement.Run) {
 	if run.Interrupted {
 		end = "  interrupted"
 	}
-	d.keep(fmt.Sprintf("%s  %s  %s  p50 %s  p99 %s  %s%s", d.workload, run.Settings.Load(), unit.Rate.String(o.Rate(run)),
-		latency(int64(o.Latency.At(50))), latency(int64(o.Latency.At(99))), d.failures(failed), end))
+	d.keep(fmt.Sprintf("%s  %s  %s  %s  p50 %s  p99 %s%s", d.workload, run.Settings.Load(), unit.Rate.String(o.Rate(run)),
+		d.failures(failed), latency(int64(o.Latency.At(50))), latency(int64(o.Latency.At(99))), end))
 }
 
 // Cleaning says why it is not over yet, and to who is impatient, what comes of that.
@@ -124,7 +124,9 @@ func (d *benchDisplay) Cleaning(c bench.Cleaning) {
 	}
 }
 
-func whole(d time.Duration) int { return int(d.Round(time.Second).Seconds()) }
+func seconds(d time.Duration) string {
+	return unit.Digits(d.Round(time.Millisecond).Seconds())
+}
 
 // rate is how many succeeded each second of a slice.
 func rate(s measurement.Slice) string {
@@ -134,4 +136,10 @@ func rate(s measurement.Slice) string {
 	return unit.Rate.String(float64(s.Count) / s.Seconds)
 }
 
-func latency(ns int64) string { return unit.Latency.String(float64(ns)) }
+// latency is a dash where nothing has succeeded.
+func latency(ns int64) string {
+	if ns == 0 {
+		return "–"
+	}
+	return unit.Latency.String(float64(ns))
+}

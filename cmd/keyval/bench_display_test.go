@@ -17,14 +17,15 @@ func TestASecondIsShownWithTheFailuresOfAllOperations(t *testing.T) {
 			{Seconds: 2, Count: 50, Failures: 2},
 		},
 	}
-	const line = "mixed  8 connections  1/12 s  warming up  1.5k/s  p50 1.5 ms  p99 20 ms  max 1.25 s  "
+	const line = "mixed  8 connections  1/12 s  warming up  1.5k/s  "
+	const latencies = "  p50 1.5 ms  p99 20 ms  max 1.25 s"
 	for _, test := range []struct {
 		live, color bool
 		want        string
 	}{
-		{false, false, line + "3 failed\n"},
-		{true, false, "\x1b[?7l\r\x1b[K" + line + "3 failed\x1b[?7h"},
-		{true, true, "\x1b[?7l\r\x1b[K" + line + "\x1b[31m3 failed\x1b[0m\x1b[?7h"},
+		{false, false, line + "3 failed" + latencies + "\n"},
+		{true, false, "\x1b[?7l\r\x1b[K" + line + "3 failed" + latencies + "\x1b[?7h"},
+		{true, true, "\x1b[?7l\r\x1b[K" + line + "\x1b[31m3 failed\x1b[0m" + latencies + "\x1b[?7h"},
 	} {
 		var got bytes.Buffer
 		d := &benchDisplay{w: &got, workload: "mixed", live: test.live, color: test.color}
@@ -32,6 +33,15 @@ func TestASecondIsShownWithTheFailuresOfAllOperations(t *testing.T) {
 		if got.String() != test.want {
 			t.Errorf("got  %q\nwant %q", got.String(), test.want)
 		}
+	}
+}
+
+func TestASecondInWhichNothingSucceededHasNoLatency(t *testing.T) {
+	var got bytes.Buffer
+	d := &benchDisplay{w: &got, workload: "put"}
+	d.Running(measurement.Settings{Connections: 1, Rate: 0.5}, load.Progress{Elapsed: 300 * time.Millisecond, Total: 300 * time.Millisecond, Failed: 2, Second: []measurement.Slice{{Seconds: 0.3, Failures: 2}}})
+	if want := "put  1 connection, 0.5/s  0.3/0.3 s  0/s  2 failed  p50 –  p99 –  max –\n"; got.String() != want {
+		t.Errorf("got  %q\nwant %q", got.String(), want)
 	}
 }
 

@@ -33,16 +33,37 @@ func (f benchFiles) checkFiles(from *layers) error {
 	return nil
 }
 
+// room is as much as results of some minutes take.
+const room = 512 << 10
+
 // checkWritable makes and removes a file beside path, as a whole file is written.
 func checkWritable(path string) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return errors.New(path + " is a directory; name a file in it")
+	if err := checkReplaceable(path); err != nil {
+		return err
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
-	return errors.Join(file.Close(), os.Remove(file.Name()))
+	_, err = file.Write(make([]byte, room))
+	return errors.Join(err, file.Close(), os.Remove(file.Name()))
+}
+
+// checkReplaceable refuses what a file must not be put in the place of: /dev/stdout would be
+// gone for everybody.
+func checkReplaceable(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case path == "-":
+		return errors.New("- is no file; name one")
+	case err != nil: // there is none yet, or making one says what is wrong
+		return nil
+	case info.IsDir():
+		return errors.New(path + " is a directory; name a file in it")
+	case !info.Mode().IsRegular():
+		return errors.New(path + " is no regular file; name one, or what is not there yet")
+	}
+	return nil
 }
 
 func (f benchFiles) write(file measurement.File) error {

@@ -76,6 +76,9 @@ func flagOf(field string) string {
 
 // config is the series that the flags ask for.
 func (c *benchWorkloadCmd) config(name string, from *layers) (bench.Config, error) {
+	if err := c.checkZero(from); err != nil {
+		return bench.Config{}, err
+	}
 	settings := c.benchData.over(workload.Defaults())
 	var err error
 	if settings.URLs, err = c.urls(from); err != nil {
@@ -105,6 +108,21 @@ func (c *benchWorkloadCmd) config(name string, from *layers) (bench.Config, erro
 		WarmUp:      c.WarmUp,
 		Duration:    c.Duration,
 	}, nil
+}
+
+// checkZero refuses a 0 that somebody has asked for, which over takes for nothing.
+func (d benchData) checkZero(from *layers) error {
+	for _, each := range []struct {
+		flag string
+		zero bool
+	}{
+		{"keys", d.Keys == 0}, {"watchers", d.Watchers == 0}, {"limit", d.Limit == 0},
+	} {
+		if each.zero && from.source(each.flag) != "default" {
+			return from.badSetting(each.flag, "is 0; use a value above 0, or leave it out")
+		}
+	}
+	return nil
 }
 
 // over are the defaults with what was given in their place.

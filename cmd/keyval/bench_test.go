@@ -89,7 +89,7 @@ func TestWhereNobodyLooksABenchmarkTellsOfEachSecondInALine(t *testing.T) {
 	if got.code != exitClean || strings.ContainsAny(got.stderr, "\r\x1b") {
 		t.Fatalf("got %+v, want exit code 0 and plain lines", got)
 	}
-	for _, want := range []string{"put  preparing", "1/1 s", "/s  p50 ", "  p99 ", "  max ", "  0 failed\n", "put  cleaning up\n"} {
+	for _, want := range []string{"put  preparing", "1/1 s", "/s  0 failed  p50 ", "  p99 ", "  max ", "put  cleaning up\n"} {
 		if !strings.Contains(got.stderr, want) {
 			t.Errorf("no %q in\n%s", want, got.stderr)
 		}
@@ -178,9 +178,15 @@ func TestAServerWithTokensIsMeasuredWithOne(t *testing.T) {
 func TestWhatABenchmarkCannotKeepIsRefusedBeforeItRuns(t *testing.T) {
 	n := mustStartEmpty(t)
 	dir := t.TempDir()
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("/dev/null", link); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct{ path, want string }{
 		{filepath.Join(dir, "nowhere", "a.json"), "json (flag --json): cannot be written"},
 		{dir, "is a directory"},
+		{"-", "is no file"},
+		{link, "is no regular file"},
 	} {
 		got := runCommand(t, nil, quick("put", "--url", n.URL(), "--json", test.path)...)
 		if got.code != exitBadSetting || !strings.Contains(got.stderr, test.want) || strings.Contains(got.stderr, "preparing") {
@@ -193,6 +199,31 @@ func TestWhatABenchmarkCannotKeepIsRefusedBeforeItRuns(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestAFullDiskIsNoticedBeforeABenchmarkRuns(t *testing.T) {
+	disk := nodetest.MustMountDisk(t, 1<<20)
+	if err := disk.Fill(64 << 10); err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"--json", "--html"} {
+		got := runCommand(t, nil, quick("put", "--url", "http://127.0.0.1:1", flag, filepath.Join(disk.Dir(), "a"))...)
+		if got.code != exitBadSetting || !strings.Contains(got.stderr, "no space left") {
+			t.Errorf("%s: got %+v, want exit code 2 and why", flag, got)
+		}
+	}
+	if left, err := os.ReadDir(disk.Dir()); err != nil || len(left) != 1 { // what fills it
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestNothingIsNoNumberOfWhatToWorkWith(t *testing.T) {
+	for _, flag := range []string{"--keys", "--watchers", "--limit"} {
+		got := runCommand(t, nil, "bench", "put", "--url", "http://127.0.0.1:1", flag, "0")
+		if got.code != exitBadSetting || !strings.Contains(got.stderr, "(flag "+flag+"): is 0") {
+			t.Errorf("%s: got %+v, want exit code 2 and why", flag, got)
+		}
 	}
 }
 
