@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -228,6 +229,8 @@ func TestABadConfigIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		"Rates":                        func(c *bench.Config) { c.Rates = []float64{-1} },
 		"Rates of an endless schedule": func(c *bench.Config) { c.Rates = []float64{1e300} },
 		"Duration":                     func(c *bench.Config) { c.Duration = 0 },
+		"WarmUp of centuries":          func(c *bench.Config) { c.WarmUp = math.MaxInt64 },
+		"Duration of centuries":        func(c *bench.Config) { c.Duration = math.MaxInt64 },
 		"WarmUp":                       func(c *bench.Config) { c.WarmUp = -1 },
 		"Repeat":                       func(c *bench.Config) { c.Repeat = -1 },
 		"Prefix":                       func(c *bench.Config) { c.OwnPrefix, c.Settings.Prefix = true, nil },

@@ -4,9 +4,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/buntime/keyval/bench/workload"
 )
+
+// maxTime is a year: sums of it are still times.
+const maxTime = 365 * 24 * time.Hour
 
 // maxRate is an operation in each nanosecond: what is more has no times of its own.
 const maxRate = 1_000_000_000
@@ -27,6 +31,10 @@ func (c Config) validate() error {
 		return bad("Repeat", "%d is below 1", c.Repeat)
 	case c.Duration <= 0:
 		return bad("Duration", "%v is not above 0; use a time such as 10s", c.Duration)
+	case c.Duration > maxTime:
+		return bad("Duration", "%v is above %v", c.Duration, maxTime)
+	case c.WarmUp > maxTime:
+		return bad("WarmUp", "%v is above %v", c.WarmUp, maxTime)
 	case c.WarmUp < 0:
 		return bad("WarmUp", "%v is below 0; use a time such as 2s, or 0 for none", c.WarmUp)
 	}

@@ -12,6 +12,9 @@ import (
 // maxValueBytes is the most that a node can be set to take for a value.
 const maxValueBytes = 4 << 20
 
+// What one machine can be made to do at most: more of it would end with the memory, or never.
+const maxConnections, maxWatchers, maxKeys = 100_000, 1_000_000, 100_000_000
+
 // maxLimit is the most entries that a list answers with.
 const maxLimit = 1000
 
@@ -83,16 +86,16 @@ func (s Settings) validate() error {
 		return badSetting("URLs", "there must be one at least")
 	case len(s.Prefix) == 0:
 		return badSetting("Prefix", "it must have a part: everything below it is removed at the end")
-	case s.Connections < 1:
-		return badSetting("Connections", "%d is too few: it must be 1 or more", s.Connections)
-	case s.Keys < 1:
-		return badSetting("Keys", "%d is too few: it must be 1 or more", s.Keys)
+	case s.Connections < 1 || s.Connections > maxConnections:
+		return badSetting("Connections", "%d is not within 1 and %d", s.Connections, maxConnections)
+	case s.Keys < 1 || s.Keys > maxKeys:
+		return badSetting("Keys", "%d is not within 1 and %d", s.Keys, maxKeys)
 	case least < 2 || most > maxValueBytes || least > most:
 		return badSetting("ValueBytes", "%d to %d is no range within 2 and %d", least, most, maxValueBytes)
 	case !slices.Contains(mixLetters(), s.Mix):
 		return badSetting("Mix", "%q is none of %s", s.Mix, strings.Join(mixLetters(), ", "))
-	case s.Watchers < 1:
-		return badSetting("Watchers", "%d is too few: it must be 1 or more", s.Watchers)
+	case s.Watchers < 1 || s.Watchers > maxWatchers:
+		return badSetting("Watchers", "%d is not within 1 and %d", s.Watchers, maxWatchers)
 	case s.Limit < 1 || s.Limit > maxLimit:
 		return badSetting("Limit", "%d is not within 1 and %d", s.Limit, maxLimit)
 	case !slices.Contains([]string{"", string(api.Session), string(api.Strong), string(api.Eventual)}, s.Consistency):
