@@ -18,7 +18,8 @@ type benchDisplay struct {
 	workload string
 	live     bool
 	color    bool
-	prepared int // per cent that were shown, -1 at first
+	prepared int    // per cent that were shown, -1 at first
+	cleaning string // what was said of it last
 	// unheard is called when nobody reads what is shown; nil is nobody.
 	unheard func()
 }
@@ -112,16 +113,22 @@ func (d *benchDisplay) Ran(run measurement.Run) {
 		d.failures(failed), latency(int64(o.Latency.At(50))), latency(int64(o.Latency.At(99))), end))
 }
 
-// Cleaning says why it is not over yet, and to who is impatient, what comes of that.
+// Cleaning says why it is not over yet, and to who is impatient, what comes of that. What it
+// has said once holds until there is something else to say.
 func (d *benchDisplay) Cleaning(c bench.Cleaning) {
-	switch {
-	case c.Trouble != nil:
-		d.show(fmt.Sprintf("%s  cleaning up: %v; trying again", d.workload, c.Trouble))
-	case c.Interrupted:
-		d.keep(fmt.Sprintf("%s  cleaning up; ended now, it would be yours to do: %s", d.workload, c.ByHand))
-	default:
-		d.show(d.workload + "  cleaning up")
+	text := d.workload + "  cleaning up"
+	if c.Trouble != nil {
+		text += fmt.Sprintf(": %v; trying again", c.Trouble)
 	}
+	show := d.show
+	if c.Interrupted {
+		text += "; if you end that, " + c.ByHand
+		show = d.keep // to be copied
+	}
+	if text != d.cleaning {
+		show(text)
+	}
+	d.cleaning = text
 }
 
 func seconds(d time.Duration) string {

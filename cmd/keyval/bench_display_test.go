@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/buntime/keyval/bench"
 	"github.com/buntime/keyval/bench/load"
 	measurement "github.com/buntime/keyval/bench/result"
 )
@@ -42,6 +44,20 @@ func TestASecondInWhichNothingSucceededHasNoLatency(t *testing.T) {
 	d.Running(measurement.Settings{Connections: 1, Rate: 0.5}, load.Progress{Elapsed: 300 * time.Millisecond, Total: 300 * time.Millisecond, Failed: 2, Second: []measurement.Slice{{Seconds: 0.3, Failures: 2}}})
 	if want := "put  1 connection, 0.5/s  0.3/0.3 s  0/s  2 failed  p50 –  p99 –  max –\n"; got.String() != want {
 		t.Errorf("got  %q\nwant %q", got.String(), want)
+	}
+}
+
+func TestTheTroubleOfACleaningIsToldOnce(t *testing.T) {
+	var got bytes.Buffer
+	d := &benchDisplay{w: &got, workload: "put"}
+	gone, busy := errors.New("nobody is there"), errors.New("busy")
+	for _, c := range []bench.Cleaning{{}, {Trouble: gone}, {Trouble: gone}, {Trouble: busy}, {Trouble: busy, Interrupted: true, ByHand: "remove it"}} {
+		d.Cleaning(c)
+	}
+	const want = "put  cleaning up\nput  cleaning up: nobody is there; trying again\nput  cleaning up: busy; trying again\n" +
+		"put  cleaning up: busy; trying again; if you end that, remove it\n"
+	if got.String() != want {
+		t.Errorf("got\n%swant\n%s", got.String(), want)
 	}
 }
 
