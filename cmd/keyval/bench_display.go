@@ -73,7 +73,8 @@ func (d *benchDisplay) Preparing(done float64) {
 	}
 }
 
-// Running shows the last second of what the workload is about, and the failures of all.
+// Running shows the last second of what the workload is about, and the failures of all. What
+// one looks for comes first: a narrow terminal cuts the end off.
 func (d *benchDisplay) Running(run measurement.Settings, p load.Progress) {
 	if len(p.Second) == 0 {
 		return
@@ -83,11 +84,11 @@ func (d *benchDisplay) Running(run measurement.Settings, p load.Progress) {
 	if p.WarmingUp {
 		stage = "  warming up"
 	}
-	d.show(fmt.Sprintf("%s  %s  %s/%s s%s  %s  %s  p50 %s  p99 %s  max %s", d.workload, run.Load(),
-		seconds(p.Elapsed), seconds(p.Total), stage, rate(s), d.failures(p.Failed), latency(s.P50), latency(s.P99), latency(s.Max)))
+	d.show(fmt.Sprintf("%s  %s/%s s%s  %s  %s  p50 %s  p99 %s  max %s  %s", d.workload, seconds(p.Elapsed),
+		seconds(p.Total), stage, rate(s), d.failures(p.Failed), latency(s.P50), latency(s.P99), latency(s.Max), run.Load()))
 }
 
-// failures stands out if there are any. It comes before what a narrow terminal cuts off.
+// failures stands out if there are any.
 func (d *benchDisplay) failures(n int64) string {
 	text := fmt.Sprintf("%d failed", n)
 	if n > 0 && d.color {

@@ -19,8 +19,8 @@ func TestASecondIsShownWithTheFailuresOfAllOperations(t *testing.T) {
 			{Seconds: 2, Count: 50, Failures: 2},
 		},
 	}
-	const line = "mixed  8 connections  1/12 s  warming up  1.5k/s  "
-	const latencies = "  p50 1.5 ms  p99 20 ms  max 1.25 s"
+	const line = "mixed  1/12 s  warming up  1.5k/s  "
+	const latencies = "  p50 1.5 ms  p99 20 ms  max 1.25 s  8 connections"
 	for _, test := range []struct {
 		live, color bool
 		want        string
@@ -42,7 +42,7 @@ func TestASecondInWhichNothingSucceededHasNoLatency(t *testing.T) {
 	var got bytes.Buffer
 	d := &benchDisplay{w: &got, workload: "put"}
 	d.Running(measurement.Settings{Connections: 1, Rate: 0.5}, load.Progress{Elapsed: 300 * time.Millisecond, Total: 300 * time.Millisecond, Failed: 2, Second: []measurement.Slice{{Seconds: 0.3, Failures: 2}}})
-	if want := "put  1 connection, 0.5/s  0.3/0.3 s  0/s  2 failed  p50 –  p99 –  max –\n"; got.String() != want {
+	if want := "put  0.3/0.3 s  0/s  2 failed  p50 –  p99 –  max –  1 connection, 0.5/s\n"; got.String() != want {
 		t.Errorf("got  %q\nwant %q", got.String(), want)
 	}
 }
