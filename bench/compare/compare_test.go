@@ -67,6 +67,24 @@ func text(t *testing.T, c compare.Comparison) string {
 	return b.String()
 }
 
+func TestRunsInWhichNothingSucceededAreTheSlowestOfAll(t *testing.T) {
+	dead := synthetic("x", "put", 1, "put")
+	dead.Operations[0] = result.Operation{Name: "put", Failures: map[string]int64{"connection": 9}, Latency: result.NewHistogram()}
+	one := synthetic("x", "put", 1, "put")
+	repeats := func(dying int) (f result.File) {
+		for i := range 5 {
+			f.Runs = append(f.Runs, []result.Run{one, dead}[min(max(0, i+dying-4), 1)])
+		}
+		return f
+	}
+	if c := compare.Files(repeats(0), repeats(5), 5); c.Rows[0].Metric != "rate" || c.Rows[0].Verdict != compare.Regression {
+		t.Errorf("all of five: the %s is %q, want a regression", c.Rows[0].Metric, c.Rows[0].Verdict)
+	}
+	if c := compare.Files(repeats(0), repeats(2), 5); c.Rows[0].SamplesB != 5 || c.Rows[0].Verdict == compare.Same {
+		t.Errorf("two of five: %q of %d runs, want them counted", c.Rows[0].Verdict, c.Rows[0].SamplesB)
+	}
+}
+
 func TestTwoServersAreComparedAndSeveralByTheirTarget(t *testing.T) {
 	one, other := synthetic("http://one", "put", 1, "put"), synthetic("http://other", "put", 1, "put")
 	c := compare.Files(result.File{Runs: []result.Run{one}}, result.File{Runs: []result.Run{other}}, 5)

@@ -26,15 +26,22 @@ type metric struct {
 
 func metrics() []metric {
 	return []metric{
-		{"rate", true, func(r result.Run, o result.Operation) float64 { return o.Rate(r) }, rateOf},
+		{"rate", true, func(r result.Run, o result.Operation) float64 {
+			return rateOf(result.Slice{Count: o.Count, Seconds: r.Seconds})
+		}, rateOf},
 		{"p50", false, func(_ result.Run, o result.Operation) float64 { return float64(o.Latency.At(50)) }, func(s result.Slice) float64 { return float64(s.P50) }},
 		{"p99", false, func(_ result.Run, o result.Operation) float64 { return float64(o.Latency.At(99)) }, func(s result.Slice) float64 { return float64(s.P99) }},
 	}
 }
 
-// rateOf a slice in which nothing ended is half of one: nothing has no logarithm, and that
-// it stood still is not to be left out.
-func rateOf(s result.Slice) float64 { return math.Max(float64(s.Count), 0.5) / s.Seconds }
+// rateOf a slice, or a whole run, in which nothing succeeded is half of one: nothing has no
+// logarithm, and that it stood still is not to be left out.
+func rateOf(s result.Slice) float64 {
+	if s.Seconds == 0 {
+		return 0
+	}
+	return math.Max(float64(s.Count), 0.5) / s.Seconds
+}
 
 // values are a metric's of an operation: of each run, or of each whole slice.
 func (m metric) values(g result.Group, operation string, basis Basis) []float64 {
