@@ -117,12 +117,24 @@ func (r Run) check() error {
 	if !possible(r.Seconds, r.Settings.Rate, r.Settings.WarmUpSeconds, float64(r.Settings.Connections)) {
 		return errImpossible
 	}
+	if r.CPU != nil && !r.CPU.possible() {
+		return errImpossible
+	}
 	for _, o := range r.Operations {
 		if err := o.check(); err != nil {
 			return fmt.Errorf("operation %q: %w", o.Name, err)
 		}
 	}
 	return nil
+}
+
+func (c CPU) possible() bool {
+	for _, p := range c.Programs {
+		if !possible(p.Seconds) {
+			return false
+		}
+	}
+	return possible(c.Seconds, c.Busy)
 }
 
 func (o Operation) check() error {

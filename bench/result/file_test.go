@@ -35,6 +35,7 @@ func measured() result.File {
 				Name: "put", Count: 1000, Failures: map[string]int64{"overloaded": 3}, Latency: latency,
 				Slices: []result.Slice{{At: 0, Seconds: 1, Count: 400, P50: 1, P99: 2, Max: 3}, {At: 1, Seconds: 1, Count: 600, Failures: 3}},
 			}},
+			CPU: &result.CPU{Seconds: 2.125, Busy: 3.5, Programs: []result.Program{{Name: "client", Seconds: 0.75}}},
 		}},
 	}
 }
@@ -106,6 +107,7 @@ func TestAFileThatWasNotWrittenByUsIsAnErrorThatSaysWhy(t *testing.T) {
 		"a negative count":     {altered(t, `"count":1000`, `"count":-1`), "nothing measures"},
 		"a negative slice":     {altered(t, `"p50":1`, `"p50":-1`), "nothing measures"},
 		"an endless run":       {altered(t, `"seconds":2`, `"seconds":1e300`), "nothing measures"},
+		"negative work":        {altered(t, `"seconds":0.75`, `"seconds":-1`), "nothing measures"},
 		"a cut histogram":      {altered(t, `"operations":[`, `"operations":[{"latency":"AAAA"},`), "cut off"},
 		"no histogram":         {altered(t, `"latency":"`, `"latency":"AAAAAAAAAAAAAAAAAAAA`), "damaged"},
 		"a huge histogram":     {altered(t, `"operations":[`, `"operations":[{"latency":"`+encoded(t, 1, 1<<62, 5)+`"},`), "which keyval bench does not write"},

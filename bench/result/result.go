@@ -44,6 +44,25 @@ type Run struct {
 	// Interrupted says that it was to take longer.
 	Interrupted bool        `json:"interrupted,omitempty"`
 	Operations  []Operation `json:"operations"`
+	// CPU is what the run took of the processors, nil where nobody looked.
+	CPU *CPU `json:"cpu,omitempty"`
+}
+
+// CPU is what programs have used of one machine's processors while a run was measured.
+type CPU struct {
+	// Seconds is how long was looked: until the last operation had ended.
+	Seconds float64 `json:"seconds"`
+	// Busy is the processor time of everything on the machine, in seconds.
+	Busy     float64   `json:"busy"`
+	Programs []Program `json:"programs"`
+}
+
+// A Program is a process that took part.
+type Program struct {
+	// Name is what it is; the nodes of a cluster have the same.
+	Name string `json:"name"`
+	// Seconds is the processor time that it used.
+	Seconds float64 `json:"seconds"`
 }
 
 // Settings are a run's load and its data.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/buntime/keyval/bench/load"
 	"github.com/buntime/keyval/bench/result"
 	"github.com/buntime/keyval/bench/suite/page"
 	"github.com/buntime/keyval/bench/suite/systems"
@@ -22,7 +21,8 @@ const connections = 64
 // compareCmd is "make bench".
 type compareCmd struct {
 	options
-	Without []string `help:"Systems to leave out, by their names."`
+	Without []string `sep:"none" help:"A system to leave out, by its name."`
+	Only    []string `help:"These measures alone, such as put,get or \"get after put\"."`
 }
 
 // Run measures, and writes the page.
@@ -57,14 +57,25 @@ func (c compareCmd) measure(ctx context.Context, s *session) (err error) {
 		}
 		all = append(all, one)
 	}
-	measures := systems.Measures()
+	measures := slices.DeleteFunc(systems.Measures(), func(m systems.Measure) bool { return !c.wants(m.Name) })
 	s.expect(measures, all)
+	if c.wants(page.AfterWriting) {
+		s.left += afterRounds * 2 * (1 + len(page.Delays()))
+	}
 	for _, m := range measures {
 		if err := s.compare(ctx, m, all); err != nil {
 			return err
 		}
 	}
+	if !c.wants(page.AfterWriting) {
+		return nil
+	}
 	return s.afterWriting(ctx, all)
+}
+
+// wants tells whether a measure is to be taken.
+func (c compareCmd) wants(measure string) bool {
+	return len(c.Only) == 0 || slices.Contains(c.Only, measure)
 }
 
 func (s *session) start(ctx context.Context, system systems.System) (started, error) {
@@ -86,7 +97,6 @@ func (s *session) expect(measures []systems.Measure, all []started) {
 			}
 		}
 	}
-	s.left += afterRounds * 2 * (1 + len(page.Delays()))
 }
 
 // compare has all systems that can do it do one measure.
@@ -105,7 +115,7 @@ func (s *session) compare(ctx context.Context, m systems.Measure, all []started)
 		if err != nil {
 			return fmt.Errorf("%s: %s: %w", one.Name, m.Name, err)
 		}
-		of = append(of, turns.Turn{Target: one.Name, Measure: m.Name, Workload: w, Settings: m.Settings()})
+		of = append(of, turns.Turn{Target: one.Name, Measure: m.Name, Workload: w, Settings: m.Settings(), Programs: one.Programs})
 		if err := w.Prepare(ctx, func(float64) {}); err != nil {
 			return fmt.Errorf("%s: prepare %s: %w", one.Name, m.Name, err)
 		}
@@ -171,7 +181,7 @@ func (s *session) afterBurst(ctx context.Context, one started, round int) error 
 func (s *session) burst(ctx context.Context, one started, w workload.Workload, m systems.Measure, long time.Duration, extra map[string]string) error {
 	how := workload.Load(w)
 	how.Workers, how.Duration = connections, long
-	run, err := load.Run(ctx, how)
+	run, err := turns.Run(ctx, how, one.Programs)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ type keysCmd struct{ options }
 func (c keysCmd) Run(ctx context.Context) error {
 	c.options = c.brief()
 	return c.publish(ctx, "keys", func(ctx context.Context, s *session) error {
-		d := page.Dimensions()[2]
+		d := page.Named("keys")
 		d.Points = []int{10_000_000}
 		return s.scale(ctx, d)
 	})
@@ -138,7 +138,7 @@ func (s *session) point(ctx context.Context, d page.Dimension, one started, at i
 		if measure == systems.Watch {
 			settings.Rate = watchedRate
 		}
-		err = s.take(ctx, []turns.Turn{{Target: one.Name, Measure: measure, Workload: w, Settings: settings}})
+		err = s.take(ctx, []turns.Turn{{Target: one.Name, Measure: measure, Workload: w, Settings: settings, Programs: one.Programs}})
 		if err != nil {
 			return err
 		}

@@ -33,13 +33,23 @@ func Performance(f result.File) Content {
 			{"machine", Machine(f)},
 			{"systems", Systems()},
 			{"targets", Targets(runs)},
-			{"comparison", Comparison(runs, systems.Names(), reasons())},
+			{"comparison", Comparison(runs, compared(), reasons())},
+			{"cost", Costs(runs, systems.Names())},
+			{"bounds", Bounds(runs, f.Machine.Cores)},
+			{"machines", PerMachine(runs, f.Machine.Cores)},
 			{"after", AfterPut(runs)},
 			{"watch", single(runs, systems.Watch, []string{systems.Balanced})},
 			{"documents", single(runs, systems.Filter, ours()) + "\n" + single(runs, systems.Search, ours())},
 		},
 		Pictures: map[string]Picture{"peers": Peers(runs), "after-put": AfterPutPicture(runs)},
 	}
+}
+
+// compared are the systems beside each other, without the steps to three nodes behind HAProxy.
+func compared() []string {
+	return slices.DeleteFunc(systems.Names(), func(name string) bool {
+		return name == systems.OneBalanced || name == systems.ThreeNodes
+	})
 }
 
 func ours() []string { return []string{systems.Embedded, systems.OnSqld} }
@@ -103,7 +113,7 @@ func Peers(runs turns.Runs) plot.Bars {
 	bars := plot.Bars{Title: "Beside its peers, 64 connections", Label: "a second; more is better", Unit: unit.Rate}
 	for _, c := range columns() {
 		group := plot.Group{Name: c.title}
-		for _, name := range systems.Names() {
+		for _, name := range compared() {
 			if f := runs.Of(name, c.measure).Rate(); f.Of > 0 {
 				group.Bars = append(group.Bars, plot.Bar{Name: name, Value: f.Median, Low: f.Low, High: f.High})
 			}

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,15 +43,21 @@ func Dimensions() []Dimension {
 // OfNodes is what a run of the dimension "nodes" or "watchers" is kept under.
 const OfNodes = "keyval, several nodes, sqld"
 
+// Named is the dimension of a name.
+func Named(name string) Dimension {
+	all := Dimensions()
+	return all[slices.IndexFunc(all, func(d Dimension) bool { return d.Name == name })]
+}
+
 // Scaling is docs/scaling.md.
 func Scaling(f result.File) Content {
 	runs := turns.Runs(f.Runs)
 	content := Content{
-		Sections: []Section{{"machine", Machine(f)}, {"paper", Paper(runs)}},
+		Sections: []Section{{"machine", Machine(f)}, {"paper", Paper(runs, f.Machine.Cores)}},
 		Pictures: map[string]Picture{},
 	}
 	for _, d := range Dimensions() {
-		content.Sections = append(content.Sections, Section{d.Name, d.table(runs)})
+		content.Sections = append(content.Sections, Section{d.Name, d.section(runs, f.Machine.Cores)})
 		content.Pictures["scaling-"+d.Name] = d.picture(runs)
 	}
 	return content
@@ -58,8 +65,9 @@ func Scaling(f result.File) Content {
 
 // Keys is the section of the largest database.
 func Keys(f result.File) Content {
-	d := Dimension{Name: "keys", Points: []int{10_000_000}, Measures: []string{systems.Put, systems.Get}}
-	return Content{Sections: []Section{{"most-keys", d.table(f.Runs)}}}
+	d := Named("keys")
+	d.Points = d.measured(f.Runs)
+	return Content{Sections: []Section{{"most-keys", d.table(f.Runs) + "\n" + d.costs(f.Runs)}}}
 }
 
 func names() []string { return []string{systems.Embedded, systems.OnSqld, OfNodes} }
@@ -74,6 +82,22 @@ func (d Dimension) label(at int) string {
 		return fmt.Sprintf("%d KiB", at/1024)
 	}
 	return d.unit.String(float64(at))
+}
+
+// measured are the points that there are runs of.
+func (d Dimension) measured(runs turns.Runs) (points []int) {
+	for _, run := range runs {
+		at, err := strconv.Atoi(run.Settings.Extra[At])
+		if err == nil && run.Settings.Extra[Along] == d.Name && !slices.Contains(points, at) {
+			points = append(points, at)
+		}
+	}
+	return points
+}
+
+// section is what there is to show of a dimension.
+func (d Dimension) section(runs turns.Runs, cores int) string {
+	return d.table(runs) + "\n" + d.costs(runs) + "\n" + d.reasons(runs, cores)
 }
 
 func (d Dimension) table(runs turns.Runs) string {
@@ -137,15 +161,12 @@ func (d Dimension) picture(runs turns.Runs) plot.Lines {
 }
 
 // Paper carries what was measured to a machine for each part.
-func Paper(runs turns.Runs) string {
+func Paper(runs turns.Runs, cores int) string {
 	var b strings.Builder
-	nodes := Dimensions()[1]
+	nodes, connections := Named("nodes"), Named("connections")
 	w1, r1 := nodes.along(runs, OfNodes, systems.Put, 1).Rate(), nodes.along(runs, OfNodes, systems.Get, 1).Rate()
-	var w, r float64
-	for _, at := range Dimensions()[0].Points {
-		w = max(w, Dimensions()[0].along(runs, systems.OnSqld, systems.Put, at).Rate().Median)
-		r = max(r, Dimensions()[0].along(runs, systems.OnSqld, systems.Get, at).Rate().Median)
-	}
+	w, primary := connections.most(runs, systems.Put)
+	r, _ := connections.most(runs, systems.Get)
 	if w == 0 || w1.Of == 0 {
 		return "Not measured."
 	}
@@ -153,11 +174,15 @@ func Paper(runs turns.Runs) string {
 	line := func(name, formula, value string) { fmt.Fprintf(&b, "| %s | %s | %s |\n", name, formula, value) }
 	line("W", "the most writes a second of one node, its client and sqld's primary and replica on this machine", digits(w)+"/s")
 	line("R", "the most reads a second of the same", digits(r)+"/s")
+	if primary > 0 {
+		line("P", "the primary's processor time of a write at W", digits(primary)+" µs")
+		line("writes of a primary that has such a machine to itself", fmt.Sprintf("%d cores / P", cores), "up to "+digits(float64(cores)*1e6/primary)+"/s")
+	}
 	line("R₁, W₁", "one node at 64 connections, in the run by nodes", digits(r1.Median)+"/s, "+digits(w1.Median)+"/s")
 	for _, n := range []int{3, 5, 10} {
 		line(fmt.Sprintf("reads with %d nodes, each with a replica on a machine like this", n),
 			fmt.Sprintf("%d × R", n), "up to "+digits(float64(n)*r)+"/s")
-		line(fmt.Sprintf("writes with %d nodes", n), "W: one primary commits for all", digits(w)+"/s and more, up to what the primary alone can")
+		line(fmt.Sprintf("writes with %d nodes", n), "W: one primary commits for all", "more than "+digits(w)+"/s, up to what the primary alone can")
 	}
 	for _, share := range []float64{0.05, 0.2, 0.5} {
 		total := w / share
@@ -165,4 +190,16 @@ func Paper(runs turns.Runs) string {
 		line("machines with a node and a replica for these", fmt.Sprintf("⌈(1 − %.2f) × %s / R⌉", share, digits(total)), strconv.Itoa(int((1-share)*total/r)+1))
 	}
 	return b.String()
+}
+
+// most is the highest rate of one node on sqld along a dimension, and the processor time
+// that the primary takes for each there, in microseconds.
+func (d Dimension) most(runs turns.Runs, measure string) (rate, primary float64) {
+	for _, at := range d.Points {
+		of := d.along(runs, systems.OnSqld, measure, at)
+		if here := of.Rate().Median; here > rate {
+			rate, primary = here, of.Spent(turns.Named(systems.Primary)).Median
+		}
+	}
+	return rate, primary
 }

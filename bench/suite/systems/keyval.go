@@ -20,6 +20,16 @@ const (
 	OnSqld           = "keyval, sqld"
 	OnSqldOneByOne   = "keyval, sqld, no grouping"
 	Balanced         = "keyval, three nodes behind HAProxy, sqld"
+	OneBalanced      = "keyval, one node behind HAProxy, sqld"
+	ThreeNodes       = "keyval, three nodes, sqld"
+)
+
+// Names of the programs that these consist of.
+const (
+	Node     = "keyval"
+	Balancer = "HAProxy"
+	Primary  = "sqld primary"
+	Replica  = "sqld replica"
 )
 
 const (
@@ -49,9 +59,20 @@ func Keyval() []System {
 		{
 			Name: Balanced, Durability: sqldDurability,
 			Configuration: "three nodes on one sqld primary and replica, behind `deploy/haproxy.cfg`; all on the same machine",
-			Start:         func(ctx context.Context, h *Host) (*Instance, error) { return StartNodes(ctx, h, 3, true) },
-			Version:       sqldVersion,
-			Only:          []string{Put, Get, Watch},
+			Start:         several(3, true), Version: sqldVersion,
+			Only: []string{Put, Get, Watch},
+		},
+		{
+			Name: OneBalanced, Durability: sqldDurability,
+			Configuration: "one of them behind the same HAProxy",
+			Start:         several(1, true), Version: sqldVersion,
+			Only: []string{Put, Get},
+		},
+		{
+			Name: ThreeNodes, Durability: sqldDurability,
+			Configuration: "three of them without HAProxy: the 64 connections are dealt out to them",
+			Start:         several(3, false), Version: sqldVersion,
+			Only: []string{Put, Get},
 		},
 		{
 			Name: EmbeddedOneByOne, Durability: "fsync of the log for each commit (`synchronous=FULL`)",
@@ -61,7 +82,7 @@ func Keyval() []System {
 		},
 		{
 			Name: OnSqldOneByOne, Durability: sqldDurability,
-			Configuration: "as above with `--no-grouping`",
+			Configuration: "one node on sqld as above with `--no-grouping`",
 			Start:         single(true, noGrouping), Version: sqldVersion,
 			Only: []string{Put, Get, Sum},
 		},
@@ -83,6 +104,11 @@ func single(sqld bool, flags ...string) func(context.Context, *Host) (*Instance,
 	return func(ctx context.Context, h *Host) (*Instance, error) {
 		return startNodes(ctx, h, 1, sqld, false, flags)
 	}
+}
+
+// several starts nodes on sqld.
+func several(nodes int, balanced bool) func(context.Context, *Host) (*Instance, error) {
+	return func(ctx context.Context, h *Host) (*Instance, error) { return StartNodes(ctx, h, nodes, balanced) }
 }
 
 // StartNodes starts so many nodes on one sqld primary and replica, behind HAProxy if balanced.
@@ -133,6 +159,8 @@ func (i *Instance) onSqld(ctx context.Context, h *Host, config *nodetest.ServeCo
 		return err
 	}
 	i.owns(pair.Close)
+	i.has(Primary, pair.Primary.Process())
+	i.has(Replica, pair.Replica.Process())
 	config.LibsqlURL, config.ReplicaURL = pair.Primary.HTTPURL(), pair.Replica.HTTPURL()
 	return nil
 }
@@ -148,7 +176,11 @@ func (i *Instance) node(ctx context.Context, h *Host, config nodetest.ServeConfi
 		return nil, err
 	}
 	i.owns(node.Close)
-	return node, node.Start(ctx)
+	if err := node.Start(ctx); err != nil {
+		return nil, err
+	}
+	i.has(Node, node.Process())
+	return node, nil
 }
 
 // balance starts the shipped balancer. All clients have one address here, by which it would
@@ -171,6 +203,7 @@ func (i *Instance) balance(ctx context.Context, h *Host, nodes []*nodetest.NodeP
 		return "", err
 	}
 	i.owns(balancer.Close)
+	i.has(Balancer, balancer.Process())
 	return balancer.URL("KEYVAL_LISTEN"), nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/buntime/keyval/bench/suite/cputime"
 	"github.com/buntime/keyval/bench/workload"
 	"github.com/buntime/keyval/node/nodetest"
 )
@@ -52,7 +53,9 @@ type Instance struct {
 	// the balancer.
 	URLs  []string
 	front []string
-	parts []func() error
+	// Programs are what it consists of.
+	Programs []cputime.Program
+	parts    []func() error
 }
 
 // Size is how much there is to work on.
@@ -66,6 +69,11 @@ type Size struct {
 // owns adds what Close ends.
 func (i *Instance) owns(closers ...func() error) {
 	i.parts = append(i.parts, closers...)
+}
+
+// has adds a program to those that it consists of.
+func (i *Instance) has(name string, process *nodetest.Process) {
+	i.Programs = append(i.Programs, cputime.Program{Name: name, PID: process.PID()})
 }
 
 // Close ends what the system consists of, the last started first.
@@ -170,6 +178,7 @@ func (i *Instance) run(ctx context.Context, command nodetest.Command, ready func
 		return err
 	}
 	i.owns(process.Close)
+	i.has(filepath.Base(command.Path), process)
 	if err := until(ctx, process, ready); err != nil {
 		return fmt.Errorf("%s does not answer: %w; its log:\n%s", command.Path, err, process.Logs())
 	}

@@ -43,6 +43,9 @@ func tryAll(t *testing.T, system systems.System, host *systems.Host) {
 		t.Fatal(err)
 	}
 	defer func() { check(t, instance.Close()) }()
+	if len(instance.Programs) == 0 {
+		t.Error("nobody knows what it consists of")
+	}
 	for _, m := range systems.Measures() {
 		if system.Takes(m.Name) {
 			t.Run(m.Name, func(t *testing.T) { try(t, instance, m) })

@@ -63,3 +63,14 @@ func TestARateIsThatOfTheFirstOperation(t *testing.T) {
 		t.Errorf("got %v, want 300", got)
 	}
 }
+
+// cpu is what programs took in so many seconds.
+func cpu(seconds float64, programs map[string][]float64) *result.CPU {
+	of := &result.CPU{Seconds: seconds}
+	for name, times := range programs {
+		for _, spent := range times {
+			of.Programs = append(of.Programs, result.Program{Name: name, Seconds: spent})
+		}
+	}
+	return of
+}

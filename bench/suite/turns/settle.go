@@ -1,11 +1,10 @@
 package turns
 
 import (
-	"bytes"
 	"context"
-	"os"
-	"strconv"
 	"time"
+
+	"github.com/buntime/keyval/bench/suite/cputime"
 )
 
 const (
@@ -23,15 +22,15 @@ func Settle(limit time.Duration) func(context.Context) {
 		defer cancel()
 		again := time.NewTicker(glance)
 		defer again.Stop()
-		before, ok := processors()
-		for ok {
+		before, err := cputime.ThisMachine()
+		for err == nil {
 			select {
 			case <-again.C:
 			case <-ctx.Done():
 				return
 			}
-			var now ticks
-			if now, ok = processors(); !ok || now.idleSince(before) >= calm {
+			var now cputime.Machine
+			if now, err = cputime.ThisMachine(); err != nil || idle(before, now) >= calm {
 				return
 			}
 			before = now
@@ -39,32 +38,10 @@ func Settle(limit time.Duration) func(context.Context) {
 	}
 }
 
-// ticks are what the kernel counts of all processors together.
-type ticks struct{ idle, all float64 }
-
-func (t ticks) idleSince(before ticks) float64 {
-	if t.all == before.all {
+// idle is the share of the processors' time in between in which they had nothing to do.
+func idle(before, now cputime.Machine) float64 {
+	if now.All == before.All {
 		return 0
 	}
-	return (t.idle - before.idle) / (t.all - before.all)
-}
-
-// processors reads the first line of Linux's /proc/stat; elsewhere nothing is known.
-func processors() (t ticks, ok bool) {
-	stat, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return t, false
-	}
-	line, _, _ := bytes.Cut(stat, []byte("\n"))
-	// The name, then user, nice, system, idle, iowait, and others.
-	for i, field := range bytes.Fields(line) {
-		n, err := strconv.ParseFloat(string(field), 64)
-		if err != nil {
-			continue
-		}
-		if t.all += n; i == 4 {
-			t.idle = n
-		}
-	}
-	return t, t.all > 0
+	return (now.Idle - before.Idle) / (now.All - before.All)
 }

@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/buntime/keyval/bench/load"
 	"github.com/buntime/keyval/bench/result"
+	"github.com/buntime/keyval/bench/suite/cputime"
 	"github.com/buntime/keyval/bench/workload"
 )
 
@@ -21,6 +21,8 @@ type Turn struct {
 	Workload        workload.Workload
 	// Settings are told to whoever reads the result; Connections and Rate are obeyed.
 	Settings result.Settings
+	// Programs are what the system consists of.
+	Programs []cputime.Program
 }
 
 // Config says how turns are taken.
@@ -75,7 +77,7 @@ func (t Turn) take(ctx context.Context, cfg Config, round int) (result.Run, erro
 	how := workload.Load(t.Workload)
 	how.Workers, how.Rate = t.Settings.Connections, t.Settings.Rate
 	how.WarmUp, how.Duration = cfg.WarmUp, cfg.Duration
-	run, err := load.Run(ctx, how)
+	run, err := Run(ctx, how, t.Programs)
 	if err != nil {
 		return run, err
 	}

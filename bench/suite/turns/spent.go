@@ -1,0 +1,76 @@
+package turns
+
+import (
+	"slices"
+
+	"github.com/buntime/keyval/bench/result"
+)
+
+// Spent is the processor time of one of the first operation in microseconds: that of all the
+// run's programs, or of those alone that of says so of.
+func (r Runs) Spent(of func(program string) bool) Figure {
+	return r.each(func(run result.Run) (float64, bool) {
+		return perOperation(run, func(cpu result.CPU) (seconds float64) {
+			for _, p := range cpu.Programs {
+				if of(p.Name) {
+					seconds += p.Seconds
+				}
+			}
+			return seconds
+		})
+	})
+}
+
+// All is every program.
+func All(string) bool { return true }
+
+// Named is the programs with one of these names.
+func Named(names ...string) func(string) bool {
+	return func(program string) bool { return slices.Contains(names, program) }
+}
+
+// Busiest is what Spent is, of the one program of a name that has worked most: of the nodes
+// of a cluster the one that is full first.
+func (r Runs) Busiest(name string) Figure {
+	return r.each(func(run result.Run) (float64, bool) {
+		return perOperation(run, func(cpu result.CPU) (seconds float64) {
+			for _, p := range cpu.Programs {
+				if p.Name == name {
+					seconds = max(seconds, p.Seconds)
+				}
+			}
+			return seconds
+		})
+	})
+}
+
+func perOperation(run result.Run, spent func(result.CPU) float64) (microseconds float64, ok bool) {
+	if run.CPU == nil || len(run.Operations) == 0 || run.Operations[0].Count == 0 {
+		return 0, false
+	}
+	return spent(*run.CPU) * 1e6 / float64(run.Operations[0].Count), true
+}
+
+// Cores is how many of the processors the run's programs kept busy.
+func (r Runs) Cores() Figure {
+	return r.each(func(run result.Run) (float64, bool) {
+		if run.CPU == nil || run.CPU.Seconds == 0 {
+			return 0, false
+		}
+		var seconds float64
+		for _, p := range run.CPU.Programs {
+			seconds += p.Seconds
+		}
+		return seconds / run.CPU.Seconds, true
+	})
+}
+
+// Busy is how many of them were busy with anything at all.
+func (r Runs) Busy() Figure {
+	return r.each(func(run result.Run) (float64, bool) {
+		if run.CPU == nil || run.CPU.Seconds == 0 {
+			return 0, false
+		}
+		return run.CPU.Busy / run.CPU.Seconds, true
+	})
+}
