@@ -3,7 +3,7 @@
 # ROUNDS=3 SECONDS_EACH=3
 set -eu
 cd "$(dirname "$0")/.."
-for program in etcd redis-server haproxy; do
+for program in etcd redis-server haproxy wrk; do
 	command -v $program >/dev/null || [ -x /usr/sbin/$program ] || {
 		echo "make bench: $program is not installed; as root, run: make tools" >&2
 		exit 1

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/buntime/keyval/bench/result"
+	"github.com/buntime/keyval/bench/suite/harness"
 	"github.com/buntime/keyval/bench/suite/page"
 	"github.com/buntime/keyval/bench/suite/systems"
 	"github.com/buntime/keyval/bench/suite/turns"
@@ -40,6 +41,11 @@ type started struct {
 }
 
 func (c compareCmd) measure(ctx context.Context, s *session) (err error) {
+	if c.wants(harness.Nothing) {
+		if err := s.harness(ctx); err != nil {
+			return err
+		}
+	}
 	var all []started
 	defer func() {
 		for _, one := range slices.Backward(all) {
@@ -76,6 +82,23 @@ func (c compareCmd) measure(ctx context.Context, s *session) (err error) {
 // wants tells whether a measure is to be taken.
 func (c compareCmd) wants(measure string) bool {
 	return len(c.Only) == 0 || slices.Contains(c.Only, measure)
+}
+
+// harness measures what the harness costs, while nothing else runs yet.
+func (s *session) harness(ctx context.Context) error {
+	s.left += 2 * s.Rounds
+	for round := range s.Rounds {
+		runs, err := harness.Round(ctx, s.Source)
+		if err != nil {
+			return err
+		}
+		for _, run := range runs {
+			run.Settings.Extra[turns.Round] = fmt.Sprint(round + 1)
+			s.took(run)
+		}
+		s.keep(runs)
+	}
+	return nil
 }
 
 func (s *session) start(ctx context.Context, system systems.System) (started, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/buntime/keyval/bench/plot"
 	"github.com/buntime/keyval/bench/result"
+	"github.com/buntime/keyval/bench/suite/harness"
 	"github.com/buntime/keyval/bench/suite/systems"
 	"github.com/buntime/keyval/bench/suite/turns"
 	"github.com/buntime/keyval/bench/unit"
@@ -37,6 +38,7 @@ func Performance(f result.File) Content {
 			{"cost", Costs(runs, systems.Names())},
 			{"bounds", Bounds(runs, f.Machine.Cores)},
 			{"machines", PerMachine(runs, f.Machine.Cores)},
+			{"harness", Harness(runs)},
 			{"after", AfterPut(runs)},
 			{"watch", single(runs, systems.Watch, []string{systems.Balanced})},
 			{"documents", single(runs, systems.Filter, ours()) + "\n" + single(runs, systems.Search, ours())},
@@ -93,6 +95,18 @@ func Systems() string {
 		rows = append(rows, []string{s.Name, s.Configuration, s.Durability})
 	}
 	return table([]string{"", "started as", "an answered write has survived"}, rows)
+}
+
+// Harness is what a request costs the harness beside wrk, where the server does nothing.
+func Harness(runs turns.Runs) string {
+	var rows [][]string
+	for _, client := range []string{harness.Own, harness.Wrk} {
+		of := runs.Of(client, harness.Nothing)
+		if of.Rate().Of > 0 {
+			rows = append(rows, []string{client, rate(of.Rate()), microseconds(of.Spent(turns.All).Median)})
+		}
+	}
+	return table([]string{"", "answers a second: median (range)", "µs of the processor each"}, rows)
 }
 
 // single is the table of one measure.

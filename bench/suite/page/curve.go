@@ -21,14 +21,22 @@ func Delays() []int { return []int{0, 5, 10, 20} }
 
 // AfterPut is the curve of GET after a burst of PUT, beside Deno KV's.
 func AfterPut(runs turns.Runs) string {
-	ours, theirs := runs.Of(systems.OnSqld, AfterWriting), runs.Of(systems.NameDeno, AfterWriting)
 	var rows [][]string
 	for _, delay := range Delays() {
-		after := strconv.Itoa(delay)
-		a, b := ours.With(After, after), theirs.With(After, after)
-		rows = append(rows, []string{fmt.Sprintf("%d s after", delay), rate(a.Rate()), rate(b.Rate()), times(a.Ratio(b))})
+		ours, theirs := after(runs, systems.OnSqld, delay), after(runs, systems.NameDeno, delay)
+		rows = append(rows, []string{fmt.Sprintf("%d s after", delay), rate(ours.Rate()), rate(theirs.Rate()), times(ratioAfter(runs, delay))})
 	}
 	return table([]string{"", systems.OnSqld, systems.NameDeno, "ratio"}, rows)
+}
+
+// after are a system's GETs so many seconds after its PUTs.
+func after(runs turns.Runs, name string, delay int) turns.Runs {
+	return runs.Of(name, AfterWriting).With(After, strconv.Itoa(delay))
+}
+
+// ratioAfter is keyval's rate beside Deno KV's then.
+func ratioAfter(runs turns.Runs, delay int) turns.Figure {
+	return after(runs, systems.OnSqld, delay).Ratio(after(runs, systems.NameDeno, delay))
 }
 
 // AfterPutPicture draws it.
@@ -41,7 +49,7 @@ func AfterPutPicture(runs turns.Runs) plot.Lines {
 	for _, name := range []string{systems.OnSqld, systems.NameDeno} {
 		s := plot.Series{Name: name, Marks: true}
 		for _, delay := range Delays() {
-			f := runs.Of(name, AfterWriting).With(After, strconv.Itoa(delay)).Rate()
+			f := after(runs, name, delay).Rate()
 			if f.Of > 0 {
 				s.Points = append(s.Points, point(float64(delay), f))
 			}

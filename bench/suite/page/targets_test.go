@@ -1,0 +1,25 @@
+package page_test
+
+import (
+	"testing"
+
+	"github.com/buntime/keyval/bench/suite/harness"
+	"github.com/buntime/keyval/bench/suite/page"
+	"github.com/buntime/keyval/bench/suite/systems"
+	"github.com/buntime/keyval/bench/suite/turns"
+)
+
+func TestATargetIsMetMissedOrOnlyShown(t *testing.T) {
+	t.Parallel()
+	own, wrk := ran(harness.Own, harness.Nothing, 0), ran(harness.Wrk, harness.Nothing, 0)
+	ours, deno := ran(systems.OnSqld, page.AfterWriting, 0), ran(systems.NameDeno, page.AfterWriting, 0)
+	ours.Settings.Extra[page.After], deno.Settings.Extra[page.After] = "5", "5"
+	own.Operations[0].Count, ours.Operations[0].Count = 900, 400
+	runs := turns.Runs{own, wrk, ours, deno}
+	mustHave(t, page.Targets(runs),
+		"| the harness on one core, of wrk on the same | at least 0.80 × | 0.90 × (0.90–0.90) | yes |",
+		"| GET, sqld, 5 s after PUT, of Deno KV's | to be shown | 0.40 × (0.40–0.40) | – |",
+		"| GET, sqld, 10 s after PUT, of Deno KV's | to be shown |  | not measured |")
+	own.Operations[0].Count = 700
+	mustHave(t, page.Targets(turns.Runs{own, wrk}), "0.70 × (0.70–0.70) | **no** |")
+}
