@@ -38,17 +38,29 @@ func (w *atomic) Prepare(ctx context.Context, progress func(float64)) error {
 
 func (w *atomic) Worker(ctx context.Context, i int) (load.Worker, error) {
 	c, err := w.caller(ctx, i)
-	return &checking{caller: c, seen: w.seen}, err
+	checks := &checking{caller: c, seen: w.seen, step: 1}
+	if w.OwnKeys {
+		checks.first, checks.step = i, w.Connections
+	}
+	return checks, err
 }
 
 type checking struct {
 	caller
-	seen  []stamp
-	known []byte // a buffer
+	seen []stamp
+	// first and step are its keys: the first, and every step-th after it.
+	first, step int
+	known       []byte // a buffer
+}
+
+// key is one of its keys, each as likely as the other.
+func (w *checking) key() int {
+	after := (w.Keys - w.first - 1) / w.step
+	return w.first + w.step*w.rand.IntN(after+1)
 }
 
 func (w *checking) Do(ctx context.Context) (int, error) {
-	n := w.rand.IntN(w.Keys)
+	n := w.key()
 	w.known = w.seen[n].appendTo(w.known[:0])
 	answer, err := w.setChecked(ctx, n, w.known)
 	if err == nil || errors.Is(err, errConflict) {

@@ -38,7 +38,7 @@ func catalogue() []kind {
 			summary: "Reads and writes as YCSB's workload A to F does, few keys more often than most."},
 		{name: "list", open: openList, uses: lists,
 			summary: "Lists entries from a key on, evenly chosen."},
-		{name: "atomic", open: openAtomic, uses: filled,
+		{name: "atomic", open: openAtomic, uses: uses{keys: true, values: true, ownKeys: true},
 			summary: "Sets a key if it is as it was last seen; the fewer keys, the more conflicts."},
 		{name: "hot-counter", open: openHotCounter,
 			summary: "Adds to one number, all at once."},

@@ -33,6 +33,9 @@ type Settings struct {
 	Connections int
 	// Keys is how many different keys are read and written.
 	Keys int
+	// OwnKeys has each connection write keys that no other one writes, so that no check of
+	// an "atomic" conflicts. There must be a key for each.
+	OwnKeys bool
 	// ValueBytes are the least and the greatest size of a value as JSON.
 	ValueBytes [2]int
 	// Seed makes keys, values and their order; the same seed, the same requests.
@@ -90,6 +93,8 @@ func (s Settings) validate() error {
 		return badSetting("Connections", "%d is not within 1 and %d", s.Connections, maxConnections)
 	case s.Keys < 1 || s.Keys > maxKeys:
 		return badSetting("Keys", "%d is not within 1 and %d", s.Keys, maxKeys)
+	case s.OwnKeys && s.Keys < s.Connections:
+		return badSetting("OwnKeys", "there are %d keys for %d connections: each needs one", s.Keys, s.Connections)
 	case least < 2 || most > maxValueBytes || least > most:
 		return badSetting("ValueBytes", "%d to %d is no range within 2 and %d", least, most, maxValueBytes)
 	case !slices.Contains(mixLetters(), s.Mix):
@@ -106,7 +111,7 @@ func (s Settings) validate() error {
 
 // uses are the settings that only some workloads heed.
 type uses struct {
-	keys, values, mix, watchers, limit, consistency bool
+	keys, ownKeys, values, mix, watchers, limit, consistency bool
 }
 
 // refuse names a setting that was set and has no effect: what it was meant to measure would
@@ -119,6 +124,7 @@ func (u uses) refuse(name string, s Settings) error {
 		got, usual any
 	}{
 		{"Keys", u.keys, s.Keys, d.Keys},
+		{"OwnKeys", u.ownKeys, s.OwnKeys, d.OwnKeys},
 		{"ValueBytes", u.values, s.ValueBytes, d.ValueBytes},
 		{"Mix", u.mix, s.Mix, d.Mix},
 		{"Watchers", u.watchers, s.Watchers, d.Watchers},

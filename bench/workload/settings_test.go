@@ -38,6 +38,8 @@ func TestASettingThatCannotBeOrHasNoEffectIsNamed(t *testing.T) {
 		{"put", "Keys", func(s *workload.Settings) { s.Keys = 0 }},
 		{"atomic", "Keys", func(s *workload.Settings) { s.Keys = 1e15 }},
 		{"queue", "Keys", func(s *workload.Settings) { s.Keys = 5 }},
+		{"put", "OwnKeys", func(s *workload.Settings) { s.OwnKeys = true }},
+		{"atomic", "OwnKeys", func(s *workload.Settings) { s.OwnKeys, s.Keys = true, 63 }},
 		{"put", "ValueBytes", func(s *workload.Settings) { s.ValueBytes = [2]int{1, 5} }},
 		{"put", "ValueBytes", func(s *workload.Settings) { s.ValueBytes = [2]int{6, 5} }},
 		{"put", "ValueBytes", func(s *workload.Settings) { s.ValueBytes = [2]int{6, 5 << 20} }},

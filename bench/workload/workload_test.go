@@ -397,3 +397,11 @@ func TestAWriteThatWasNotSeenComingIsAConflictOnce(t *testing.T) {
 	do("conflict")
 	do("")
 }
+
+func TestNobodyMeetsAnotherOnKeysOfItsOwn(t *testing.T) {
+	t.Parallel()
+	node := testnode.MustStartNode(t, testnode.NodeConfig(t.TempDir()))
+	s := few("atomic", node.URL())
+	s.OwnKeys, s.Keys = true, s.Connections+1 // one has two keys
+	mustWorkAndClean(t, mustOpen(t, "atomic", s))
+}

@@ -58,7 +58,7 @@ func Keyval() []System {
 		},
 		{
 			Name: Balanced, Durability: sqldDurability,
-			Configuration: "three nodes on one sqld primary and replica, behind `deploy/haproxy.cfg`; all on the same machine",
+			Configuration: "three nodes on one sqld primary and replica, behind `deploy/haproxy.cfg` with `default_backend any_node`, because all clients have one address here; all on the same machine",
 			Start:         several(3, true), Version: sqldVersion,
 			Only: []string{Put, Get, Watch},
 		},
@@ -244,6 +244,7 @@ func (i *Instance) openKeyval(measure string, s Size) (workload.Workload, error)
 	switch measure {
 	case Put, Get, Atomic, List, Filter, Search:
 		settings.Keys, settings.ValueBytes = s.Keys, s.ValueBytes
+		settings.OwnKeys = measure == Atomic // as the peers' workers
 	case Queue:
 		settings.ValueBytes = s.ValueBytes
 	case Watch:

@@ -27,7 +27,7 @@ jetstream {
 func NATS() System {
 	return System{
 		Name:          NameNATS,
-		Configuration: "one server, file storage, `sync_interval: always`; 64 connections of nats.go",
+		Configuration: "one server, file storage, `sync_interval: always`, built from its Go module, because Debian's 2.9 does not have that setting; 64 connections of nats.go",
 		Durability:    "fsync of each message",
 		Cannot:        map[string]string{List: "its keys have no order", Filter: noDocuments, Search: noDocuments, Watch: oneNode},
 		Start:         startNATS,
