@@ -47,14 +47,19 @@ func measureTable(runs turns.Runs, names []string, c column, reasons Reasons) st
 			continue
 		}
 		rows = append(rows, []string{
-			name, rate(of.Rate()), milliseconds(of.Percentile(50).Median), milliseconds(of.Percentile(99).Median),
+			name, rateAndFailures(of), milliseconds(of.Percentile(50).Median), milliseconds(of.Percentile(99).Median),
 			times(of.Ratio(ours)),
 		})
-		if failed, all := of.Failed(); failed > 0 {
-			rows[len(rows)-1][1] += fmt.Sprintf("; %d of %d failed", failed, all)
-		}
 	}
 	return table([]string{"", c.unit + " a second: median (range)", "p50", "p99", "beside keyval, embedded"}, rows)
+}
+
+// rateAndFailures is the rate, and how many did not succeed if there are any.
+func rateAndFailures(of turns.Runs) string {
+	if failed, all := of.Failed(); failed > 0 {
+		return fmt.Sprintf("%s; %d of %d failed", rate(of.Rate()), failed, all)
+	}
+	return rate(of.Rate())
 }
 
 // verdict says in words who is ahead of keyval's embedded and sqld shapes.

@@ -40,7 +40,7 @@ func Performance(f result.File) Content {
 			{"machines", PerMachine(runs, f.Machine.Cores)},
 			{"harness", Harness(runs)},
 			{"after", AfterPut(runs)},
-			{"watch", single(runs, systems.Watch, []string{systems.Balanced})},
+			{"watch", Watched(runs)},
 			{"documents", single(runs, systems.Filter, ours()) + "\n" + single(runs, systems.Search, ours())},
 		},
 		Pictures: map[string]Picture{"peers": Peers(runs), "after-put": AfterPutPicture(runs)},
@@ -97,6 +97,22 @@ func Systems() string {
 	return table([]string{"", "started as", "an answered write has survived"}, rows)
 }
 
+// Watched is from a commit to its event, and from the write to that.
+func Watched(runs turns.Runs) string {
+	var rows [][]string
+	for _, name := range []string{systems.Balanced, systems.Embedded, systems.NameEtcd, systems.NameNATS} {
+		of := runs.Of(name, systems.Watch)
+		if len(of) == 0 {
+			continue
+		}
+		rows = append(rows, []string{
+			name, rateAndFailures(of), milliseconds(of.Percentile(50).Median), milliseconds(of.Percentile(99).Median),
+			milliseconds(of.LastPercentile(50).Median), milliseconds(of.LastPercentile(99).Median),
+		})
+	}
+	return table([]string{"", "events a second: median (range)", "answer to event: p50", "p99", "write to event: p50", "p99"}, rows)
+}
+
 // Harness is what a request costs the harness beside wrk, where the server does nothing.
 func Harness(runs turns.Runs) string {
 	var rows [][]string
@@ -117,7 +133,7 @@ func single(runs turns.Runs, measure string, names []string) string {
 		if len(of) == 0 {
 			continue
 		}
-		rows = append(rows, []string{measure + ", " + name, rate(of.Rate()), milliseconds(of.Percentile(50).Median), milliseconds(of.Percentile(99).Median)})
+		rows = append(rows, []string{measure + ", " + name, rateAndFailures(of), milliseconds(of.Percentile(50).Median), milliseconds(of.Percentile(99).Median)})
 	}
 	return table([]string{"", "a second: median (range)", "p50", "p99"}, rows)
 }

@@ -2,7 +2,9 @@ package page_test
 
 import (
 	"testing"
+	"time"
 
+	"github.com/buntime/keyval/bench/result"
 	"github.com/buntime/keyval/bench/suite/harness"
 	"github.com/buntime/keyval/bench/suite/page"
 	"github.com/buntime/keyval/bench/suite/systems"
@@ -22,4 +24,18 @@ func TestATargetIsMetMissedOrOnlyShown(t *testing.T) {
 		"| GET, sqld, 10 s after PUT, of Deno KV's | to be shown |  | not measured |")
 	own.Operations[0].Count = 700
 	mustHave(t, page.Targets(turns.Runs{own, wrk}), "0.70 × (0.70–0.70) | **no** |")
+}
+
+func TestAnEventIsToldFromTheAnswerAndFromTheWrite(t *testing.T) {
+	t.Parallel()
+	run := ran(systems.NameEtcd, systems.Watch, 0)
+	run.Operations = []result.Operation{lasting("event", 2), lasting("put", 5), lasting("put and event", 7)}
+	mustHave(t, page.Watched(turns.Runs{run}), "| etcd | 1.00 (1.00–1.00) | 2.00 ms | 2.00 ms | 7.00 ms | 7.00 ms |")
+}
+
+// lasting is an operation that took so many milliseconds, once.
+func lasting(name string, milliseconds int) result.Operation {
+	latency := result.NewHistogram()
+	latency.Record(time.Duration(milliseconds) * time.Millisecond)
+	return result.Operation{Name: name, Count: 1, Latency: latency}
 }

@@ -12,7 +12,4 @@ const (
 func Peers() []System { return []System{Deno(), Etcd(), NATS(), Redis()} }
 
 // Why a peer has no turn.
-const (
-	noDocuments = "it does not look into values"
-	oneNode     = "one server alone"
-)
+const noDocuments = "it does not look into values"

@@ -19,7 +19,7 @@ func Redis() System {
 		Name:          NameRedis,
 		Configuration: "`--appendonly yes --appendfsync always --save \"\"`; 64 connections of go-redis, one command at a time each",
 		Durability:    "fsync of the log for each batch of writes",
-		Cannot:        map[string]string{List: "its keys have no order", Filter: noDocuments, Search: noDocuments, Watch: oneNode},
+		Cannot:        map[string]string{List: "its keys have no order", Filter: noDocuments, Search: noDocuments, Watch: "its notifications have no version to wait for"},
 		Start:         startRedis,
 		Version:       versionOf("redis-server", "Redis server v=", findRedis),
 	}

@@ -56,12 +56,19 @@ func (r Runs) With(extra, value string) Runs {
 func (r Runs) Rate() Figure { return r.each(rateOf) }
 
 // Percentile is that of the first operation's latency, in nanoseconds.
-func (r Runs) Percentile(p float64) Figure {
+func (r Runs) Percentile(p float64) Figure { return r.percentile(0, p) }
+
+// LastPercentile is that of the last operation's: where the first is a part, of the whole.
+func (r Runs) LastPercentile(p float64) Figure { return r.percentile(-1, p) }
+
+// percentile is that of the i-th operation, -1 is the last.
+func (r Runs) percentile(i int, p float64) Figure {
 	return r.each(func(run result.Run) (float64, bool) {
-		if len(run.Operations) == 0 || run.Operations[0].Count == 0 {
+		n := len(run.Operations)
+		if n == 0 || run.Operations[(n+i)%n].Count == 0 {
 			return 0, false
 		}
-		return float64(run.Operations[0].Latency.At(p)), true
+		return float64(run.Operations[(n+i)%n].Latency.At(p)), true
 	})
 }
 
