@@ -141,8 +141,7 @@ func storeCosts(t *testing.T) {
 	}
 	with := runtime.Version() + " on " + runtime.GOOS + "/" + runtime.GOARCH
 	mustWrite(t, costsFile, formatCosts(all, with))
-	before, _, after := mustCutPage(t)
-	mustWrite(t, page, before+pageStart+pageTable(all)+pageEnd+after)
+	writePage(t, all)
 }
 
 func mustWrite(t *testing.T, file, text string) {

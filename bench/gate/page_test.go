@@ -5,38 +5,46 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/buntime/keyval/bench/section"
 )
 
-// The page has the table between marks.
+// The page has the table in this section.
 const (
-	page      = "../../docs/performance.md"
-	pageStart = "<!-- The table is made from bench/gate/testdata/costs.txt: make gate UPDATE=1 -->\n"
-	pageEnd   = "<!-- Here the table ends. -->\n"
+	page        = "../../docs/performance.md"
+	pageSection = "gate"
 )
 
 func TestThePageHasWhatIsStored(t *testing.T) {
 	if *update {
 		t.Skip("it is being written")
 	}
-	_, got, _ := mustCutPage(t)
-	if want := pageTable(mustReadCosts(t)); got != want {
+	got, err := section.Body(mustRead(t, page), pageSection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.TrimSpace(pageTable(mustReadCosts(t))); got != want {
 		t.Errorf("%s does not have what %s has; run: make gate UPDATE=1\ngot\n%s\nwant\n%s", page, costsFile, got, want)
 	}
 }
 
-// mustCutPage is the page before, within and after its table.
-func mustCutPage(t *testing.T) (before, table, after string) {
+// writePage puts the table into the page.
+func writePage(t *testing.T, all []cost) {
 	t.Helper()
-	text, err := os.ReadFile(page)
+	text, err := section.Rewrite(mustRead(t, page), pageSection, pageTable(all))
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, found := strings.Cut(string(text), pageStart)
-	table, after, foundEnd := strings.Cut(rest, pageEnd)
-	if !found || !foundEnd {
-		t.Fatalf("%s has no marks around the table of what a request costs: put these around an empty place, and run make gate UPDATE=1\n%s%s", page, pageStart, pageEnd)
+	mustWrite(t, page, text)
+}
+
+func mustRead(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return before, table, after
+	return string(text)
 }
 
 func pageTable(all []cost) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/buntime/keyval/bench/plot"
 	"github.com/buntime/keyval/bench/result"
+	"github.com/buntime/keyval/bench/section"
 	"github.com/buntime/keyval/bench/suite/page"
 )
 
@@ -50,8 +51,8 @@ func (o options) write(name string, content page.Content) error {
 		return err
 	}
 	rewritten := string(text)
-	for _, section := range content.Sections {
-		if rewritten, err = page.Rewrite(rewritten, section.Name, section.Body); err != nil {
+	for _, part := range content.Sections {
+		if rewritten, err = section.Rewrite(rewritten, part.Name, part.Body); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}

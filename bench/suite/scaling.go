@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/buntime/keyval/bench/suite/page"
 	"github.com/buntime/keyval/bench/suite/systems"
 	"github.com/buntime/keyval/bench/suite/turns"
+	"github.com/buntime/keyval/bench/workload"
 )
 
 // scalingEach is how long each point is measured: there are about a hundred.
@@ -26,13 +28,14 @@ type scalingCmd struct {
 func (c scalingCmd) Run(ctx context.Context) error {
 	c.options = c.brief()
 	return c.publish(ctx, "scaling", func(ctx context.Context, s *session) error {
-		for _, d := range page.Dimensions() {
-			s.left += 2 * len(d.Points) * len(d.Measures) * s.Rounds
+		dimensions, err := c.dimensions()
+		if err != nil {
+			return err
 		}
-		for _, d := range page.Dimensions() {
-			if c.Only != "" && c.Only != d.Name {
-				continue
-			}
+		for _, d := range dimensions {
+			s.left += s.turns(d)
+		}
+		for _, d := range dimensions {
 			if err := s.scale(ctx, d); err != nil {
 				return fmt.Errorf("%s: %w", d.Name, err)
 			}
@@ -41,6 +44,38 @@ func (c scalingCmd) Run(ctx context.Context) error {
 	})
 }
 
+// dimensions are those that are to be measured.
+func (c scalingCmd) dimensions() ([]page.Dimension, error) {
+	all := page.Dimensions()
+	if c.Only == "" {
+		return all, nil
+	}
+	only := slices.DeleteFunc(all, func(d page.Dimension) bool { return d.Name != c.Only })
+	if len(only) == 0 {
+		return nil, fmt.Errorf("there is no dimension %q", c.Only)
+	}
+	return only, nil
+}
+
+// turns is how many a dimension takes.
+func (s *session) turns(d page.Dimension) int {
+	shapes := len(alone())
+	if overNodes(d) {
+		shapes = 1
+	}
+	return shapes * len(d.Points) * len(d.Measures) * s.Rounds
+}
+
+// alone are the shapes of one node that are measured along most dimensions.
+func alone() []systems.System {
+	return slices.DeleteFunc(systems.Keyval(), func(one systems.System) bool {
+		return one.Name != systems.Embedded && one.Name != systems.OnSqld
+	})
+}
+
+// overNodes tells whether a dimension is about several nodes.
+func overNodes(d page.Dimension) bool { return d.Name == "nodes" || d.Name == "watchers" }
+
 // brief is one round, and short, unless $SECONDS_EACH says otherwise.
 func (o options) brief() options {
 	o.Rounds, o.Each = 1, min(o.Each, scalingEach)
@@ -48,14 +83,18 @@ func (o options) brief() options {
 }
 
 // keysCmd is "make bench-keys".
-type keysCmd struct{ options }
+type keysCmd struct {
+	options
+	Keys int `default:"10000000" help:"How many."`
+}
 
 // Run measures one point that takes too long for the others.
 func (c keysCmd) Run(ctx context.Context) error {
 	c.options = c.brief()
 	return c.publish(ctx, "keys", func(ctx context.Context, s *session) error {
 		d := page.Named("keys")
-		d.Points = []int{10_000_000}
+		d.Points = []int{c.Keys}
+		s.left = s.turns(d)
 		return s.scale(ctx, d)
 	})
 }
@@ -79,7 +118,7 @@ func (s *session) scale(ctx context.Context, d page.Dimension) (err error) {
 			err = errors.Join(err, one.Close())
 		}
 	}()
-	for _, system := range systems.Keyval()[:2] {
+	for _, system := range alone() {
 		one, err := s.start(ctx, system)
 		if err != nil {
 			return err
@@ -125,16 +164,13 @@ func (s *session) point(ctx context.Context, d page.Dimension, one started, at i
 			return err
 		}
 		if !prepared {
-			if err := w.Prepare(ctx, func(float64) {}); err != nil {
+			if err := s.fill(ctx, d, one, w, at); err != nil {
 				return fmt.Errorf("%s: prepare %d: %w", one.Name, at, err)
 			}
 			// Both measures have the same keys.
 			prepared = true
 		}
-		settings := result.Settings{
-			Connections: size.Connections, Keys: size.Keys, ValueBytes: size.ValueBytes, Watchers: size.Watchers, Seed: 1,
-			Extra: map[string]string{page.Along: d.Name, page.At: strconv.Itoa(at)},
-		}
+		settings := settingsAt(d, at)
 		if measure == systems.Watch {
 			settings.Rate = watchedRate
 		}
@@ -149,6 +185,37 @@ func (s *session) point(ctx context.Context, d page.Dimension, one started, at i
 			}
 		}
 	}
+	return nil
+}
+
+// settingsAt are what is told of a point to whoever reads the result.
+func settingsAt(d page.Dimension, at int) result.Settings {
+	size := sized(d, at)
+	return result.Settings{
+		Connections: size.Connections, Keys: size.Keys, ValueBytes: size.ValueBytes, Watchers: size.Watchers, Seed: 1,
+		Extra: map[string]string{page.Along: d.Name, page.At: strconv.Itoa(at)},
+	}
+}
+
+// often is how often is told how far the filling is.
+const often = 10 * time.Second
+
+// fill prepares a point, and keeps how many keys a second that was if they are what grows.
+func (s *session) fill(ctx context.Context, d page.Dimension, one started, w workload.Workload, at int) error {
+	begun, told := time.Now(), time.Now()
+	err := w.Prepare(ctx, func(done float64) {
+		if time.Since(told) > often {
+			told = time.Now()
+			fmt.Printf("%-42s %.0f %% of %d filled\n", one.Name, 100*done, at)
+		}
+	})
+	if err != nil || d.Name != "keys" {
+		return err
+	}
+	s.keep([]result.Run{{
+		Target: one.Name, Workload: page.Fill, Settings: settingsAt(d, at), Started: begun, Seconds: time.Since(begun).Seconds(),
+		Operations: []result.Operation{{Name: page.Fill, Count: int64(at), Latency: result.NewHistogram(), Slices: []result.Slice{}}},
+	}})
 	return nil
 }
 

@@ -51,7 +51,7 @@ func (d Dimension) curves(runs turns.Runs) (all []curve) {
 					c.points = append(c.points, at)
 				}
 			}
-			if len(c.points) > 1 {
+			if c.points != nil {
 				all = append(all, c)
 			}
 		}
@@ -63,7 +63,9 @@ func (d Dimension) curves(runs turns.Runs) (all []curve) {
 func (d Dimension) reasons(runs turns.Runs, cores int) string {
 	var b strings.Builder
 	for _, c := range d.curves(runs) {
-		fmt.Fprintf(&b, "- **%s**: %s\n", c.name, c.reason(cores))
+		if len(c.points) > 1 {
+			fmt.Fprintf(&b, "- **%s**: %s\n", c.name, c.reason(cores))
+		}
 	}
 	return b.String()
 }
@@ -101,11 +103,11 @@ func (c curve) fullFrom(cores int) (at int, words string) {
 	return c.points[from], fmt.Sprintf("the %d cores are in use from %s on. ", cores, c.label(c.points[from]))
 }
 
-// between takes what a rate changes by apart: into the cores that are in use and the
-// processor time of a request.
+// between takes what a rate changes by apart: into the cores that the system and its clients
+// had, and the processor time of a request.
 func (c curve) between(first, last int) string {
 	a, b := c.at(first), c.at(last)
-	return fmt.Sprintf("From %s to %s the rate becomes %s ×: %s × the cores in use, %s × the processor time of a request%s. ",
+	return fmt.Sprintf("From %s to %s the rate becomes %s ×: %s × the cores that it had, %s × the processor time of a request%s. ",
 		c.label(first), c.label(last), ratio(a.Rate(), b.Rate()), ratio(a.Cores(), b.Cores()),
 		ratio(a.Spent(turns.All), b.Spent(turns.All)), mostOf(a, b))
 }

@@ -1,3 +1,6 @@
+// Package page writes what was measured into the documentation: sections with tables in
+// Markdown, and pictures beside them. All of it is made from files of results, so that it can
+// be made again without measuring.
 package page
 
 import (
@@ -76,8 +79,18 @@ func Machine(f result.File) string {
 		rounds[run.Settings.Extra[turns.Round]] = true
 	}
 	return fmt.Sprintf("%d cores (%s), %.1f GiB of memory, %s/%s, shared by clients and servers. %s.\n"+
-		"Rounds: %d, of %.1f s for each system and measure; medians, with the range of the rounds.",
-		m.Cores, m.CPU, float64(m.MemoryBytes)/(1<<30), m.OS, m.Arch, strings.Join(versions, ", "), len(rounds), longest(f.Runs))
+		"Rounds: %d, of %.1f s for each system and measure; medians, with the range of the rounds.%s",
+		m.Cores, m.CPU, float64(m.MemoryBytes)/(1<<30), m.OS, m.Arch, strings.Join(versions, ", "), len(rounds), longest(f.Runs), besides(f.Runs))
+}
+
+// besides is how much of the machine had nothing to do with what was measured: the kernel's
+// own work, whatever waits, and whoever else was there.
+func besides(runs turns.Runs) string {
+	f := runs.Besides()
+	if f.Of == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nBeside what took part in a turn, %.2f cores were busy in the median turn, and %.2f in the worst.", f.Median, f.High)
 }
 
 // longest is that of the longest turn, in seconds.

@@ -67,7 +67,7 @@ func Scaling(f result.File) Content {
 func Keys(f result.File) Content {
 	d := Named("keys")
 	d.Points = d.measured(f.Runs)
-	return Content{Sections: []Section{{"most-keys", d.table(f.Runs) + "\n" + d.costs(f.Runs)}}}
+	return Content{Sections: []Section{{"most-keys", d.table(f.Runs) + "\n" + d.costs(f.Runs) + "\n" + d.filled(f.Runs)}}}
 }
 
 func names() []string { return []string{systems.Embedded, systems.OnSqld, OfNodes} }
@@ -93,6 +93,23 @@ func (d Dimension) measured(runs turns.Runs) (points []int) {
 		}
 	}
 	return points
+}
+
+// Fill is the workload's name of the filling of a database.
+const Fill = "fill"
+
+// filled says how long that took.
+func (d Dimension) filled(runs turns.Runs) string {
+	var b strings.Builder
+	for _, at := range d.Points {
+		for _, name := range names() {
+			for _, run := range d.along(runs, name, Fill, at) {
+				fmt.Fprintf(&b, "- %s, %s keys: filled in %.1f s, %s keys a second, 500 in a request.\n",
+					name, d.label(at), run.Seconds, digits(run.Operations[0].Rate(run)))
+			}
+		}
+	}
+	return b.String()
 }
 
 // section is what there is to show of a dimension.

@@ -63,12 +63,16 @@ func TestTheBusiestOfSeveralIsTheOneThatWorkedMost(t *testing.T) {
 	t.Parallel()
 	run := measured("ours", 500)[0] // 1,000 operations
 	run.CPU = cpu(2, map[string][]float64{"keyval": {0.1, 0.3, 0.2}, "client": {0.4}})
+	run.CPU.Busy = 1.5
 	of := turns.Runs{run}
 	if got := of.Busiest("keyval").Median; got != 300 {
 		t.Errorf("the busiest: got %v µs, want 300", got)
 	}
 	if got := of.Spent(turns.All).Median; got < 999 || got > 1001 {
 		t.Errorf("all: got %v µs, want 1,000", got)
+	}
+	if got := of.Besides().Median; got < 0.249 || got > 0.251 {
+		t.Errorf("got %v cores besides, want 0.25", got)
 	}
 	if got := of.Cores().Median; got < 0.499 || got > 0.501 {
 		t.Errorf("got %v cores, want 0.5", got)

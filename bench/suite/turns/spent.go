@@ -10,15 +10,18 @@ import (
 // run's programs, or of those alone that of says so of.
 func (r Runs) Spent(of func(program string) bool) Figure {
 	return r.each(func(run result.Run) (float64, bool) {
-		return perOperation(run, func(cpu result.CPU) (seconds float64) {
-			for _, p := range cpu.Programs {
-				if of(p.Name) {
-					seconds += p.Seconds
-				}
-			}
-			return seconds
-		})
+		return perOperation(run, func(cpu result.CPU) float64 { return ofPrograms(cpu, of) })
 	})
+}
+
+// ofPrograms is the processor time of some of the programs, in seconds.
+func ofPrograms(cpu result.CPU, of func(program string) bool) (seconds float64) {
+	for _, p := range cpu.Programs {
+		if of(p.Name) {
+			seconds += p.Seconds
+		}
+	}
+	return seconds
 }
 
 // All is every program.
@@ -57,11 +60,17 @@ func (r Runs) Cores() Figure {
 		if run.CPU == nil || run.CPU.Seconds == 0 {
 			return 0, false
 		}
-		var seconds float64
-		for _, p := range run.CPU.Programs {
-			seconds += p.Seconds
+		return ofPrograms(*run.CPU, All) / run.CPU.Seconds, true
+	})
+}
+
+// Besides is how many of them were busy with something else.
+func (r Runs) Besides() Figure {
+	return r.each(func(run result.Run) (float64, bool) {
+		if run.CPU == nil || run.CPU.Busy == 0 {
+			return 0, false
 		}
-		return seconds / run.CPU.Seconds, true
+		return max(0, run.CPU.Busy-ofPrograms(*run.CPU, All)) / run.CPU.Seconds, true
 	})
 }
 
