@@ -151,3 +151,14 @@ func TestTheLargestDatabaseIsShownWhateverItsSize(t *testing.T) {
 		"| 5M | 1,000/s | 0.00 ms |", "| 5M | 1,000 | 2.00 |",
 		"- keyval, sqld, 5M keys: filled in 20.0 s, 250,000 keys a second")
 }
+
+func TestWhatThePrimaryAloneCouldDoIsOnPaper(t *testing.T) {
+	t.Parallel()
+	one := along("nodes", 1, 900, 2)
+	one.Target = page.OfNodes
+	mustHave(t, section(t, "paper", one,
+		along("connections", 8, 500, 2, program(systems.Primary, 0.1)), along("connections", 64, 1000, 2, program(systems.Primary, 0.1))),
+		"| W | the most writes a second of one node, its client and sqld's primary and replica on this machine | 1,000/s |",
+		"| P | the primary's processor time of a write at W | 100 µs |",
+		"| writes of a primary that has such a machine to itself | 2 cores / P | up to 20,000/s |")
+}
