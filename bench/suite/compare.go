@@ -34,41 +34,19 @@ func (c compareCmd) Run(ctx context.Context) error {
 	return profilesCmd{c.options}.Run(ctx)
 }
 
-// started is a system that runs.
-type started struct {
-	systems.System
-	*systems.Instance
-}
-
 func (c compareCmd) measure(ctx context.Context, s *session) (err error) {
 	if c.wants(harness.Nothing) {
 		if err := s.harness(ctx); err != nil {
 			return err
 		}
 	}
-	var all []started
-	defer func() {
-		for _, one := range slices.Backward(all) {
-			err = errors.Join(err, one.Close())
-		}
-	}()
-	for _, system := range systems.All() {
-		if slices.Contains(c.Without, system.Name) {
-			continue
-		}
-		fmt.Println("starting", system.Name)
-		one, err := s.start(ctx, system)
-		if err != nil {
-			return fmt.Errorf("%s: %w", system.Name, err)
-		}
-		all = append(all, one)
+	all, err := s.start(ctx, c.systems())
+	if err != nil {
+		return err
 	}
-	measures := slices.DeleteFunc(systems.Measures(), func(m systems.Measure) bool { return !c.wants(m.Name) })
-	s.expect(measures, all)
-	if c.wants(page.AfterWriting) {
-		s.left += afterRounds * 2 * (1 + len(page.Delays()))
-	}
-	for _, m := range measures {
+	defer func() { err = errors.Join(err, all.Close()) }()
+	s.expect(c, all)
+	for _, m := range c.measures() {
 		if err := s.compare(ctx, m, all); err != nil {
 			return err
 		}
@@ -77,6 +55,15 @@ func (c compareCmd) measure(ctx context.Context, s *session) (err error) {
 		return nil
 	}
 	return s.afterWriting(ctx, all)
+}
+
+// systems are those that are to be measured, measures what each of them has turns in.
+func (c compareCmd) systems() []systems.System {
+	return slices.DeleteFunc(systems.All(), func(s systems.System) bool { return slices.Contains(c.Without, s.Name) })
+}
+
+func (c compareCmd) measures() []systems.Measure {
+	return slices.DeleteFunc(systems.Measures(), func(m systems.Measure) bool { return !c.wants(m.Name) })
 }
 
 // wants tells whether a measure is to be taken.
@@ -101,29 +88,22 @@ func (s *session) harness(ctx context.Context) error {
 	return nil
 }
 
-func (s *session) start(ctx context.Context, system systems.System) (started, error) {
-	program, version, err := system.Version(ctx, s.host)
-	if err != nil {
-		return started{}, err
-	}
-	s.versions[system.Name] = program + " " + version
-	instance, err := system.Start(ctx, s.host)
-	return started{system, instance}, err
-}
-
 // expect counts the turns to come.
-func (s *session) expect(measures []systems.Measure, all []started) {
-	for _, m := range measures {
+func (s *session) expect(c compareCmd, all running) {
+	for _, m := range c.measures() {
 		for _, one := range all {
 			if one.Takes(m.Name) {
 				s.left += s.Rounds
 			}
 		}
 	}
+	if c.wants(page.AfterWriting) {
+		s.left += afterRounds * 2 * (1 + len(page.Delays()))
+	}
 }
 
 // compare has all systems that can do it do one measure.
-func (s *session) compare(ctx context.Context, m systems.Measure, all []started) (err error) {
+func (s *session) compare(ctx context.Context, m systems.Measure, all running) (err error) {
 	var of []turns.Turn
 	defer func() {
 		for _, turn := range of {
@@ -158,7 +138,7 @@ const (
 
 // afterWriting measures GET right after a burst of PUT, and later, which a replica that has
 // fallen behind makes slower.
-func (s *session) afterWriting(ctx context.Context, all []started) error {
+func (s *session) afterWriting(ctx context.Context, all running) error {
 	for round := range afterRounds {
 		for _, one := range all {
 			if one.Name != systems.OnSqld && one.Name != systems.NameDeno {

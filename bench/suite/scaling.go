@@ -112,19 +112,11 @@ func (s *session) scale(ctx context.Context, d page.Dimension) (err error) {
 	case "watchers":
 		return s.scaleNodes(ctx, d, 2, d.Points)
 	}
-	var all []started
-	defer func() {
-		for _, one := range all {
-			err = errors.Join(err, one.Close())
-		}
-	}()
-	for _, system := range alone() {
-		one, err := s.start(ctx, system)
-		if err != nil {
-			return err
-		}
-		all = append(all, one)
+	all, err := s.start(ctx, alone())
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, all.Close()) }()
 	for _, at := range d.Points {
 		for _, one := range all {
 			if err := s.point(ctx, d, one, at); err != nil {
