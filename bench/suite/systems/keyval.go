@@ -9,7 +9,6 @@ import (
 
 	"github.com/buntime/keyval/bench/workload"
 	"github.com/buntime/keyval/httpapi/api"
-	"github.com/buntime/keyval/httpapi/client"
 	"github.com/buntime/keyval/node/nodetest"
 )
 
@@ -143,8 +142,11 @@ func startNodes(ctx context.Context, h *Host, nodes int, sqld, balanced bool, fl
 		if i.front == nil {
 			i.front = i.URLs
 		}
-		i.Open = i.openKeyval
-		return i.serves(ctx, started)
+		i.Open = func(measure string, s Size) (workload.Workload, error) {
+			w, err := i.openKeyval(measure, s)
+			return caughtUp{w, started}, err
+		}
+		return catchUp(ctx, started)
 	})
 }
 
@@ -204,25 +206,6 @@ func (i *Instance) balance(ctx context.Context, h *Host, nodes []*nodetest.NodeP
 	i.owns(balancer.Close)
 	i.has(Balancer, balancer.Process())
 	return balancer.URL("KEYVAL_LISTEN"), nil
-}
-
-// serves writes through every node and reads it from its replica: one that has not found its
-// primary yet would cost nothing and help nobody.
-func (i *Instance) serves(ctx context.Context, nodes []*nodetest.NodeProcess) error {
-	for n, node := range nodes {
-		key := api.Key{"bench-ready", n}
-		if _, err := node.Client.Put(ctx, key, n); err != nil {
-			return err
-		}
-		err := until(ctx, node.Process(), func(ctx context.Context) error {
-			_, err := node.Client.Get(ctx, key, client.Consistency(api.Eventual))
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // named is keyval's own name for a measure.
