@@ -28,7 +28,7 @@ type compareCmd struct {
 
 // Run measures, and writes the page.
 func (c compareCmd) Run(ctx context.Context) error {
-	if err := c.publish(ctx, "compare", c.measure); err != nil {
+	if err := c.publish(ctx, "compare", c.measure); err != nil || !c.wants(page.Profiled) {
 		return err
 	}
 	return profilesCmd{c.options}.Run(ctx)
