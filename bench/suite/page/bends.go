@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/buntime/keyval/bench/suite/systems"
@@ -75,11 +76,14 @@ func (c curve) reason(cores int) string {
 	if c.measure == systems.Watch {
 		return c.latencies(first, last)
 	}
-	bend, words := c.fullFrom(cores)
-	if bend != first && bend != last {
-		words += c.between(first, bend) + c.between(bend, last)
-	} else {
-		words += c.between(first, last)
+	filled, words := c.fullFrom(cores)
+	bent, more := c.costBend()
+	words += more
+	cuts := []int{first, filled, bent, last}
+	slices.Sort(cuts)
+	cuts = slices.Compact(cuts)
+	for i := 1; i < len(cuts); i++ {
+		words += c.between(cuts[i-1], cuts[i])
 	}
 	if c.unit == unit.Bytes {
 		words += c.byBytes()
@@ -98,9 +102,28 @@ func (c curve) fullFrom(cores int) (at int, words string) {
 	case 0:
 		return c.points[0], fmt.Sprintf("the %d cores are in use at every point. ", cores)
 	case len(c.points):
-		return c.points[from-1], fmt.Sprintf("the %d cores are not all in use at the end: it waits, too. ", cores)
+		return c.points[from-1], fmt.Sprintf("the %d cores are not all in use at the end, where it waits as well. ", cores)
 	}
 	return c.points[from], fmt.Sprintf("the %d cores are in use from %s on. ", cores, c.label(c.points[from]))
+}
+
+// level is by how much the processor time of a request may differ where it counts as the same.
+const level = 1.25
+
+// costBend is the point from which on a request gets hardly cheaper, or after which it gets
+// dearer; the first one if neither is so.
+func (c curve) costBend() (at int, words string) {
+	spent := func(at int) float64 { return c.at(at).Spent(turns.All).Median }
+	first, last := spent(c.points[0]), spent(c.points[len(c.points)-1])
+	switch {
+	case last*level < first:
+		i := slices.IndexFunc(c.points, func(at int) bool { return spent(at) <= last*level })
+		return c.points[i], fmt.Sprintf("A request gets hardly cheaper from %s on. ", c.label(c.points[i]))
+	case last > first*level:
+		i := slices.IndexFunc(c.points, func(at int) bool { return spent(at) > first*level })
+		return c.points[i-1], fmt.Sprintf("A request gets dearer after %s. ", c.label(c.points[i-1]))
+	}
+	return c.points[0], "A request costs about the same at both ends. "
 }
 
 // between takes what a rate changes by apart: into the cores that the system and its clients

@@ -120,7 +120,7 @@ func TestACurveBendsWhereTheProcessorsAreFull(t *testing.T) {
 		along("connections", 64, 8000, 2, program(systems.Node, 1.6), program(systems.Primary, 0.4)))
 	mustHave(t, got,
 		"| 8 | 500 | 2.00 |",
-		"- **put, keyval, sqld**: the 2 cores are in use from 8 on. ",
+		"- **put, keyval, sqld**: the 2 cores are in use from 8 on. A request gets hardly cheaper from 64 on. ",
 		"From 1 to 8 the rate becomes 4.00 ×: 2.00 × the cores that it had, 0.50 × the processor time of a request, of which server has changed most, by −500 µs.",
 		"From 8 to 64 the rate becomes 2.00 ×: 1.00 × the cores that it had, 0.50 × the processor time of a request, of which server has changed most, by −300 µs.")
 }
@@ -129,7 +129,7 @@ func TestACurveThatNeverFillsTheProcessorsWaits(t *testing.T) {
 	t.Parallel()
 	mustHave(t, section(t, "nodes",
 		along("nodes", 1, 1000, 1, program(systems.Node, 1)), along("nodes", 2, 500, 1, program(systems.Node, 1))),
-		"the 2 cores are not all in use at the end: it waits, too. From 1 to 2 the rate becomes 0.50 ×: 1.00 × the cores that it had, 2.00 × the processor time")
+		"the 2 cores are not all in use at the end, where it waits as well. A request gets dearer after 1. From 1 to 2 the rate becomes 0.50 ×: 1.00 × the cores that it had, 2.00 × the processor time")
 }
 
 func TestACurveByBytesBendsWhereTheyCostAsMuchAsTheRest(t *testing.T) {
@@ -139,7 +139,7 @@ func TestACurveByBytesBendsWhereTheyCostAsMuchAsTheRest(t *testing.T) {
 		along("value", 10, count, 2, program(systems.Node, 1)),
 		along("value", 64<<10, count, 2, program(systems.Node, 1+6.5536)),
 		along("value", 256<<10, count, 2, program(systems.Node, 1+4*6.5536))),
-		"the 2 cores are in use at every point.", "each byte takes 10.0 ns: as much as all the rest of a request takes, 100 µs, at about 9.77 KiB")
+		"the 2 cores are in use at every point. A request gets dearer after 10 B. From 10 B to 256 KiB", "each byte takes 10.0 ns: as much as all the rest of a request takes, 100 µs, at about 9.77 KiB")
 }
 
 func TestTheLargestDatabaseIsShownWhateverItsSize(t *testing.T) {
