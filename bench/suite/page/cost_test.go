@@ -149,7 +149,7 @@ func TestTheLargestDatabaseIsShownWhateverItsSize(t *testing.T) {
 	filled.Operations[0].Count = 5_000_000
 	mustHave(t, page.Keys(result.File{Runs: []result.Run{filled, put}}).Sections[0].Body,
 		"| 5M | 1,000/s | 0.00 ms |", "| 5M | 1,000 | 2.00 |",
-		"- keyval, sqld, 5M keys: filled in 20.0 s, 250,000 keys a second")
+		"- keyval, sqld, 5M keys: filled in 20.0 s, a replica included, 250,000 keys a second")
 }
 
 func TestWhatThePrimaryAloneCouldDoIsOnPaper(t *testing.T) {

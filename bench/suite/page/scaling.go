@@ -104,7 +104,7 @@ func (d Dimension) filled(runs turns.Runs) string {
 	for _, at := range d.Points {
 		for _, name := range names() {
 			for _, run := range d.along(runs, name, Fill, at) {
-				fmt.Fprintf(&b, "- %s, %s keys: filled in %.1f s, %s keys a second, 500 in a request.\n",
+				fmt.Fprintf(&b, "- %s, %s keys: filled in %.1f s, a replica included, %s keys a second, 500 in a request.\n",
 					name, d.label(at), run.Seconds, digits(run.Operations[0].Rate(run)))
 			}
 		}

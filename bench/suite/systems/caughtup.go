@@ -29,7 +29,8 @@ var errBehind = errors.New("the replica is behind")
 
 // catchUp writes through every node and returns when it reads that from its replica, and with
 // it all that was written before: one that has not found its primary yet would cost nothing
-// and help nobody.
+// and help nobody. After millions of writes that takes minutes, so there is no end to it but
+// ctx's.
 func catchUp(ctx context.Context, nodes []*nodetest.NodeProcess) error {
 	for n, node := range nodes {
 		key := api.Key{"bench-ready", n}

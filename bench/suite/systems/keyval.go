@@ -146,6 +146,8 @@ func startNodes(ctx context.Context, h *Host, nodes int, sqld, balanced bool, fl
 			w, err := i.openKeyval(measure, s)
 			return caughtUp{w, started}, err
 		}
+		ctx, cancel := context.WithTimeout(ctx, startTimeout)
+		defer cancel()
 		return catchUp(ctx, started)
 	})
 }

@@ -13,10 +13,15 @@ import (
 // startTimeout is how long a program may take to answer on a busy machine.
 const startTimeout = time.Minute
 
-// until asks again and again, until it is answered, the program has ended, or time is up.
-func until(ctx context.Context, process *nodetest.Process, ready func(context.Context) error) error {
+// starts asks again and again, until it is answered, the program has ended, or time is up.
+func starts(ctx context.Context, process *nodetest.Process, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	return until(ctx, process, ready)
+}
+
+// until does so for as long as ctx allows.
+func until(ctx context.Context, process *nodetest.Process, ready func(context.Context) error) error {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {

@@ -179,7 +179,7 @@ func (i *Instance) run(ctx context.Context, command nodetest.Command, ready func
 	}
 	i.owns(process.Close)
 	i.has(filepath.Base(command.Path), process)
-	if err := until(ctx, process, ready); err != nil {
+	if err := starts(ctx, process, ready); err != nil {
 		return fmt.Errorf("%s does not answer: %w; its log:\n%s", command.Path, err, process.Logs())
 	}
 	return nil
