@@ -14,6 +14,11 @@ type benchCompareCmd struct {
 	Threshold float64 `default:"5" placeholder:"PERCENT" help:"How much slower B may be before it counts as a regression."`
 }
 
+// Help is what --help says beside the flags.
+func (benchCompareCmd) Help() string {
+	return `A verdict needs 3 runs of each, measured with --repeat 3; with 5 or more it assumes less and finds smaller differences. Of one run each, of 4 seconds or more, the seconds are compared: that cannot tell a change from a drift of the machine.`
+}
+
 // errRegression makes the exit code that of a failure. What cannot be judged is neither good
 // nor bad: it has the other one.
 var errRegression = errors.New("a regression")
