@@ -21,6 +21,9 @@ type Config struct {
 	Settings workload.Settings
 	// Target names what is measured in the results; empty is the URLs.
 	Target string
+	// AuthorityFile is where the authorities of Settings.TLS are from, for what is said to be
+	// done by hand; empty is the system's.
+	AuthorityFile string
 	// OwnPrefix says that Settings.Prefix was chosen by whoever runs this: the server need
 	// not be empty, the prefix must be. Without it an empty prefix
 	// becomes that of workload.Defaults.

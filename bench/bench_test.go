@@ -210,12 +210,12 @@ func TestWhatCannotBeRemovedIsSaidWithHowToDoIt(t *testing.T) {
 	}))
 	t.Cleanup(keeping.Close)
 	cfg := below(ofPuts(keeping.URL), "bench", "a b")
-	cfg.Settings.Token = "hush"
+	cfg.Settings.Token, cfg.AuthorityFile = "hush", "my ca.pem"
 	runs, err := bench.Run(t.Context(), cfg)
 	if len(runs) != 1 || !errors.Is(err, bench.ErrNotCleaned) {
 		t.Fatalf("got %d runs and %v, want one and ErrNotCleaned", len(runs), err)
 	}
-	if want := "curl -X DELETE '" + keeping.URL + "/keys?prefix=bench%2Fa%2520b'"; !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
+	if want := "curl -X DELETE '" + keeping.URL + "/keys?prefix=bench%2Fa%2520b' --cacert 'my ca.pem' -H"; !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 		t.Errorf("got %v, want it to say %s", err, want)
 	}
 	if left := mustListKeys(t, n.Client); len(left) == 0 {

@@ -115,6 +115,9 @@ func (c Config) byHand() string {
 	for _, target := range workload.Leftover(c.Workload, c.Settings) {
 		text += " '" + withoutUser(c.Settings.URLs[0]) + target + "'"
 	}
+	if c.AuthorityFile != "" {
+		text += " --cacert '" + c.AuthorityFile + "'"
+	}
 	if c.Settings.Token != "" {
 		text += ` -H "Authorization: Bearer $KEYVAL_TOKEN"`
 	}

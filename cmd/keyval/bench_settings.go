@@ -98,15 +98,16 @@ func (c *benchWorkloadCmd) config(name string, from *layers) (bench.Config, erro
 	}
 	settings.Token, settings.Seed = c.secret(), uint64(c.Seed)
 	return bench.Config{
-		Workload:    name,
-		Settings:    settings,
-		Target:      c.Name,
-		OwnPrefix:   c.Prefix != "",
-		Connections: c.Connections,
-		Rates:       c.Rate,
-		Repeat:      c.Repeat,
-		WarmUp:      c.WarmUp,
-		Duration:    c.Duration,
+		Workload:      name,
+		Settings:      settings,
+		Target:        c.Name,
+		OwnPrefix:     c.Prefix != "",
+		AuthorityFile: c.TLSCA,
+		Connections:   c.Connections,
+		Rates:         c.Rate,
+		Repeat:        c.Repeat,
+		WarmUp:        c.WarmUp,
+		Duration:      c.Duration,
 	}, nil
 }
 
