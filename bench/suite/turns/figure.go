@@ -72,10 +72,14 @@ func (r Runs) percentile(i int, p float64) Figure {
 	})
 }
 
-// Failed is how many of all operations did not succeed, and of how many.
+// Failed is how many of all operations did not succeed, and of how many. What is part of
+// another one counts with that.
 func (r Runs) Failed() (failed, all int64) {
 	for _, run := range r {
 		for _, operation := range run.Operations {
+			if operation.Part {
+				continue
+			}
 			all += operation.Count
 			for _, n := range operation.Failures {
 				failed, all = failed+n, all+n

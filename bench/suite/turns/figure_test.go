@@ -74,3 +74,14 @@ func cpu(seconds float64, programs map[string][]float64) *result.CPU {
 	}
 	return of
 }
+
+func TestAFailureCountsOnceWhateverPartOfItFailed(t *testing.T) {
+	t.Parallel()
+	runs := turns.Runs{{Operations: []result.Operation{
+		{Name: "event", Part: true, Count: 7, Failures: map[string]int64{"timeout": 3}},
+		{Name: "put and event", Count: 7, Failures: map[string]int64{"timeout": 3}},
+	}}}
+	if failed, all := runs.Failed(); failed != 3 || all != 10 {
+		t.Errorf("got %d of %d, want 3 of 10", failed, all)
+	}
+}
