@@ -119,6 +119,9 @@ func spent(raw []byte, run result.Run) (map[string]string, error) {
 		return nil, err
 	}
 	operations := (turns.Runs{run}).Rate().Median * p.Lasted.Seconds()
+	if operations == 0 {
+		return nil, fmt.Errorf("%s: no GET succeeded while it was profiled", run.Target)
+	}
 	extra := map[string]string{turns.Round: "1"}
 	for part, took := range p.Parts {
 		extra[part] = strconv.FormatFloat(float64(took)/operations, 'f', 0, 64)

@@ -50,12 +50,18 @@ func stepsTable(runs turns.Runs, c column) string {
 // boundOf says in words where the time of one request goes.
 func boundOf(runs turns.Runs, c column, cores int) string {
 	one, three := runs.Of(systems.OnSqld, c.measure), runs.Of(systems.Balanced, c.measure)
-	if one.Cores().Of == 0 || three.Cores().Of == 0 {
+	if !costKnown(one, three) {
 		return "Not measured."
 	}
 	before, after := one.Spent(turns.All).Median, three.Spent(turns.All).Median
 	return fmt.Sprintf("%s with three nodes behind HAProxy: %s A %s takes %s µs of them, in place of %s with one node: %s µs.",
 		c.title, inUse(three.Busy().Median, cores), c.title, digits(after), digits(before), changes(one, three))
+}
+
+// costKnown tells whether it was measured of each of these what a request takes: not if all
+// have failed.
+func costKnown(each ...turns.Runs) bool {
+	return !slices.ContainsFunc(each, func(of turns.Runs) bool { return of.Spent(turns.All).Of == 0 })
 }
 
 // inUse says whether the processors are what there is too little of.
@@ -107,7 +113,7 @@ func PerMachine(runs turns.Runs, cores int) string {
 	}
 	for _, c := range requests() {
 		of := runs.Of(systems.Balanced, c.measure)
-		if of.Cores().Of == 0 {
+		if !costKnown(of) {
 			return "Not measured."
 		}
 		header = append(header, c.title+": µs each", c.unit+" a second at most")
@@ -134,6 +140,10 @@ func tightest(runs turns.Runs, c column, cores int) string {
 		return cmp.Compare(a.spent(three, c.measure), b.spent(three, c.measure))
 	})
 	most := float64(cores) * 1e6 / first.spent(three, c.measure)
-	return fmt.Sprintf("%s%s: at %s a second the machine of %s is full first. That is %.1f × what one machine for everything has done with three nodes, and %.1f × what it has done with one.",
-		strings.ToUpper(c.unit[:1]), c.unit[1:], digits(most), first.name, most/three.Rate().Median, most/one.Rate().Median)
+	sentence := fmt.Sprintf("%s%s: at %s a second the machine of %s is full first. That is %.1f × what one machine for everything has done with three nodes",
+		strings.ToUpper(c.unit[:1]), c.unit[1:], digits(most), first.name, most/three.Rate().Median)
+	if one.Rate().Median > 0 {
+		sentence += fmt.Sprintf(", and %.1f × what it has done with one", most/one.Rate().Median)
+	}
+	return sentence + "."
 }

@@ -47,7 +47,7 @@ func measureTable(runs turns.Runs, names []string, c column, reasons Reasons) st
 			continue
 		}
 		rows = append(rows, []string{
-			name, rateAndFailures(of), milliseconds(of.Percentile(50).Median), milliseconds(of.Percentile(99).Median),
+			name, rateAndFailures(of), latency(of.Percentile(50)), latency(of.Percentile(99)),
 			times(of.Ratio(ours)),
 		})
 	}

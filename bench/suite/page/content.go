@@ -119,8 +119,8 @@ func Watched(runs turns.Runs) string {
 			continue
 		}
 		rows = append(rows, []string{
-			name, rateAndFailures(of), milliseconds(of.Percentile(50).Median), milliseconds(of.Percentile(99).Median),
-			milliseconds(of.LastPercentile(50).Median), milliseconds(of.LastPercentile(99).Median),
+			name, rateAndFailures(of), latency(of.Percentile(50)), latency(of.Percentile(99)),
+			latency(of.LastPercentile(50)), latency(of.LastPercentile(99)),
 		})
 	}
 	return table([]string{"", "events a second: median (range)", "answer to event: p50", "p99", "write to event: p50", "p99"}, rows)
@@ -146,7 +146,7 @@ func single(runs turns.Runs, measure string, names []string) string {
 		if len(of) == 0 {
 			continue
 		}
-		rows = append(rows, []string{measure + ", " + name, rateAndFailures(of), milliseconds(of.Percentile(50).Median), milliseconds(of.Percentile(99).Median)})
+		rows = append(rows, []string{measure + ", " + name, rateAndFailures(of), latency(of.Percentile(50)), latency(of.Percentile(99))})
 	}
 	return table([]string{"", "a second: median (range)", "p50", "p99"}, rows)
 }

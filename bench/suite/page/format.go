@@ -51,6 +51,14 @@ func milliseconds(ns float64) string {
 	return fmt.Sprintf("%.2f ms", ms)
 }
 
+// latency is a median in nanoseconds, empty where nothing succeeded.
+func latency(f turns.Figure) string {
+	if f.Of == 0 {
+		return ""
+	}
+	return milliseconds(f.Median)
+}
+
 // rate is the median with its range, such as "18,640 (17,900–19,210)".
 func rate(f turns.Figure) string {
 	if f.Of == 0 {

@@ -2,11 +2,11 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/buntime/keyval/bench/result"
 	"github.com/buntime/keyval/bench/suite/profile"
-	"github.com/buntime/keyval/bench/suite/systems"
 	"github.com/buntime/keyval/bench/suite/turns"
 )
 
@@ -19,9 +19,12 @@ func Profile(f result.File) Content {
 	return Content{Sections: []Section{{"profile", Spent(f.Runs)}}}
 }
 
-// Spent is the table of that.
+// Spent is the table of that, with the systems in whose runs anything succeeded.
 func Spent(runs turns.Runs) string {
-	targets := []string{systems.Embedded, systems.OnSqld}
+	targets := slices.DeleteFunc(ours(), func(name string) bool { return runs.Of(name, Profiled).Rate().Median == 0 })
+	if len(targets) == 0 {
+		return "Not measured."
+	}
 	var rows [][]string
 	whole := make([]float64, len(targets))
 	for _, part := range profile.Names() {

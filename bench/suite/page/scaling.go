@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,7 +136,7 @@ func (d Dimension) table(runs turns.Runs) string {
 					rows[i] = append(rows[i], "", "")
 					continue
 				}
-				rows[i] = append(rows[i], digits(of.Rate().Median)+"/s", milliseconds(of.Percentile(99).Median))
+				rows[i] = append(rows[i], digits(of.Rate().Median)+"/s", latency(of.Percentile(99)))
 			}
 		}
 	}
@@ -152,8 +153,8 @@ func (d Dimension) picture(runs turns.Runs) plot.Lines {
 		X:     plot.Axis{Label: d.Name, Unit: d.unit, Scale: scale},
 		Y:     plot.Axis{Label: "a second", Unit: unit.Rate},
 	}
-	latency := d.Measures[0] == systems.Watch
-	if latency {
+	watched := d.Measures[0] == systems.Watch
+	if watched {
 		lines.Title, lines.Y = "Commit to event by watchers, p99", plot.Axis{Label: "p99", Unit: unit.Latency, Scale: plot.Log10}
 	}
 	for _, name := range names() {
@@ -162,7 +163,7 @@ func (d Dimension) picture(runs turns.Runs) plot.Lines {
 			for _, at := range d.Points {
 				of := d.along(runs, name, measure, at)
 				f := of.Rate()
-				if latency {
+				if watched {
 					f = of.Percentile(99)
 				}
 				if f.Of > 0 {
@@ -190,10 +191,15 @@ func Paper(runs turns.Runs, cores int) string {
 	fmt.Fprintf(&b, "| | | |\n|---|---|---|\n")
 	line := func(name, formula, value string) { fmt.Fprintf(&b, "| %s | %s | %s |\n", name, formula, value) }
 	line("W", "the most writes a second of one node, its client and sqld's primary and replica on this machine", digits(w)+"/s")
-	line("R", "the most reads a second of the same", digits(r)+"/s")
+	if r > 0 {
+		line("R", "the most reads a second of the same", digits(r)+"/s")
+	}
 	if primary > 0 {
 		line("P", "the primary's processor time of a write at W", digits(primary)+" µs")
 		line("writes of a primary that has such a machine to itself", fmt.Sprintf("%d cores / P", cores), "up to "+digits(float64(cores)*1e6/primary)+"/s")
+	}
+	if r == 0 || r1.Of == 0 {
+		return b.String() // the rest is about reads
 	}
 	line("R₁, W₁", "one node at 64 connections, in the run by nodes", digits(r1.Median)+"/s, "+digits(w1.Median)+"/s")
 	for _, n := range []int{3, 5, 10} {
@@ -204,7 +210,7 @@ func Paper(runs turns.Runs, cores int) string {
 	for _, share := range []float64{0.05, 0.2, 0.5} {
 		total := w / share
 		line(fmt.Sprintf("requests of which %.0f %% write, at which one primary is full", share*100), fmt.Sprintf("W / %.2f", share), digits(total)+"/s")
-		line("machines with a node and a replica for these", fmt.Sprintf("⌈(1 − %.2f) × %s / R⌉", share, digits(total)), strconv.Itoa(int((1-share)*total/r)+1))
+		line("machines with a node and a replica for these", fmt.Sprintf("⌈(1 − %.2f) × %s / R⌉", share, digits(total)), strconv.Itoa(int(math.Ceil((1-share)*total/r))))
 	}
 	return b.String()
 }
