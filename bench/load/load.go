@@ -76,7 +76,9 @@ type Progress struct {
 	Elapsed, Total time.Duration
 	// Failed is how many operations failed in it, not counting parts of them.
 	Failed int64
-	// Second is one for each of Config.Operations. In the warm-up, At is negative: slices
+	// Operations are Config's.
+	Operations []string
+	// Second is one for each of Operations. In the warm-up, At is negative: slices
 	// count from its end.
 	Second []result.Slice
 }

@@ -132,7 +132,7 @@ func (r *run) drain(p period, before time.Duration) {
 
 // cut ends a period and tells of it.
 func (r *run) cut(p period) {
-	told := Progress{WarmingUp: p.warmingUp, Elapsed: p.to, Total: r.total}
+	told := Progress{WarmingUp: p.warmingUp, Elapsed: p.to, Total: r.total, Operations: r.cfg.Operations}
 	for _, t := range r.tallies {
 		slice := t.cut(p)
 		told.Second = append(told.Second, slice)

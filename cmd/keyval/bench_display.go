@@ -84,8 +84,16 @@ func (d *benchDisplay) Running(run measurement.Settings, p load.Progress) {
 	if p.WarmingUp {
 		stage = "  warming up"
 	}
-	d.show(fmt.Sprintf("%s  %s/%s s%s  %s  %s  p50 %s  p99 %s  max %s  %s", d.workload, seconds(p.Elapsed),
+	d.show(fmt.Sprintf("%s  %s/%s s%s  %s  %s  p50 %s  p99 %s  max %s  %s", d.about(p.Operations), seconds(p.Elapsed),
 		seconds(p.Total), stage, rate(s), d.failures(p.Failed), latency(s.P50), latency(s.P99), latency(s.Max), run.Load()))
+}
+
+// about names the workload, and of several operations the first, whose rate is shown.
+func (d *benchDisplay) about(operations []string) string {
+	if len(operations) < 2 {
+		return d.workload
+	}
+	return d.workload + " " + operations[0]
 }
 
 // failures stands out if there are any.
@@ -103,6 +111,7 @@ func (d *benchDisplay) Ran(run measurement.Run) {
 		return
 	}
 	o, failed := run.Operations[0], int64(0)
+	names := measurement.Group{Runs: []measurement.Run{run}}.Operations()
 	for _, count := range run.Failed() {
 		failed += count
 	}
@@ -110,7 +119,7 @@ func (d *benchDisplay) Ran(run measurement.Run) {
 	if run.Interrupted {
 		end = "  interrupted"
 	}
-	d.keep(fmt.Sprintf("%s  %s  %s  %s  p50 %s  p99 %s%s", d.workload, run.Settings.Load(), unit.Rate.String(o.Rate(run)),
+	d.keep(fmt.Sprintf("%s  %s  %s  %s  p50 %s  p99 %s%s", d.about(names), run.Settings.Load(), unit.Rate.String(o.Rate(run)),
 		d.failures(failed), latency(int64(o.Latency.At(50))), latency(int64(o.Latency.At(99))), end))
 }
 

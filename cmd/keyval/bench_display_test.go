@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,23 @@ func TestASecondIsShownWithTheFailuresOfAllOperations(t *testing.T) {
 		d.Running(measurement.Settings{Connections: 8}, second)
 		if got.String() != test.want {
 			t.Errorf("got  %q\nwant %q", got.String(), test.want)
+		}
+	}
+}
+
+func TestOfSeveralOperationsTheOneThatIsShownIsNamed(t *testing.T) {
+	var got bytes.Buffer
+	d := &benchDisplay{w: &got, workload: "mixed"}
+	d.Running(measurement.Settings{Connections: 8}, load.Progress{
+		Elapsed: time.Second, Total: time.Second, Operations: []string{"read", "update"},
+		Second: []measurement.Slice{{Seconds: 1, Count: 10}, {Seconds: 1, Count: 20}},
+	})
+	d.Ran(measurement.Run{Seconds: 1, Operations: []measurement.Operation{
+		{Name: "read", Count: 10, Latency: measurement.NewHistogram()}, {Name: "update", Count: 20, Latency: measurement.NewHistogram()},
+	}})
+	for line := range strings.Lines(got.String()) {
+		if !strings.HasPrefix(line, "mixed read  ") || !strings.Contains(line, "  10/s  ") {
+			t.Errorf("got %q, want the rate of reads, called so", line)
 		}
 	}
 }
