@@ -50,13 +50,13 @@ type benchLoad struct {
 // benchData is what a workload works with. Not given, a workload's own default holds; given
 // to a workload that does not use it, it is refused.
 type benchData struct {
-	Keys        int        `placeholder:"N" help:"How many different keys."`
-	ValueSize   valueSizes `placeholder:"SIZE" help:"How large values are as JSON, such as 100, 4KiB, or a range: 10-1024."`
+	Keys        int        `placeholder:"N" help:"How many different keys. Default: 10000."`
+	ValueSize   valueSizes `placeholder:"SIZE" help:"How large values are as JSON, such as 100, 4KiB, or a range: 10-1024. Default: 100."`
 	Seed        int64      `default:"1" placeholder:"N" help:"Makes keys, values and their order: the same seed, the same requests."`
-	Mix         string     `placeholder:"LETTER" help:"YCSB's mix for mixed: a (half updates), b (5 % updates), c (reads only), d (latest), e (short scans) or f (read-modify-write)."`
-	Watchers    int        `placeholder:"N" help:"How many streams watch."`
-	Limit       int        `placeholder:"N" help:"How many entries a list asks for."`
-	Consistency string     `enum:",session,strong,eventual" default:"" placeholder:"LEVEL" help:"That of reads: session, strong or eventual."`
+	Mix         string     `placeholder:"LETTER" help:"YCSB's mix for mixed: a (half updates), b (5 % updates), c (reads only), d (latest), e (short scans) or f (read-modify-write). Default: a."`
+	Watchers    int        `placeholder:"N" help:"How many streams watch. Default: 1000."`
+	Limit       int        `placeholder:"N" help:"How many entries a list, filter or search asks for. Default: 100."`
+	Consistency string     `enum:",session,strong,eventual" default:"" placeholder:"LEVEL" help:"That of reads: session, strong or eventual. Default: the server's."`
 }
 
 // flagOf is the flag of a field of bench.Config or workload.Settings.

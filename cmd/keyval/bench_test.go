@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -54,6 +55,20 @@ func TestEachWorkloadIsACommand(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("commands:\n%s\nworkloads:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestTheHelpOfAWorkloadSaysWhatHoldsWithoutAFlag(t *testing.T) {
+	d := workload.Defaults()
+	help := strings.Join(strings.Fields(runCommand(t, nil, "bench", "put", "--help").stdout), " ")
+	for flag, usual := range map[string]any{
+		"keys": d.Keys, "value-size": d.ValueBytes[0], "mix": d.Mix, "watchers": d.Watchers, "limit": d.Limit, "consistency": "the server's",
+	} {
+		_, of, _ := strings.Cut(help, "--"+flag+"=")
+		of, _, _ = strings.Cut(of, " --")
+		if want := fmt.Sprintf("Default: %v.", usual); !strings.Contains(of, want) {
+			t.Errorf("--%s: %q is not in %q", flag, want, of)
+		}
 	}
 }
 
