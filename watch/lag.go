@@ -7,8 +7,10 @@ const (
 	// replica before the tailer goes to the primary: a little longer than a replica that
 	// keeps up takes, 8.5 ms at most.
 	replicaPatience = 10 * time.Millisecond
-	// primaryStay is how long it stays there before it asks the replica again.
+	// primaryStay is how long it stays there before it asks the replica again, and longestStay
+	// when that was still behind each time, for twice as long as before.
 	primaryStay = 200 * time.Millisecond
+	longestStay = 3200 * time.Millisecond
 	// primaryBreath is between its questions there: all nodes share the primary.
 	primaryBreath = 5 * time.Millisecond
 	// firstPause and longestPause are between questions to a replica that is behind.
@@ -21,20 +23,23 @@ const (
 // second leave it behind however idle its machine is; asking it again and again only
 // slows it down.
 type lag struct {
-	since time.Time // the first question in a row for what it did not have; zero: it keeps up
-	until time.Time // the end of the stay with the primary
+	since time.Time     // the first question in a row for what it did not have; zero: it keeps up
+	until time.Time     // the end of the stay with the primary; zero: there was none since
+	stay  time.Duration // the length of the last one
 }
 
 // onPrimary tells whether the primary is asked instead.
 func (l *lag) onPrimary(now time.Time) bool { return now.Before(l.until) }
 
-// missed notes that the replica did not have yet what is said to exist.
+// missed notes that the replica did not have yet what is said to exist. One that keeps up
+// misses the first question, too, while there are commits all the time.
 func (l *lag) missed(now time.Time) {
-	if l.since.IsZero() {
-		l.since = now
+	if l.since.IsZero() || !l.until.IsZero() {
+		l.since, l.until = now, time.Time{}
 	}
 	if now.Sub(l.since) >= replicaPatience {
-		l.until = now.Add(primaryStay)
+		l.stay = min(max(2*l.stay, primaryStay), longestStay)
+		l.until = now.Add(l.stay)
 	}
 }
 
