@@ -28,10 +28,34 @@ type compareCmd struct {
 
 // Run measures, and writes the page.
 func (c compareCmd) Run(ctx context.Context) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	if err := c.publish(ctx, "compare", c.measure); err != nil || !c.wants(page.Profiled) {
 		return err
 	}
 	return profilesCmd{c.options}.Run(ctx)
+}
+
+// check refuses names that nothing has.
+func (c compareCmd) check() error {
+	if err := known("system", c.Without, systems.Names()); err != nil {
+		return err
+	}
+	measures := []string{harness.Nothing, page.AfterWriting, page.Profiled}
+	for _, m := range systems.Measures() {
+		measures = append(measures, m.Name)
+	}
+	return known("measure", c.Only, measures)
+}
+
+func known(kind string, names, all []string) error {
+	for _, name := range names {
+		if !slices.Contains(all, name) {
+			return fmt.Errorf("there is no %s %q, only %q", kind, name, all)
+		}
+	}
+	return nil
 }
 
 func (c compareCmd) measure(ctx context.Context, s *session) (err error) {

@@ -12,7 +12,7 @@ import (
 
 // Profiled is the workload of a run whose Extra has the node's nanoseconds an operation, by
 // the names of profile's parts.
-const Profiled = "get, profiled"
+const Profiled = "get profiled"
 
 // Profile is what a GET costs the node, in docs/performance.md.
 func Profile(f result.File) Content {

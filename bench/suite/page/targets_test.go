@@ -39,3 +39,12 @@ func lasting(name string, milliseconds int) result.Operation {
 	latency.Record(time.Duration(milliseconds) * time.Millisecond)
 	return result.Operation{Name: name, Count: 1, Latency: latency}
 }
+
+func TestEventsThatNeverCameMissATarget(t *testing.T) {
+	t.Parallel()
+	run := ran(systems.Balanced, systems.Watch, 0)
+	run.Operations = []result.Operation{lasting("event", 2)}
+	mustHave(t, page.Targets(turns.Runs{run}), "p50 | at most 15 ms | 2.00 ms (2.00 ms–2.00 ms) | yes |")
+	run.Operations[0].Failures = map[string]int64{"no_event": 1}
+	mustHave(t, page.Targets(turns.Runs{run}), "p50 | at most 15 ms | 2.00 ms (2.00 ms–2.00 ms); 1 of 2 failed | **no** |")
+}
