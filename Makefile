@@ -84,7 +84,7 @@ bench: tools ## measure beside Deno KV, etcd, NATS, Redis: docs/performance.md
 bench-scaling: tools ## measure how cost grows with work: docs/scaling.md
 	bench/suite.sh scaling
 
-bench-keys: tools ## the same with ten million keys, which takes a quarter of an hour
+bench-keys: tools ## the same with ten million keys, which takes some minutes
 	bench/suite.sh keys
 
 # Their figures are one machine's: compare what the same one has measured, beside nothing else.

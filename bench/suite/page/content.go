@@ -71,16 +71,19 @@ func reasons() Reasons {
 func Machine(f result.File) string {
 	m := f.Machine
 	versions := []string{"Go " + strings.TrimPrefix(m.Go, "go")}
-	rounds := map[string]bool{}
+	rounds, seconds := map[string]bool{}, 0.0
 	for _, run := range f.Runs {
 		if v := run.Settings.Extra["version"]; v != "" && !slices.Contains(versions, v) {
 			versions = append(versions, v)
 		}
-		rounds[run.Settings.Extra[turns.Round]] = true
+		// The filling of a database is no turn.
+		if round := run.Settings.Extra[turns.Round]; round != "" {
+			rounds[round], seconds = true, max(seconds, run.Seconds)
+		}
 	}
 	return fmt.Sprintf("%d cores (%s), %.1f GiB of memory, %s/%s, shared by clients and servers. %s.\n"+
 		"Rounds: %d, of %.1f s for each system and measure; medians, with the range of the rounds.%s",
-		m.Cores, m.CPU, float64(m.MemoryBytes)/(1<<30), m.OS, m.Arch, strings.Join(versions, ", "), len(rounds), longest(f.Runs), besides(f.Runs))
+		m.Cores, m.CPU, float64(m.MemoryBytes)/(1<<30), m.OS, m.Arch, strings.Join(versions, ", "), len(rounds), seconds, besides(f.Runs))
 }
 
 // besides is how much of the machine had nothing to do with what was measured: the kernel's
@@ -91,14 +94,6 @@ func besides(runs turns.Runs) string {
 		return ""
 	}
 	return fmt.Sprintf("\nBeside what took part in a turn, %.2f cores were busy in the median turn, and %.2f in the worst.", f.Median, f.High)
-}
-
-// longest is that of the longest turn, in seconds.
-func longest(runs turns.Runs) (seconds float64) {
-	for _, run := range runs {
-		seconds = max(seconds, run.Seconds)
-	}
-	return seconds
 }
 
 // Systems is how each is started, and what its answer means.

@@ -86,3 +86,11 @@ func TestOnPaperMachinesAreRoundedUpAndNeverInfinite(t *testing.T) {
 		"| ⌈(1 − 0.50) × 200 / R⌉ | 1 |")
 	mustNotHave(t, paper(), "R", "Inf", "⌈")
 }
+
+func TestTheFillingOfADatabaseIsNoRound(t *testing.T) {
+	t.Parallel()
+	turn, fill := ran(systems.OnSqld, systems.Put, 0), ran(systems.OnSqld, page.Fill, 0)
+	turn.Seconds, fill.Seconds = 2, 90
+	delete(fill.Settings.Extra, turns.Round)
+	mustHave(t, page.Machine(result.File{Runs: turns.Runs{fill, turn}}), "Rounds: 1, of 2.0 s")
+}
