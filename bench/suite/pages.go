@@ -28,6 +28,7 @@ func writePages(o options) error {
 		make          func(result.File) page.Content
 	}{
 		{"compare", "performance.md", page.Performance},
+		{"compare", "../README.md", page.Readme},
 		{"profiles", "performance.md", page.Profile},
 		{"scaling", "scaling.md", page.Scaling},
 		{"keys", "scaling.md", page.Keys},
