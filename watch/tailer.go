@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/buntime/keyval/internal/sleep"
 	"github.com/buntime/keyval/internal/sqldb"
 	"github.com/buntime/keyval/kv"
 )
@@ -35,11 +36,7 @@ func (h *Hub) tail(ctx context.Context) {
 			continue
 		}
 		if early := h.rest() - time.Since(round); early > 0 {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(early):
-			}
+			sleep.For(ctx, early)
 		}
 		err := h.advance(ctx)
 		round = time.Now()
@@ -99,12 +96,10 @@ func (h *Hub) advance(ctx context.Context) error {
 		if h.lag.onPrimary(time.Now()) {
 			continue
 		}
-		select {
-		case <-ctx.Done():
+		if sleep.For(ctx, pause); ctx.Err() != nil {
 			return ctx.Err()
-		case <-time.After(pause):
-			pause = min(2*pause, longestPause)
 		}
+		pause = min(2*pause, longestPause)
 	}
 }
 
@@ -131,10 +126,8 @@ func (h *Hub) dispatch(ctx context.Context, position kv.Versionstamp, b batch) e
 		if err != nil {
 			// The streams have been promised this batch: it is not given up.
 			h.log.WarnContext(ctx, "values for watchers cannot be read; trying again", "error", err)
-			select {
-			case <-ctx.Done():
+			if sleep.For(ctx, fetchAgain); ctx.Err() != nil {
 				return ctx.Err()
-			case <-time.After(fetchAgain):
 			}
 			continue
 		}

@@ -38,6 +38,12 @@ func (o options) each() time.Duration {
 // file is where a command's results are kept.
 func (o options) file(name string) string { return filepath.Join(o.Source, o.Out, name+".json") }
 
+// kept makes the directory of results, and returns the path of a file in it.
+func (o options) kept(name string) (path string, err error) {
+	dir := filepath.Join(o.Source, o.Out)
+	return filepath.Join(dir, name), os.MkdirAll(dir, 0o755)
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -71,11 +70,11 @@ func (s *session) profileGet(ctx context.Context, system string, sqld bool) (err
 
 // keepProfile writes a profile for go tool pprof.
 func (s *session) keepProfile(name string, raw []byte) error {
-	dir := filepath.Join(s.Source, s.Out)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	path, err := s.kept(name)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, name), raw, 0o644)
+	return os.WriteFile(path, raw, 0o644)
 }
 
 // whileProfiled measures a workload while the node is watched, from the end of the warm-up on.

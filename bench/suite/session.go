@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -57,8 +56,8 @@ func (o options) within(ctx context.Context, name string, work func(context.Cont
 	if len(s.file.Runs) == 0 {
 		return worked
 	}
-	path := o.file(name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	path, err := o.kept(name + ".json")
+	if err != nil {
 		return errors.Join(worked, err)
 	}
 	return errors.Join(worked, result.WriteFile(path, s.file))

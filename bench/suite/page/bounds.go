@@ -51,7 +51,7 @@ func stepsTable(runs turns.Runs, c column) string {
 func boundOf(runs turns.Runs, c column, cores int) string {
 	one, three := runs.Of(systems.OnSqld, c.measure), runs.Of(systems.Balanced, c.measure)
 	if !costKnown(one, three) {
-		return "Not measured."
+		return notMeasured
 	}
 	before, after := one.Spent(turns.All).Median, three.Spent(turns.All).Median
 	return fmt.Sprintf("%s with three nodes behind HAProxy: %s A %s takes %s µs of them, in place of %s with one node: %s µs.",
@@ -114,7 +114,7 @@ func PerMachine(runs turns.Runs, cores int) string {
 	for _, c := range requests() {
 		of := runs.Of(systems.Balanced, c.measure)
 		if !costKnown(of) {
-			return "Not measured."
+			return notMeasured
 		}
 		header = append(header, c.title+": µs each", c.unit+" a second at most")
 		for i, m := range machines() {

@@ -47,7 +47,7 @@ func costs(runs turns.Runs, names []string, measure, title string) string {
 		}
 	}
 	if rows == nil {
-		return "Not measured.\n"
+		return notMeasured + "\n"
 	}
 	return table(append(header, "sum: median (range)", "cores in use"), rows)
 }

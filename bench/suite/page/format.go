@@ -10,6 +10,9 @@ import (
 	"github.com/buntime/keyval/bench/suite/turns"
 )
 
+// notMeasured is a section without figures.
+const notMeasured = "Not measured."
+
 // table is Markdown.
 func table(header []string, rows [][]string) string {
 	var b strings.Builder

@@ -23,7 +23,7 @@ func Profile(f result.File) Content {
 func Spent(runs turns.Runs) string {
 	targets := slices.DeleteFunc(ours(), func(name string) bool { return runs.Of(name, Profiled).Rate().Median == 0 })
 	if len(targets) == 0 {
-		return "Not measured."
+		return notMeasured
 	}
 	var rows [][]string
 	whole := make([]float64, len(targets))

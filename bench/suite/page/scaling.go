@@ -186,7 +186,7 @@ func Paper(runs turns.Runs, cores int) string {
 	w, primary := connections.most(runs, systems.Put)
 	r, _ := connections.most(runs, systems.Get)
 	if w == 0 || w1.Of == 0 {
-		return "Not measured."
+		return notMeasured
 	}
 	fmt.Fprintf(&b, "| | | |\n|---|---|---|\n")
 	line := func(name, formula, value string) { fmt.Fprintf(&b, "| %s | %s | %s |\n", name, formula, value) }

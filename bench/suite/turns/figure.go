@@ -80,10 +80,8 @@ func (r Runs) Failed() (failed, all int64) {
 			if operation.Part {
 				continue
 			}
-			all += operation.Count
-			for _, n := range operation.Failures {
-				failed, all = failed+n, all+n
-			}
+			failed += operation.Failed()
+			all += operation.Count + operation.Failed()
 		}
 	}
 	return failed, all

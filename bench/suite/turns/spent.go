@@ -56,13 +56,11 @@ func perOperation(run result.Run, spent func(result.CPU) float64) (microseconds 
 
 // Cores is how many of the processors the run's programs kept busy.
 func (r Runs) Cores() Figure {
-	return r.each(func(run result.Run) (float64, bool) {
-		if run.CPU == nil || run.CPU.Seconds == 0 {
-			return 0, false
-		}
-		return ofPrograms(*run.CPU, All) / run.CPU.Seconds, true
-	})
+	return r.inUse(func(cpu result.CPU) float64 { return ofPrograms(cpu, All) })
 }
+
+// Busy is how many of them were busy with anything at all.
+func (r Runs) Busy() Figure { return r.inUse(func(cpu result.CPU) float64 { return cpu.Busy }) }
 
 // Besides is how many of them were busy with something else.
 func (r Runs) Besides() Figure {
@@ -74,12 +72,12 @@ func (r Runs) Besides() Figure {
 	})
 }
 
-// Busy is how many of them were busy with anything at all.
-func (r Runs) Busy() Figure {
+// inUse is how many processors some time is, while was looked.
+func (r Runs) inUse(seconds func(result.CPU) float64) Figure {
 	return r.each(func(run result.Run) (float64, bool) {
 		if run.CPU == nil || run.CPU.Seconds == 0 {
 			return 0, false
 		}
-		return run.CPU.Busy / run.CPU.Seconds, true
+		return seconds(*run.CPU) / run.CPU.Seconds, true
 	})
 }
