@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -19,12 +20,21 @@ func endless(url string) []string {
 	return []string{"bench", "put", "--url", url, "--keys", "50", "--connections", "2", "--duration", "1h", "--warm-up", "0"}
 }
 
+// withoutNohup starts commands that a SIGHUP ends, also where the tests run under nohup:
+// that is inherited, unless somebody between has taken the signal.
+func withoutNohup(t *testing.T) {
+	taken := make(chan os.Signal, 1)
+	signal.Notify(taken, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(taken) })
+}
+
 func TestABenchmarkWhoseTerminalHasGoneCleansUp(t *testing.T) {
 	for name, leave := range map[string]func(*exec.Cmd, *os.File) error{
 		"hung up":      func(cmd *exec.Cmd, _ *os.File) error { return cmd.Process.Signal(syscall.SIGHUP) },
 		"nobody reads": func(_ *exec.Cmd, read *os.File) error { return read.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
+			withoutNohup(t)
 			n := mustStartEmpty(t)
 			read, write, err := os.Pipe()
 			if err != nil {
