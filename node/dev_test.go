@@ -52,6 +52,8 @@ func TestADevelopmentClusterStartsAndStopsWithoutAWarning(t *testing.T) {
 func tellsOfASlowMachine(line string) bool {
 	late := []string{
 		"timeout", "failed to contact", "stepping down",
+		// Of one whose timeout it was, who asks to be voted for.
+		"vote request since we have a leader", "vote request since our last term is greater", "vote request since our last index is greater",
 		// What gossip says when an answer to a probe was late, and when the one who was late hears of it.
 		"UDP probes failed", "Refuting a suspect message", "Refuting a dead message",
 	}
