@@ -26,7 +26,7 @@ func (d Dimension) costs(runs turns.Runs) string {
 				rows[i] = append(rows[i], "", "")
 				continue
 			}
-			rows[i] = append(rows[i], microseconds(of.Spent(turns.All).Median), fmt.Sprintf("%.2f", of.Busy().Median))
+			rows[i] = append(rows[i], microseconds(of.Spent(turns.All).Median), coresInUse(of))
 		}
 	}
 	return table(header, rows)
@@ -107,20 +107,22 @@ func (c curve) fullFrom(cores int) (at int, words string) {
 	return c.points[from], fmt.Sprintf("the %d cores are in use from %s on. ", cores, c.label(c.points[from]))
 }
 
+// spent is the processor time of a request at a point, in microseconds.
+func (c curve) spent(at int) float64 { return c.at(at).Spent(turns.All).Median }
+
 // level is by how much the processor time of a request may differ where it counts as the same.
 const level = 1.25
 
 // costBend is the point from which on a request gets hardly cheaper, or after which it gets
 // dearer; the first one if neither is so.
 func (c curve) costBend() (at int, words string) {
-	spent := func(at int) float64 { return c.at(at).Spent(turns.All).Median }
-	first, last := spent(c.points[0]), spent(c.points[len(c.points)-1])
+	first, last := c.spent(c.points[0]), c.spent(c.points[len(c.points)-1])
 	switch {
 	case last*level < first:
-		i := slices.IndexFunc(c.points, func(at int) bool { return spent(at) <= last*level })
+		i := slices.IndexFunc(c.points, func(at int) bool { return c.spent(at) <= last*level })
 		return c.points[i], fmt.Sprintf("A request gets hardly cheaper from %s on. ", c.label(c.points[i]))
 	case last > first*level:
-		i := slices.IndexFunc(c.points, func(at int) bool { return spent(at) > first*level })
+		i := slices.IndexFunc(c.points, func(at int) bool { return c.spent(at) > first*level })
 		return c.points[i-1], fmt.Sprintf("A request gets dearer after %s. ", c.label(c.points[i-1]))
 	}
 	return c.points[0], "A request costs about the same at both ends. "
@@ -149,21 +151,20 @@ func mostOf(from, to turns.Runs) string {
 // latencies is what there is to say where the rate is given.
 func (c curve) latencies(first, last int) string {
 	a, b := c.at(first), c.at(last)
-	return fmt.Sprintf("from %s to %s p99 goes from %s to %s, the processor time of an event from %s to %s µs (%s), and the cores in use from %.2f to %.2f.",
+	return fmt.Sprintf("from %s to %s p99 goes from %s to %s, the processor time of an event from %s to %s µs (%s), and the cores in use from %s to %s.",
 		c.label(first), c.label(last), milliseconds(a.Percentile(99).Median), milliseconds(b.Percentile(99).Median),
-		digits(a.Spent(turns.All).Median), digits(b.Spent(turns.All).Median), changes(a, b), a.Busy().Median, b.Busy().Median)
+		digits(c.spent(first)), digits(c.spent(last)), changes(a, b), coresInUse(a), coresInUse(b))
 }
 
 // byBytes is what a byte costs where bytes are nearly all that costs, and where they begin to.
 func (c curve) byBytes() string {
 	n := len(c.points)
 	from, to := c.points[n-2], c.points[n-1]
-	spent := func(at int) float64 { return c.at(at).Spent(turns.All).Median }
-	each := (spent(to) - spent(from)) / float64(to-from) // microseconds
+	each := (c.spent(to) - c.spent(from)) / float64(to-from) // microseconds
 	if each <= 0 {
 		return ""
 	}
-	small := spent(c.points[0])
+	small := c.spent(c.points[0])
 	return fmt.Sprintf("From %s to %s each byte takes %s ns: as much as all the rest of a request takes, %s µs, at about %s, where the curve bends.",
 		c.label(from), c.label(to), digits(each*1000), digits(small), c.unit.String(small/each))
 }

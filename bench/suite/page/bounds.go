@@ -41,7 +41,7 @@ func stepsTable(runs turns.Runs, c column) string {
 			continue
 		}
 		rows = append(rows, []string{
-			name, rate(of.Rate()), times(of.Ratio(one)), microseconds(of.Spent(turns.All).Median), fmt.Sprintf("%.2f", of.Busy().Median),
+			name, rate(of.Rate()), times(of.Ratio(one)), microseconds(of.Spent(turns.All).Median), coresInUse(of),
 		})
 	}
 	return table([]string{c.title, c.unit + " a second: median (range)", "of one node's", "µs of the processors each", "cores in use"}, rows)

@@ -55,11 +55,15 @@ func measureTable(runs turns.Runs, names []string, c column, reasons Reasons) st
 }
 
 // rateAndFailures is the rate, and how many did not succeed if there are any.
-func rateAndFailures(of turns.Runs) string {
-	if failed, all := of.Failed(); failed > 0 {
-		return fmt.Sprintf("%s; %d of %d failed", rate(of.Rate()), failed, all)
+func rateAndFailures(of turns.Runs) string { return rate(of.Rate()) + failures(of) }
+
+// failures is empty where all succeeded.
+func failures(of turns.Runs) string {
+	failed, all := of.Failed()
+	if failed == 0 {
+		return ""
 	}
-	return rate(of.Rate())
+	return fmt.Sprintf("; %d of %d failed", failed, all)
 }
 
 // verdict says in words who is ahead of keyval's embedded and sqld shapes.

@@ -57,8 +57,11 @@ func costsOf(of turns.Runs) []string {
 	for _, p := range parts() {
 		cells = append(cells, microseconds(of.Spent(p.is).Median))
 	}
-	return append(cells, rate(of.Spent(turns.All)), fmt.Sprintf("%.2f", of.Busy().Median))
+	return append(cells, rate(of.Spent(turns.All)), coresInUse(of))
 }
+
+// coresInUse is how many of the processors were busy.
+func coresInUse(of turns.Runs) string { return fmt.Sprintf("%.2f", of.Busy().Median) }
 
 // microseconds is empty for none.
 func microseconds(value float64) string {

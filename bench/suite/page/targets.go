@@ -86,8 +86,8 @@ func within(runs turns.Runs, percentile, most float64) target {
 		t.measured = fmt.Sprintf("%s (%s–%s)", milliseconds(f.Median), milliseconds(f.Low), milliseconds(f.High))
 	}
 	// An event that never came is in no percentile.
+	t.measured += failures(of)
 	if failed, all := of.Failed(); failed > 0 {
-		t.measured += fmt.Sprintf("; %d of %d failed", failed, all)
 		t.met = t.met && float64(failed) < (1-percentile/100)*float64(all)
 	}
 	return t
