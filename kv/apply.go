@@ -130,7 +130,9 @@ func (a *atomicOp) apply(tx *sqldb.Tx) error {
 			return err
 		}
 	}
-	a.check(tx)
+	if err := a.check(tx); err != nil {
+		return err
+	}
 	if a.tooOld || len(a.result.Conflicts) > 0 {
 		return errNotCommitted
 	}
@@ -150,13 +152,18 @@ func (a *atomicOp) apply(tx *sqldb.Tx) error {
 }
 
 // check collects the checks that do not hold.
-func (a *atomicOp) check(tx *sqldb.Tx) {
+func (a *atomicOp) check(tx *sqldb.Tx) error {
 	for i := range a.req.Checks {
 		c := &a.req.Checks[i]
-		if row := entries.Get(tx, string(c.Key)); !c.holds(row) {
+		row, err := seen(tx, c.Key)
+		if err != nil {
+			return err
+		}
+		if !c.holds(row) {
 			a.conflict(c.Key, row)
 		}
 	}
+	return nil
 }
 
 func (a *atomicOp) conflict(key Key, row *entryRow) {
@@ -174,24 +181,39 @@ func (a *atomicOp) conflict(key Key, row *entryRow) {
 }
 
 func (a *atomicOp) mutate(tx *sqldb.Tx, m *Mutation) error {
+	if m.ExpireIn != 0 && m.ExpireAt != 0 {
+		return fmt.Errorf("%w: an entry expires once", ErrInvalidArgument)
+	}
 	switch m.Type {
 	case MutationSet:
 		stageSet(tx, m)
 		return nil
 	case MutationDelete:
-		if entries.Get(tx, string(m.Key)) != nil {
-			entries.Delete(tx, string(m.Key))
-			a.result.Deleted++
-		}
-		return nil
+		return a.remove(tx, m.Key)
 	}
+	return a.compute(tx, m)
+}
+
+func (a *atomicOp) remove(tx *sqldb.Tx, key Key) error {
+	row, err := seen(tx, key)
+	if row != nil {
+		entries.Delete(tx, string(key))
+		a.result.Deleted++
+	}
+	return err
+}
+
+// compute stages what a mutation makes of the stored value.
+func (a *atomicOp) compute(tx *sqldb.Tx, m *Mutation) error {
 	kind := m.kind()
 	if kind.apply == nil {
 		return fmt.Errorf("%w: there is no mutation type %d", ErrInvalidArgument, m.Type)
 	}
-	changed := entryRow{op: tx.Op(), expireIn: m.ExpireIn}
-	row := entries.Get(tx, string(m.Key))
-	var err error
+	row, err := seen(tx, m.Key)
+	if err != nil {
+		return err
+	}
+	changed := entryRow{op: tx.Op(), expireIn: m.ExpireIn, expireAt: m.ExpireAt}
 	if changed.value, changed.times, err = kind.compute(m, row, tx.Op(), a.store.cfg.MaxValueBytes); err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ type entryRow struct {
 	op           int
 	expiresAt    int64 // as read, in Unix milliseconds; 0: never
 	expireIn     int64 // as staged, in milliseconds from the commit; 0: never
+	expireAt     int64 // as staged, in place of expireIn, in Unix milliseconds; 0: none
 	// times is where the transaction's time belongs in value; nil for nowhere.
 	times *Times
 	// timedBy is the operation that has set those times.
@@ -69,8 +70,8 @@ LEFT JOIN kv_entries e ON e.key=unhex(j.value->>0) AND ` + aliveThenSQL + `
 WHERE coalesce(e.versionstamp,'')<>j.value->>1 LIMIT 1`
 )
 
-// A row is [key, value, op, expireIn, pieces, suffix]: value is text, pieces are
-// those of timesSQL instead of it, suffix is 1 where the key ends in the commit's
+// A row is [key, value, op, expireIn, pieces, suffix, expireAt]: value is text, pieces
+// are those of timesSQL instead of it, suffix is 1 where the key ends in the commit's
 // versionstamp.
 var (
 	upsertSQL = upsertOf(`coalesce(?2,j.value->>1)`)
@@ -92,7 +93,7 @@ FROM keyval_sequence s,json_each(?1) j WHERE ?2 IS NULL`
 func upsertOf(valueSQL string) string {
 	return `INSERT INTO kv_entries(key,value,versionstamp,expires_at,encoding)
 SELECT unhex(j.value->>0||` + suffixSQL + `),CAST(` + valueSQL + ` AS BLOB),
-` + sqldb.StampSQL("j.value->>2") + `,s.time+(j.value->>3),0
+` + sqldb.StampSQL("j.value->>2") + `,coalesce(j.value->>6,s.time+(j.value->>3)),0
 FROM keyval_sequence s,json_each(?1) j WHERE true
 ON CONFLICT(key) DO UPDATE SET value=excluded.value,versionstamp=excluded.versionstamp,
 expires_at=excluded.expires_at,encoding=excluded.encoding`
@@ -132,10 +133,10 @@ func writeEntries(changes []sqldb.Change[entryRow]) []sqldb.Stmt {
 			key, suffix = []byte(c.Row.prefix), 1
 		}
 		if c.Row.times == nil {
-			upserts.Add(key, sqldb.Text(c.Row.value), c.Op, null(c.Row.expireIn), nil, suffix)
+			upserts.Add(key, sqldb.Text(c.Row.value), c.Op, null(c.Row.expireIn), nil, suffix, null(c.Row.expireAt))
 		} else {
 			text, pieces := c.Row.times.cells(c.Row.value)
-			timed.Add(key, text, c.Op, null(c.Row.expireIn), pieces, suffix)
+			timed.Add(key, text, c.Op, null(c.Row.expireIn), pieces, suffix, null(c.Row.expireAt))
 		}
 		log.Add(key, "s", c.Op, nil, nil, suffix)
 	}
@@ -150,7 +151,7 @@ func StageSet(tx *sqldb.Tx, key Key, value []byte) {
 
 // stageSet stages what a Set mutation writes.
 func stageSet(tx *sqldb.Tx, m *Mutation) {
-	row := entryRow{value: m.Value, op: tx.Op(), expireIn: m.ExpireIn, times: m.Times, timedBy: tx.Op()}
+	row := entryRow{value: m.Value, op: tx.Op(), expireIn: m.ExpireIn, expireAt: m.ExpireAt, times: m.Times, timedBy: tx.Op()}
 	name := string(m.Key)
 	if m.Suffix {
 		// No key begins a part with ff, so this names nothing else.
@@ -159,6 +160,19 @@ func stageSet(tx *sqldb.Tx, m *Mutation) {
 	}
 	entries.Put(tx, name, row)
 }
+
+// seen is the row that the running operation sees, nil for none. Whether one that an
+// operation before it in the group has let expire at a time is still there, the group's
+// time tells, which is not known yet.
+func seen(tx *sqldb.Tx, key Key) (*entryRow, error) {
+	row := entries.Get(tx, string(key))
+	if row.mayHaveExpired() && row.op != tx.Op() {
+		return nil, sqldb.ErrNextGroup
+	}
+	return row, nil
+}
+
+func (r *entryRow) mayHaveExpired() bool { return r != nil && r.expireAt != 0 }
 
 // entry is the row as clients see it. A row that an operation of the same
 // group has written has no versionstamp yet.

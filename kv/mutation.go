@@ -21,10 +21,24 @@ type Mutation struct {
 	Times *Times
 	// Operand is that of the types of FormInteger.
 	Operand Integer
+	// Compute is what MutationCompute does.
+	Compute Compute
 	// ExpireIn is in milliseconds from the transaction's time; 0 means that
 	// the entry will not expire.
 	ExpireIn int64
+	// ExpireAt, in Unix milliseconds, is ExpireIn for who knows the time itself; 0 for
+	// none, and at most one of the two. Where the transaction's time has come to it, the
+	// entry has expired as soon as it is written: nobody ever sees it but the mutations
+	// after this one in its operation.
+	ExpireAt int64
 }
+
+// Compute returns the value that a key takes, JSON text as ParseValue returns it, for
+// the one that is stored, nil for none, which it must neither change nor keep. It may be
+// called more than once, by another goroutine, and must return the same each time. It
+// bounds the size of what it returns. Its error is that of the operation, of which
+// nothing is written.
+type Compute func(stored []byte) ([]byte, error)
 
 // MutationType is what a mutation does to its key.
 type MutationType int
@@ -38,10 +52,12 @@ const (
 	MutationMax
 	MutationAppend
 	MutationPrepend
+	// MutationCompute is for other protocols than REST, which computes in its own ways.
+	MutationCompute
 )
 
 // mutationKinds is the one table of mutation types. Whoever reads or describes
-// mutations goes by it.
+// mutations goes by it: REST by the rows with a name, which come first.
 var mutationKinds = [...]mutationKind{
 	{Type: MutationSet, Name: "set", Form: FormJSON},
 	{Type: MutationDelete, Name: "delete", Form: FormNone, looksAt: itsVersion},
@@ -55,12 +71,13 @@ var mutationKinds = [...]mutationKind{
 		apply: arrays(Append), applyTimed: timedAppend},
 	{Type: MutationPrepend, Name: "prepend", Form: FormArray, looksAt: wholeEntry,
 		apply: arrays(Prepend), applyTimed: timedPrepend},
+	{Type: MutationCompute, looksAt: wholeEntry, apply: computed},
 }
 
 // A mutationKind is one row.
 type mutationKind struct {
 	Type MutationType
-	Name string // on the wire
+	Name string // on the wire of REST; "" for one that is none of its
 	Form Form
 	// looksAt is what it has to see of the stored entry.
 	looksAt look
@@ -92,11 +109,13 @@ const (
 	wholeEntry
 )
 
-// MutationTypes are the names of all types, in the order of the table.
+// MutationTypes are the names of all types that have one, in the order of the table.
 func MutationTypes() []string {
-	names := make([]string, len(mutationKinds))
+	var names []string
 	for i := range mutationKinds {
-		names[i] = mutationKinds[i].Name
+		if name := mutationKinds[i].Name; name != "" {
+			names = append(names, name)
+		}
 	}
 	return names
 }
@@ -104,14 +123,14 @@ func MutationTypes() []string {
 // ParseMutationType is the type of that name.
 func ParseMutationType(name string) (t MutationType, ok bool) {
 	for i := range mutationKinds {
-		if mutationKinds[i].Name == name {
+		if mutationKinds[i].Name == name && name != "" {
 			return mutationKinds[i].Type, true
 		}
 	}
 	return 0, false
 }
 
-// Form is what the value has to be; 0 for a type that is in no row.
+// Form is what the value has to be; 0 for a type that has no name.
 func (t MutationType) Form() Form { return t.kind().Form }
 
 func (t MutationType) kind() *mutationKind {
@@ -144,9 +163,16 @@ func (k *mutationKind) compute(m *Mutation, row *entryRow, op, maxBytes int) ([]
 	case k.applyTimed != nil:
 		return k.applyTimed(m, row.value, row.times, maxBytes)
 	case row.timedBy == op:
-		return nil, nil, fmt.Errorf("%w: a %s needs the time that the operation itself sets", ErrInvalidArgument, k.Name)
+		return nil, nil, fmt.Errorf("%w: it needs the time that the operation itself sets", ErrInvalidArgument)
 	}
 	return nil, nil, sqldb.ErrNextGroup
+}
+
+func computed(m *Mutation, stored []byte, _ int) ([]byte, error) {
+	if m.Compute == nil {
+		return nil, fmt.Errorf("%w: there is nothing to compute with", ErrInvalidArgument)
+	}
+	return m.Compute(stored)
 }
 
 func integers(f func(stored []byte, operand Integer) ([]byte, error)) func(*Mutation, []byte, int) ([]byte, error) {

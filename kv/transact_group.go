@@ -174,7 +174,7 @@ func (t *transaction) meetGroup(tx *sqldb.Tx) error {
 		r := stagedRange(Key(key), c.Row)
 		switch {
 		case !t.covered.meets(r):
-		case t.req.Snapshot == "", c.Row != nil && c.Row.suffixed:
+		case t.req.Snapshot == "", c.Row != nil && c.Row.suffixed, c.Row.mayHaveExpired():
 			return sqldb.ErrNextGroup
 		default:
 			t.conflict(Key(key), c.Row)
@@ -217,9 +217,11 @@ func (t *transaction) takeReads(tx *sqldb.Tx, lists [][]sqldb.Row) error {
 
 // takeKey answers a read of a key.
 func (t *transaction) takeKey(tx *sqldb.Tx, key Key, answer *Entry) error {
-	row := entries.Get(tx, string(key))
+	row, err := seen(tx, key)
 	*answer = row.entry(key)
 	switch {
+	case err != nil:
+		return err
 	case row == nil || row.versionstamp != "" && row.value != nil:
 		return nil
 	case row.value == nil:

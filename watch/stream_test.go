@@ -163,6 +163,25 @@ func TestDeletionsAndExpiriesAreSeenLikeWrites(t *testing.T) {
 	})
 }
 
+func TestAnEntryWhoseTimeHasPassedIsNeverStreamedAsAValue(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		n := d.node(t)
+		a := key(t, "a")
+		n.commit(t, set(a, "1"))
+		s := n.open(t, watch.Request{Keys: []kv.Key{a}})
+		expired := set(a, "2")
+		expired.ExpireAt = 1
+		n.commit(t, expired)
+		if swept, err := n.store.Sweep(within(t), 0); swept != 1 || err != nil {
+			t.Fatalf("swept %d, %v; want 1", swept, err)
+		}
+		if got, want := show(next(t, s)), "a=gone"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
 func TestAStreamIsResumedAfterAPosition(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
