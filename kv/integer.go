@@ -8,17 +8,26 @@ import (
 )
 
 // Integer is the operand of sum, min or max, or the integer in a stored value. It
-// has one of two forms: a JSON number within ±(2^53−1), or a bigint,
-// {"__type":"bigint","value":"123"}, of at most 255 bytes.
+// has one of three forms: a JSON number within ±(2^53−1), a bigint,
+// {"__type":"bigint","value":"123"}, of at most 255 bytes, or Deno's KvU64,
+// {"__type":"u64","value":"7"}, from 0 to 2^64−1.
 type Integer struct {
-	n      *big.Int
-	bigint bool // whether it has the bigint form
+	n    *big.Int
+	form integerForm
 }
+
+type integerForm int
+
+const (
+	formNumber integerForm = iota
+	formBigInt
+	formU64
+)
 
 // ParseOperand parses the operand of sum, min or max, a value from ParseValue: a
 // JSON number (1, 1.0, 1e3), a string of decimal digits with or without a minus
-// sign, or the bigint form. A numeric string counts as a number in every way: who
-// needs more than ±(2^53−1) sends the bigint form.
+// sign, or the bigint or u64 form. A numeric string counts as a number in every way:
+// who needs more than ±(2^53−1) sends the bigint form.
 //
 // It fails with ErrInvalidValue if that is no integer and with ErrOutOfRange.
 func ParseOperand(value []byte) (Integer, error) {
@@ -33,12 +42,13 @@ func ParseOperand(value []byte) (Integer, error) {
 }
 
 // Sum returns the value of a key after operand was added to it. A key that does
-// not exist, which has nothing stored, takes the operand, as a number if it is within the range of one.
+// not exist, which has nothing stored, takes the operand: a u64 as it is, and any other
+// as a number if it is within the range of one.
 //
 // The stored value's form is kept, whatever the operand's: a client that sends
 // every operand as a bigint gets its plain numbers back. Only a number whose
 // result is outside ±(2^53−1) becomes a bigint, and only if the operand came as
-// one.
+// one, or as a u64, of which there are such, too.
 //
 // It fails with ErrTypeMismatch if stored is no integer, and with ErrOutOfRange
 // if stored or the result is outside the range of its form.
@@ -69,24 +79,36 @@ func Max(stored []byte, operand Integer) (result []byte, err error) {
 }
 
 func combine(stored []byte, operand Integer, op func(a, b *big.Int) *big.Int) ([]byte, error) {
-	result := Integer{n: operand.n}
-	if len(stored) > 0 {
-		current, err := parseInteger(stored, errNoStoredInteger)
-		if err != nil {
-			return nil, err
+	if len(stored) == 0 {
+		if operand.form == formU64 {
+			return operand.value()
 		}
-		result = Integer{n: op(current.n, operand.n), bigint: current.bigint}
+		return operand.as(formNumber).value()
 	}
-	if operand.bigint && !result.isNumber() {
-		result.bigint = true
+	current, err := parseInteger(stored, errNoStoredInteger)
+	if err != nil {
+		return nil, err
 	}
-	return result.value()
+	result := Integer{n: op(current.n, operand.n), form: operand.form}
+	return result.as(current.form).value()
 }
 
-// parseInteger parses a number or the bigint form; mismatch makes the error for
+// as is i in another form. Where that is a number's, and no number can hold i, it is the
+// bigint that an operand which came as more than a number may make of it.
+func (i Integer) as(form integerForm) Integer {
+	if form == formNumber && i.form != formNumber && !i.isNumber() {
+		form = formBigInt
+	}
+	return Integer{n: i.n, form: form}
+}
+
+// parseInteger parses a number or one of the other forms; mismatch makes the error for
 // anything else.
 func parseInteger(value []byte, mismatch func() error) (Integer, error) {
 	if len(value) > 0 && value[0] == '{' {
+		if digits, ok := cutForm(string(value), "u64"); ok {
+			return parseU64(digits, mismatch)
+		}
 		return parseBigIntForm(string(value), mismatch)
 	}
 	if !isJSONNumber(string(value)) {
@@ -151,7 +173,7 @@ func cutExponent(s string) (mantissa string, exponent int) {
 
 // parseBigIntForm takes exactly the members __type and value, in either order.
 func parseBigIntForm(value string, mismatch func() error) (Integer, error) {
-	text, ok := cutBigIntForm(value)
+	text, ok := cutForm(value, "bigint")
 	digits := strings.TrimPrefix(text, "-")
 	if !ok || !isDigits(digits) {
 		return Integer{}, mismatch()
@@ -160,21 +182,30 @@ func parseBigIntForm(value string, mismatch func() error) (Integer, error) {
 		return Integer{}, errBigIntRange()
 	}
 	n, _ := new(big.Int).SetString(text, 10)
-	i := Integer{n: n, bigint: true}
+	i := Integer{n: n, form: formBigInt}
 	return i, i.checkRange()
 }
 
-// cutBigIntForm needs no decoder: a value from ParseValue has no white space,
-// and what is left must be digits.
-func cutBigIntForm(value string) (digits string, ok bool) {
-	if rest, ok := strings.CutPrefix(value, `{"__type":"bigint","value":"`); ok {
+// parseU64 takes the digits of a u64, which has one spelling.
+func parseU64(digits string, mismatch func() error) (Integer, error) {
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil || strconv.FormatUint(n, 10) != digits {
+		return Integer{}, mismatch()
+	}
+	return Integer{n: new(big.Int).SetUint64(n), form: formU64}, nil
+}
+
+// cutForm needs no decoder: a value from ParseValue has no white space, and what is
+// left must be digits.
+func cutForm(value, form string) (digits string, ok bool) {
+	if rest, ok := strings.CutPrefix(value, `{"__type":"`+form+`","value":"`); ok {
 		return strings.CutSuffix(rest, `"}`)
 	}
 	rest, ok := strings.CutPrefix(value, `{"value":"`)
 	if !ok {
 		return "", false
 	}
-	return strings.CutSuffix(rest, `","__type":"bigint"}`)
+	return strings.CutSuffix(rest, `","__type":"`+form+`"}`)
 }
 
 // value is i in its form as a JSON value.
@@ -182,22 +213,26 @@ func (i Integer) value() ([]byte, error) {
 	if err := i.checkRange(); err != nil {
 		return nil, err
 	}
-	if !i.bigint {
+	begin := ""
+	switch i.form {
+	case formNumber:
 		return i.n.Append(nil, 10), nil
+	case formBigInt:
+		begin = `{"__type":"bigint","value":"`
+	case formU64:
+		begin = `{"__type":"u64","value":"`
 	}
-	out := i.n.Append([]byte(`{"__type":"bigint","value":"`), 10)
-	return append(out, `"}`...), nil
+	return append(i.n.Append([]byte(begin), 10), `"}`...), nil
 }
 
 func (i Integer) checkRange() error {
-	if i.bigint {
-		if i.n.BitLen() > 8*maxBigIntBytes {
-			return errBigIntRange()
-		}
-		return nil
-	}
-	if !i.isNumber() {
+	switch {
+	case i.form == formNumber && !i.isNumber():
 		return errNumberRange()
+	case i.form == formBigInt && i.n.BitLen() > 8*maxBigIntBytes:
+		return errBigIntRange()
+	case i.form == formU64 && !i.n.IsUint64():
+		return errU64Range()
 	}
 	return nil
 }
@@ -206,7 +241,7 @@ func (i Integer) checkRange() error {
 func (i Integer) isNumber() bool { return i.n.BitLen() <= 53 }
 
 func errNoOperand() error {
-	return fmt.Errorf("%w: sum, min and max take an integer as a number, a numeric string or a bigint", ErrInvalidValue)
+	return fmt.Errorf("%w: sum, min and max take an integer as a number, a numeric string, a bigint or a u64", ErrInvalidValue)
 }
 
 func errNoStoredInteger() error {
@@ -215,6 +250,10 @@ func errNoStoredInteger() error {
 
 func errNumberRange() error {
 	return fmt.Errorf("%w: a number must lie within ±9,007,199,254,740,991; use the bigint form for more", ErrOutOfRange)
+}
+
+func errU64Range() error {
+	return fmt.Errorf("%w: a u64 must lie within 0 and 18,446,744,073,709,551,615", ErrOutOfRange)
 }
 
 func errBigIntRange() error {

@@ -2,6 +2,7 @@ package kv_test
 
 import (
 	"errors"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ var safe = big.NewInt(1<<53 - 1)
 
 // drawInteger draws one at which something changes, or a neighbour of it.
 func drawInteger(t *rapid.T) *big.Int {
-	n := rapid.SampledFrom([]*big.Int{new(big.Int), safe, new(big.Int).Lsh(safe, 40)}).Draw(t, "near")
+	n := rapid.SampledFrom([]*big.Int{new(big.Int), safe, new(big.Int).SetUint64(math.MaxUint64), new(big.Int).Lsh(safe, 40)}).Draw(t, "near")
 	n = new(big.Int).Add(n, big.NewInt(rapid.Int64Range(-9, 9).Draw(t, "by")))
 	if rapid.Bool().Draw(t, "negative") {
 		n.Neg(n)
@@ -30,13 +31,13 @@ func isSafe(n *big.Int) bool { return n.CmpAbs(safe) <= 0 }
 
 // A counter is what a key with an integer should hold.
 type counter struct {
-	n      *big.Int // nil: no such key
-	bigint bool
+	n    *big.Int // nil: no such key
+	form string   // bigint, u64, or "" for a number
 }
 
 func (c counter) String() string {
-	if c.bigint {
-		return `{"__type":"bigint","value":"` + c.n.String() + `"}`
+	if c.form != "" {
+		return `{"__type":"` + c.form + `","value":"` + c.n.String() + `"}`
 	}
 	return c.n.String()
 }
@@ -49,11 +50,14 @@ type integerMutation struct {
 
 func drawIntegerMutation(t *rapid.T, key kv.Key) integerMutation {
 	operand := counter{n: drawInteger(t)}
-	operand.bigint = !isSafe(operand.n) || rapid.Bool().Draw(t, "bigint")
+	operand.form = rapid.SampledFrom([]string{"", "bigint", "u64"}).Draw(t, "form")
+	if operand.form == "" && !isSafe(operand.n) || operand.form == "u64" && !operand.n.IsUint64() {
+		operand.form = "bigint"
+	}
 	m := integerMutation{operand: operand, Mutation: kv.Mutation{Key: key, Type: rapid.SampledFrom([]kv.MutationType{
 		kv.MutationSum, kv.MutationSum, kv.MutationMin, kv.MutationMax, kv.MutationSet, kv.MutationDelete}).Draw(t, "type")}}
 	text := operand.String()
-	if !operand.bigint {
+	if operand.form == "" {
 		m.spell(t, &text)
 	}
 	if m.Type == kv.MutationSet {
@@ -92,14 +96,19 @@ func (c *counter) apply(m integerMutation) bool {
 		return true
 	}
 	result := counter{n: m.operand.n}
-	if c.n != nil {
-		result = counter{m.of(c.n), c.bigint}
+	switch {
+	case c.n != nil:
+		result = counter{m.of(c.n), c.form}
+	case m.operand.form == "u64":
+		result.form = "u64"
 	}
-	if !result.bigint && !isSafe(result.n) {
-		if !m.operand.bigint {
-			return false
-		}
-		result.bigint = true
+	switch {
+	case result.form == "u64" && !result.n.IsUint64():
+		return false
+	case result.form == "" && !isSafe(result.n) && m.operand.form == "":
+		return false
+	case result.form == "" && !isSafe(result.n):
+		result.form = "bigint"
 	}
 	*c = result
 	return true
@@ -222,7 +231,7 @@ func runIntegerRound(t *testing.T, rt *rapid.T, stores []*kv.Store, key kv.Key, 
 
 // sameInteger compares by form and number: a set keeps the spelling.
 func sameInteger(value []byte, want counter) bool {
-	if want.bigint || value[0] == '{' {
+	if want.form != "" || value[0] == '{' {
 		return string(value) == want.String()
 	}
 	got, ok := new(big.Rat).SetString(string(value))

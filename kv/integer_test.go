@@ -7,7 +7,7 @@ import (
 )
 
 func TestSumMinAndMax(t *testing.T) {
-	const maxSafe, minSafe = `9007199254740991`, `-9007199254740991`
+	const maxSafe, minSafe, maxU64 = `9007199254740991`, `-9007199254740991`, `18446744073709551615`
 	widest := `{"__type":"bigint","value":"` + integerOfBytes(255) + `"}`
 	for _, tc := range []struct {
 		op              func([]byte, Integer) ([]byte, error)
@@ -58,6 +58,31 @@ func TestSumMinAndMax(t *testing.T) {
 		{Min, "min", `3`, bigint("9007199254740992"), `3`, nil},
 		{Min, "min", bigint("9007199254740992"), `3`, bigint("3"), nil},
 
+		{Sum, "sum", ``, u64("7"), u64("7"), nil},
+		{Min, "min", ``, u64(maxU64), u64(maxU64), nil},
+		{Sum, "sum", u64("7"), `1`, u64("8"), nil},
+		{Sum, "sum", u64("7"), `"-7"`, u64("0"), nil},
+		{Sum, "sum", u64("7"), bigint("1"), u64("8"), nil},
+		{Sum, "sum", u64("7"), u64("1"), u64("8"), nil},
+		{Sum, "sum", `{"value":"7","__type":"u64"}`, `1`, u64("8"), nil},
+		{Sum, "sum", u64(maxU64), `-1`, u64("18446744073709551614"), nil},
+		{Min, "min", u64(maxU64), bigint("99999999999999999999"), u64(maxU64), nil},
+		{Max, "max", u64("7"), `-1`, u64("7"), nil},
+		{Sum, "sum", `7`, u64("1"), `8`, nil},
+		{Sum, "sum", maxSafe, u64("1"), bigint("9007199254740992"), nil},
+		{Sum, "sum", bigint("-7"), u64("1"), bigint("-6"), nil},
+		{Sum, "sum", bigint(maxU64), u64("1"), bigint("18446744073709551616"), nil},
+
+		{Sum, "sum", u64(maxU64), `1`, ``, ErrOutOfRange},
+		{Sum, "sum", u64("7"), bigint("-8"), ``, ErrOutOfRange},
+		{Min, "min", u64("7"), `-1`, ``, ErrOutOfRange},
+		{Max, "max", u64("7"), bigint("18446744073709551616"), ``, ErrOutOfRange},
+		{Sum, "sum", u64("07"), `1`, ``, ErrTypeMismatch},
+		{Sum, "sum", u64("-7"), `1`, ``, ErrTypeMismatch},
+		{Sum, "sum", u64("+7"), `1`, ``, ErrTypeMismatch},
+		{Sum, "sum", u64(""), `1`, ``, ErrTypeMismatch},
+		{Sum, "sum", u64("18446744073709551616"), `1`, ``, ErrTypeMismatch},
+		{Sum, "sum", `{"__type":"u64","value":7}`, `1`, ``, ErrTypeMismatch},
 		{Sum, "sum", maxSafe, `1`, ``, ErrOutOfRange},
 		{Sum, "sum", minSafe, `-1`, ``, ErrOutOfRange},
 		{Sum, "sum", maxSafe, `"1"`, ``, ErrOutOfRange},
@@ -96,23 +121,27 @@ func TestSumMinAndMax(t *testing.T) {
 
 func TestWhatIsNoOperand(t *testing.T) {
 	for operand, want := range map[string]error{
-		`1.5`:                            ErrInvalidValue,
-		`1e-400000`:                      ErrInvalidValue,
-		`"1.0"`:                          ErrInvalidValue,
-		`"1e3"`:                          ErrInvalidValue,
-		`""`:                             ErrInvalidValue,
-		`"-"`:                            ErrInvalidValue,
-		`"abc"`:                          ErrInvalidValue,
-		`" 1"`:                           ErrInvalidValue,
-		`null`:                           ErrInvalidValue,
-		`true`:                           ErrInvalidValue,
-		`[1]`:                            ErrInvalidValue,
-		`{}`:                             ErrInvalidValue,
-		`{"__type":"bigint"}`:            ErrInvalidValue,
-		`9007199254740992`:               ErrOutOfRange,
-		`"-9007199254740992"`:            ErrOutOfRange,
-		`1e400000`:                       ErrOutOfRange,
-		bigint(strings.Repeat("9", 615)): ErrOutOfRange,
+		`1.5`:                       ErrInvalidValue,
+		`1e-400000`:                 ErrInvalidValue,
+		`"1.0"`:                     ErrInvalidValue,
+		`"1e3"`:                     ErrInvalidValue,
+		`""`:                        ErrInvalidValue,
+		`"-"`:                       ErrInvalidValue,
+		`"abc"`:                     ErrInvalidValue,
+		`" 1"`:                      ErrInvalidValue,
+		`null`:                      ErrInvalidValue,
+		`true`:                      ErrInvalidValue,
+		`[1]`:                       ErrInvalidValue,
+		`{}`:                        ErrInvalidValue,
+		`{"__type":"bigint"}`:       ErrInvalidValue,
+		u64("07"):                   ErrInvalidValue,
+		u64("-1"):                   ErrInvalidValue,
+		u64("18446744073709551616"): ErrInvalidValue,
+		`{"__type":"u64","value":"7","text":"7"}`: ErrInvalidValue,
+		`9007199254740992`:                        ErrOutOfRange,
+		`"-9007199254740992"`:                     ErrOutOfRange,
+		`1e400000`:                                ErrOutOfRange,
+		bigint(strings.Repeat("9", 615)):          ErrOutOfRange,
 	} {
 		if got, err := ParseOperand([]byte(operand)); !errors.Is(err, want) {
 			t.Errorf("ParseOperand(%.60s) = %v, %v, want %v", operand, got, err, want)
@@ -123,6 +152,7 @@ func TestWhatIsNoOperand(t *testing.T) {
 func FuzzSum(f *testing.F) {
 	f.Add([]byte(`1.5e1`), []byte(`"2"`))
 	f.Add([]byte(bigint("-7")), []byte(bigint("8")))
+	f.Add([]byte(u64("7")), []byte(u64("8")))
 	f.Fuzz(func(t *testing.T, stored, delta []byte) {
 		a, errA := ParseValue(stored, 1<<16)
 		b, errB := ParseValue(delta, 1<<16)
@@ -169,6 +199,8 @@ func mustOperand(t fataler, value string) Integer {
 }
 
 func bigint(digits string) string { return `{"__type":"bigint","value":"` + digits + `"}` }
+
+func u64(digits string) string { return `{"__type":"u64","value":"` + digits + `"}` }
 
 // integerOfBytes is the largest integer of n bytes.
 func integerOfBytes(n uint) string {

@@ -97,7 +97,7 @@ type Form int
 const (
 	FormNone    Form = iota + 1 // there is none, and no time to live
 	FormJSON                    // any JSON
-	FormInteger                 // a number, a numeric string or a bigint: ParseOperand
+	FormInteger                 // a number, a numeric string, a bigint or a u64: ParseOperand
 	FormArray                   // CheckElements
 )
 

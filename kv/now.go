@@ -141,7 +141,7 @@ func (t *Times) combine(value []byte, m MutationType, operand Integer) ([]byte, 
 		case m == MutationSum:
 			return nil, nil, errNumberRange()
 		case positive == (m == MutationMax):
-			decided, err := operand.value()
+			decided, err := operand.as(formNumber).value()
 			return decided, nil, err
 		}
 		return value, t, nil

@@ -69,6 +69,7 @@ func TestLaterMutationsSeeTheOperationsTime(t *testing.T) {
 			{"a maximum of a later time", `{"$now":true,"offset":-7}`, []kv.Mutation{number(t, kv.MutationMax, key, `5`)}, func(now int64) string { return fmt.Sprint(now - 7) }},
 			{"a minimum, then a sum", `{"$now":true}`, []kv.Mutation{number(t, kv.MutationMin, key, `5`), number(t, kv.MutationSum, key, `-9`)}, func(int64) string { return `-4` }},
 			{"a maximum that only a bigint holds", `{"$now":true}`, []kv.Mutation{number(t, kv.MutationMax, key, huge)}, func(int64) string { return huge }},
+			{"a maximum of a u64", `{"$now":true}`, []kv.Mutation{number(t, kv.MutationMax, key, `{"__type":"u64","value":"18446744073709551615"}`)}, func(int64) string { return `{"__type":"bigint","value":"18446744073709551615"}` }},
 			{"a minimum that only a bigint holds", `{"$now":true}`, []kv.Mutation{number(t, kv.MutationMin, key, huge)}, func(now int64) string { return fmt.Sprint(now) }},
 			{"an append", `[{"$now":true}]`, []kv.Mutation{{Type: kv.MutationAppend, Key: key, Value: []byte(`[{"$now":true},"é"]`)}},
 				func(now int64) string { return fmt.Sprintf(`[%d,{"$now":true},"é"]`, now) }},

@@ -24,7 +24,7 @@ type MutationType string
 const (
 	MutationSet     MutationType = "set"
 	MutationDelete  MutationType = "delete" // of exactly the key
-	MutationSum     MutationType = "sum"    // Value: an integer as number, numeric string or bigint
+	MutationSum     MutationType = "sum"    // Value: an integer as number, numeric string, bigint or u64
 	MutationMin     MutationType = "min"    // likewise
 	MutationMax     MutationType = "max"    // likewise
 	MutationAppend  MutationType = "append" // Value: an array

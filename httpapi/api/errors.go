@@ -23,7 +23,7 @@ const (
 	InvalidCursor   Code = "invalid_cursor"   // damaged, or of another list
 	InvalidFilter   Code = "invalid_filter"   // a "where" with an unknown operator or a wrong operand
 	TypeMismatch    Code = "type_mismatch"    // a mutation met a stored value of another type
-	OutOfRange      Code = "out_of_range"     // an integer outside ±(2^53−1), or its bigint limit
+	OutOfRange      Code = "out_of_range"     // an integer outside ±(2^53−1), or the limit of its form
 
 	Unauthenticated Code = "unauthenticated" // no token, or an unknown one
 	Forbidden       Code = "forbidden"       // the token lacks the scope

@@ -84,9 +84,10 @@ func (a *Atomic) Delete(key api.Key) *Atomic {
 	return a
 }
 
-// Sum adds n to the integer at key, whose form, plain or bigint, is kept; a missing
-// key counts as 0. What it makes of a plain number must stay within ±(2^53−1), else
-// the error Is api.OutOfRange; Mutate takes a bigint, which goes beyond.
+// Sum adds n to the integer at key, whose form, plain, bigint or u64, is kept; a
+// missing key counts as 0. What it makes of a plain number must stay within ±(2^53−1),
+// and of a u64 within 0 and 2^64−1, else the error Is api.OutOfRange; Mutate takes a
+// bigint, which goes beyond a plain number's.
 func (a *Atomic) Sum(key api.Key, n int64) *Atomic {
 	a.integer(api.MutationSum, key, n)
 	return a

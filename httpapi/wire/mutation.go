@@ -22,7 +22,7 @@ var Mutation = route.Object(mutationMembers, "type", "key")
 var mutationMembers = route.Members{
 	"type":      {Type: "string", Enum: route.Enum(kv.MutationTypes())},
 	"key":       route.Ref("SetKey"),
-	"value":     route.AnyJSON("Any JSON for `set`, where `{\"$now\":true}` becomes the transaction's time in ms; an integer (number, numeric string or bigint) for `sum`, `min`, `max`; an array for `append` and `prepend`; none for `delete`."),
+	"value":     route.AnyJSON("Any JSON for `set`, where `{\"$now\":true}` becomes the transaction's time in ms; an integer (number, numeric string, bigint or u64) for `sum`, `min`, `max`; an array for `append` and `prepend`; none for `delete`."),
 	"expireIn":  ExpireInParam.Param().Schema,
 	"expiresIn": ExpiresInParam.Param().Schema,
 }
