@@ -98,7 +98,7 @@ func fuzzedRoutes(f *testing.F, api http.Handler) (routes []fuzzedRoute) {
 
 // fuzzedBodies are each right for some route.
 var fuzzedBodies = []string{
-	``, `{"value":{"$now":true,"offset":5}}`, `{"keys":[["a",1],[{"__type":"bytes","value":"AA"}]],"exact":true}`,
+	``, `{"value":{"$now":true,"offset":5}}`, `{"keys":[["a",1],[{"__type":"bytes","value":"AA"}],{"__type":"key","value":"AgH/"}],"exact":true}`,
 	`{"prefix":["a"],"start":["a",1],"end":["a",true],"limit":5,"reverse":true,"consistency":"eventual"}`,
 	`{"prefix":["a"],"where":{"$and":[{"a.b":{"$gte":1}},{"$not":{"c":{"$contains":"d"}}}]}}`,
 	`{"keys":[["a",1]],"where":{"a":{"$between":[1,{"__type":"bigint","value":"2"}],"$nin":["x",true]},"$or":[{"b[0].\"c":null},{"[\"d.e\"]":{"$lt":{"$now":true,"offset":-1}}}]}}`,

@@ -108,11 +108,11 @@ func (w *twoWorlds) known(from []string, otherwise string) string {
 
 // The keys that are asked for: the token's own, mostly, in both forms.
 func (w *twoWorlds) path() string {
-	return fmt.Sprintf(w.pick("mine", "mine/a%[1]d", "mine/a%[1]d", "mine/~i:%[1]d", "mine/a%[1]d/b", "other/~i:%[1]d", "min%[1]d", "minee/~i:%[1]d", "mine%%00", "a%[1]d"), w.r.IntN(4))
+	return fmt.Sprintf(w.pick("mine", "mine/a%[1]d", "mine/a%[1]d", "mine/~i:%[1]d", "mine/a%[1]d/b", "other/~i:%[1]d", "min%[1]d", "minee/~i:%[1]d", "mine%%00", "a%[1]d", "~k:Am1pbmUA_w", "~k:Am1pbmUAmQ", "~k:Am1pbmU"), w.r.IntN(4))
 }
 
 func (w *twoWorlds) key() string {
-	return fmt.Sprintf(w.pick(`["mine"]`, `["mine","a%[1]d"]`, `["mine","a%[1]d"]`, `["mine",%[1]d]`, `["mine","a%[1]d","b"]`, `["other",%[1]d]`, `["mine\u0000",%[1]d]`, `["a%[1]d"]`, `["mine","a",{"__type":"commitVersionstamp"}]`), w.r.IntN(4))
+	return fmt.Sprintf(w.pick(`["mine"]`, `["mine","a%[1]d"]`, `["mine","a%[1]d"]`, `["mine",%[1]d]`, `["mine","a%[1]d","b"]`, `["other",%[1]d]`, `["mine\u0000",%[1]d]`, `["a%[1]d"]`, `["mine","a",{"__type":"commitVersionstamp"}]`, `{"__type":"key","value":"Am1pbmUA/w=="}`, `{"__type":"key","value":"Am1pbmUAmQ=="}`, `{"__type":"key","value":"Am1pbmU="}`), w.r.IntN(4))
 }
 
 func (w *twoWorlds) stamp() string { return w.known(w.stamps, "00000000000000000000") }

@@ -38,7 +38,7 @@ func DecodeCursor(s string, binding []byte) (Key, error) {
 	if err != nil || len(raw) < cursorSumBytes || strings.ContainsAny(s, "\r\n") {
 		return "", fmt.Errorf("%w: it is damaged", ErrInvalidCursor)
 	}
-	last, err := ParseEncoded(raw[cursorSumBytes:])
+	last, err := ParseBytes(raw[cursorSumBytes:])
 	if err != nil {
 		return "", fmt.Errorf("%w: it is damaged", ErrInvalidCursor)
 	}

@@ -154,9 +154,9 @@ func stageSet(tx *sqldb.Tx, m *Mutation) {
 	row := entryRow{value: m.Value, op: tx.Op(), expireIn: m.ExpireIn, expireAt: m.ExpireAt, times: m.Times, timedBy: tx.Op()}
 	name := string(m.Key)
 	if m.Suffix {
-		// No key begins a part with ff, so this names nothing else.
+		// No key is that long, so this names nothing else.
 		row.suffixed, row.prefix = true, m.Key
-		name += "\xff" + strconv.Itoa(tx.Op())
+		name += string(aboveAll) + strconv.Itoa(tx.Op())
 	}
 	entries.Put(tx, name, row)
 }

@@ -42,9 +42,9 @@ const (
 // encoding. Comparing two keys with < compares them part by part, and parts of
 // different types in the order bytes, string, bigint, number, boolean.
 //
-// NewKey and the Parse functions make only valid keys. The empty Key has no
-// parts: it is the prefix of everything and never the key of an entry. 0 and -0
-// are different keys.
+// NewKey makes only keys of parts. Deno's KV Connect stores under any bytes, so that
+// there are opaque keys, too: see IsOpaque. The empty Key has no parts: it is the prefix
+// of everything and never the key of an entry. 0 and -0 are different keys.
 type Key string
 
 // NewKey encodes parts, each a string, float64, int, int64, bool, *big.Int or
@@ -60,29 +60,51 @@ func NewKey(parts ...any) (Key, error) {
 	return b.key()
 }
 
-// ParseEncoded checks that raw is the encoding of a valid key and returns it.
+// ParseEncoded checks that raw is the encoding of a key of parts and returns it.
 // There is one encoding for each key, so nothing else is accepted. Errors are
 // ErrInvalidKey.
 func ParseEncoded(raw []byte) (Key, error) {
 	k := Key(raw)
+	if err := k.check(); err != nil {
+		return "", err
+	}
+	return k, nil
+}
+
+// ParseBytes takes any bytes for a key, 1 to MaxKeyBytes of them. Errors are
+// ErrInvalidKey.
+func ParseBytes(raw []byte) (Key, error) {
+	switch {
+	case len(raw) == 0:
+		return "", fmt.Errorf("%w: it has no bytes", ErrInvalidKey)
+	case len(raw) > MaxKeyBytes:
+		return "", errKeyTooLong(len(raw))
+	}
+	return Key(raw), nil
+}
+
+// IsOpaque reports whether k is more than the prefix of everything and yet no key of
+// parts, within their limits: what NewKey does not make. It has a place in the order as
+// every key has, and nothing is below it.
+func (k Key) IsOpaque() bool { return k != "" && k.check() != nil }
+
+// check refuses what NewKey does not make.
+func (k Key) check() error {
 	if len(k) > MaxKeyBytes {
-		return "", errKeyTooLong(len(k))
+		return errKeyTooLong(len(k))
 	}
 	rest, n := k, 0
 	for ; len(rest) > 0; n++ {
 		p, tail, ok := rest.cut()
 		if !ok {
-			return "", fmt.Errorf("%w: byte %d begins no valid part", ErrInvalidKey, len(k)-len(rest))
+			return fmt.Errorf("%w: byte %d begins no valid part", ErrInvalidKey, len(k)-len(rest))
 		}
 		if err := p.validate(n + 1); err != nil {
-			return "", err
+			return err
 		}
 		rest = tail
 	}
-	if err := checkPartCount(n); err != nil {
-		return "", err
-	}
-	return k, nil
+	return checkPartCount(n)
 }
 
 // Parts decodes k into values of type string, float64, bool, *big.Int and
@@ -101,8 +123,11 @@ func (k Key) Parts() ([]any, error) {
 }
 
 // HasPrefix reports whether k is at or below prefix, by whole parts: ["us"] is
-// no prefix of ["users"].
+// no prefix of ["users"]. Of an opaque k that goes by its beginning.
 func (k Key) HasPrefix(prefix Key) bool {
+	if prefix == "" {
+		return true
+	}
 	if !strings.HasPrefix(string(k), string(prefix)) {
 		return false
 	}

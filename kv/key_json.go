@@ -15,21 +15,31 @@ import (
 // ParseKeyJSON parses the JSON form of a key: an array of strings, numbers,
 // booleans, {"__type":"bigint","value":"123"} and {"__type":"bytes",
 // "value":"<base64url>"}, the latter two also as {"type":"bigint",…} and
-// {"type":"Uint8Array",…}. Errors are ErrInvalidKey, or ErrInvalidJSON if raw is
-// not JSON.
+// {"type":"Uint8Array",…}; or, for any key and the one way for an opaque one, its bytes,
+// {"__type":"key","value":"<base64>"}. Errors are ErrInvalidKey, or ErrInvalidJSON if raw
+// is not JSON.
 func ParseKeyJSON(raw []byte) (Key, error) {
 	var buf [128]byte
 	p := keyJSON{keyBuilder: keyBuilder{buf: buf[:0]}, raw: raw}
+	if p.isObject() {
+		return p.whole()
+	}
 	if err := p.array(); err != nil {
 		return "", err
 	}
 	return p.key()
 }
 
-// ParsePrefixJSON is ParseKeyJSON for a prefix, which may be [].
-func ParsePrefixJSON(raw []byte) (Key, error) {
+// ParsePrefixJSON is ParseKeyJSON for a prefix, which may be [] and must not be opaque.
+func ParsePrefixJSON(raw []byte) (Key, error) { return asPrefix(ParseBoundJSON(raw)) }
+
+// ParseBoundJSON is ParseKeyJSON for a bound of a list, which may be [] for none.
+func ParseBoundJSON(raw []byte) (Key, error) {
 	var buf [128]byte
 	p := keyJSON{keyBuilder: keyBuilder{buf: buf[:0]}, raw: raw}
+	if p.isObject() {
+		return p.whole()
+	}
 	if err := p.array(); err != nil {
 		return "", err
 	}
@@ -43,6 +53,10 @@ func ParsePrefixJSON(raw []byte) (Key, error) {
 func ParseSetKeyJSON(raw []byte) (k Key, suffix bool, err error) {
 	var buf [128]byte
 	p := keyJSON{keyBuilder: keyBuilder{buf: buf[:0]}, raw: raw, suffixAllowed: true}
+	if p.isObject() {
+		k, err = p.whole()
+		return k, false, err
+	}
 	if err := p.array(); err != nil {
 		return "", false, err
 	}
@@ -67,6 +81,40 @@ type keyJSON struct {
 	pos           int
 	suffixAllowed bool // commitVersionstamp may be the last part
 	suffix        bool // and it was; it counts in n, and is not in buf
+}
+
+func (p *keyJSON) isObject() bool {
+	p.space()
+	return p.peek() == '{'
+}
+
+// whole parses a key that is given by its bytes.
+func (p *keyJSON) whole() (Key, error) {
+	form, err := p.typedForm()
+	if err == nil {
+		err = p.end()
+	}
+	if err != nil || form.modern != "key" || form.original != "" || !form.hasValue {
+		return "", p.notAnArray()
+	}
+	return parseBase64Key(form.value)
+}
+
+// parseBase64Key takes standard base64 and base64url, with and without padding.
+func parseBase64Key(text string) (Key, error) {
+	raw, err := decodeBase64(text)
+	if err != nil {
+		return "", fmt.Errorf("%w: it is not base64", ErrInvalidKey)
+	}
+	return ParseBytes(raw)
+}
+
+// asPrefix refuses an opaque key: nothing is below it.
+func asPrefix(k Key, err error) (Key, error) {
+	if err == nil && k.IsOpaque() {
+		return "", fmt.Errorf("%w: a prefix has parts, and these bytes are none", ErrInvalidKey)
+	}
+	return k, err
 }
 
 func (p *keyJSON) array() error {
@@ -221,66 +269,80 @@ func (p *keyJSON) boolPart() error {
 	return p.broken()
 }
 
-// objectPart parses a typed part: an object of strings with no other members
-// than its type and its value.
 func (p *keyJSON) objectPart() error {
+	form, err := p.typedForm()
+	if err != nil {
+		return err
+	}
+	return p.typed(form)
+}
+
+// A typedForm is what JSON has no type for.
+type typedForm struct {
+	modern, original string // its type, as __type or type
+	value            string
+	hasValue         bool
+}
+
+// typedForm parses an object of strings with no other members than its type and its
+// value.
+func (p *keyJSON) typedForm() (form typedForm, err error) {
 	// What a lone surrogate becomes is no name, type or value that a part can have.
 	dec := jsontext.NewDecoder(bytes.NewReader(p.raw[p.pos:]), jsontext.AllowInvalidUTF8(true))
 	if _, err := dec.ReadToken(); err != nil {
-		return p.broken()
+		return form, p.broken()
 	}
-	var modern, original, value string
-	var hasValue bool
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
 		if err != nil {
-			return p.brokenBy(err)
+			return form, p.brokenBy(err)
 		}
 		member := name.String() // the token is void after the next read
 		content, err := dec.ReadToken()
 		if err != nil {
-			return p.brokenBy(err)
+			return form, p.brokenBy(err)
 		}
 		if content.Kind() != '"' {
-			return p.errorf("is an object whose member %.40q is no string", member)
+			return form, p.errorf("is an object whose member %.40q is no string", member)
 		}
 		switch member {
 		case "__type":
-			modern = content.String()
+			form.modern = content.String()
 		case "type":
-			original = content.String()
+			form.original = content.String()
 		case "value":
-			value, hasValue = content.String(), true
+			form.value, form.hasValue = content.String(), true
 		default:
-			return p.errorf("is an object with the unknown member %.40q", member)
+			return form, p.errorf("is an object with the unknown member %.40q", member)
 		}
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return p.brokenBy(err)
+		return form, p.brokenBy(err)
 	}
 	p.pos += int(dec.InputOffset())
-	return p.typed(modern, original, value, hasValue)
+	return form, nil
 }
 
-func (p *keyJSON) typed(modern, original, value string, hasValue bool) error {
+func (p *keyJSON) typed(form typedForm) error {
+	modern, original := form.modern, form.original
 	if modern != "" && original != "" {
 		return p.errorf("has both __type and type")
 	}
-	if modern == "commitVersionstamp" && !hasValue {
+	if modern == "commitVersionstamp" && !form.hasValue {
 		if !p.suffixAllowed {
 			return p.errorf("is a commitVersionstamp, which only a set in an atomic operation or transaction may have")
 		}
 		p.suffix = true
 		return nil
 	}
-	if !hasValue {
+	if !form.hasValue {
 		return p.errorf("is an object without a value")
 	}
 	switch {
 	case modern == "bigint" || original == "bigint":
-		return p.bigIntText(value)
+		return p.bigIntText(form.value)
 	case modern == "bytes" || original == "Uint8Array":
-		return p.bytesText(value)
+		return p.bytesText(form.value)
 	}
 	return p.errorf("has an unknown type")
 }
@@ -327,23 +389,36 @@ func (p *keyJSON) brokenBy(err error) error {
 }
 
 // AppendJSON appends the JSON form that answers use, without white space:
-// ["a",1,{"__type":"bigint","value":"2"}]. ParsePrefixJSON parses it back to k.
-// What is no valid encoding, which only another program can have stored, is
-// shown as bytes.
+// ["a",1,{"__type":"bigint","value":"2"}], or of an opaque key its bytes,
+// {"__type":"key","value":"AgH/"}. ParseKeyJSON parses it back to k.
 func (k Key) AppendJSON(dst []byte) []byte {
+	if array, ok := k.appendArray(dst); ok {
+		return array
+	}
+	dst = append(dst, `{"__type":"key","value":"`...)
+	dst = base64.StdEncoding.AppendEncode(dst, []byte(k))
+	return append(dst, `"}`...)
+}
+
+// appendArray fails for an opaque key. It finds that out by the way: see check.
+func (k Key) appendArray(dst []byte) (array []byte, ok bool) {
+	if len(k) > MaxKeyBytes {
+		return nil, false
+	}
 	dst = append(dst, '[')
+	n := 0
 	for rest := k; rest != ""; {
 		p, tail, ok := rest.cut()
-		if !ok {
-			p, tail = encodedPart{tag: tagBytes, body: string(rest)}, ""
+		if n++; !ok || n > MaxKeyParts || p.validate(n) != nil {
+			return nil, false
 		}
-		if len(rest) != len(k) {
+		if n > 1 {
 			dst = append(dst, ',')
 		}
 		dst = p.appendJSON(dst)
 		rest = tail
 	}
-	return append(dst, ']')
+	return append(dst, ']'), true
 }
 
 // MarshalJSON returns the JSON form of AppendJSON.
@@ -356,9 +431,9 @@ func (k Key) String() string { return string(k.AppendJSON(nil)) }
 
 func (p encodedPart) appendJSON(dst []byte) []byte {
 	switch {
-	case p.tag == tagString && utf8.ValidString(p.text()):
+	case p.tag == tagString:
 		return appendQuoted(dst, p.text())
-	case p.tag == tagString || p.tag == tagBytes:
+	case p.tag == tagBytes:
 		dst = append(dst, `{"__type":"bytes","value":"`...)
 		dst = base64.RawURLEncoding.AppendEncode(dst, []byte(p.text()))
 		return append(dst, `"}`...)

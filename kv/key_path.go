@@ -2,6 +2,8 @@ package kv
 
 import (
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -15,8 +17,12 @@ const maxSafeInteger = 1<<53 - 1
 // at "/", where leading, trailing and doubled slashes count for nothing. A part
 // is a number if it decodes to a canonical integer within ±(2^53−1), has the type
 // that "~s:", "~n:", "~i:", "~b:" or "~x:" at its start says, and is a string
-// otherwise. Errors are ErrInvalidKey.
+// otherwise. "~k:" and the bytes of a whole key in base64url stand for any key, and are the
+// one way for an opaque one. Errors are ErrInvalidKey.
 func ParseKeyPath(rawPath string) (Key, error) {
+	if text, ok := cutWholeKey(rawPath); ok {
+		return parseWholePath(text)
+	}
 	var buf [128]byte
 	b := keyBuilder{buf: buf[:0]}
 	if err := b.path(rawPath); err != nil {
@@ -25,14 +31,38 @@ func ParseKeyPath(rawPath string) (Key, error) {
 	return b.key()
 }
 
-// ParsePrefixPath is ParseKeyPath for a prefix, which may have no parts.
-func ParsePrefixPath(rawPath string) (Key, error) {
+// ParsePrefixPath is ParseKeyPath for a prefix, which may have no parts and must not be
+// opaque.
+func ParsePrefixPath(rawPath string) (Key, error) { return asPrefix(ParseBoundPath(rawPath)) }
+
+// ParseBoundPath is ParseKeyPath for a bound of a list, which may have no parts for none.
+func ParseBoundPath(rawPath string) (Key, error) {
+	if text, ok := cutWholeKey(rawPath); ok {
+		return parseWholePath(text)
+	}
 	var buf [128]byte
 	b := keyBuilder{buf: buf[:0]}
 	if err := b.path(rawPath); err != nil {
 		return "", err
 	}
 	return b.prefix()
+}
+
+// wholeKey begins the URL form of a key by its bytes.
+const wholeKey = "~k:"
+
+// cutWholeKey finds a path that is one part, of that form.
+func cutWholeKey(rawPath string) (text string, ok bool) {
+	text, ok = strings.CutPrefix(strings.Trim(rawPath, "/"), wholeKey)
+	return text, ok && !strings.Contains(text, "/")
+}
+
+func parseWholePath(raw string) (Key, error) {
+	text, ok := percentDecode(raw)
+	if !ok {
+		return "", fmt.Errorf("%w: it has a broken percent escape", ErrInvalidKey)
+	}
+	return parseBase64Key(text)
 }
 
 func (b *keyBuilder) path(rawPath string) error {
@@ -54,7 +84,7 @@ func (b *keyBuilder) pathPart(raw string) error {
 		return err
 	}
 	kind := byte(0)
-	if len(raw) >= 3 && raw[0] == '~' && raw[2] == ':' && strings.IndexByte("snibx", raw[1]) >= 0 {
+	if len(raw) >= 3 && raw[0] == '~' && raw[2] == ':' && strings.IndexByte("snibxk", raw[1]) >= 0 {
 		kind, raw = raw[1], raw[3:]
 	}
 	part, ok := percentDecode(raw)
@@ -72,6 +102,8 @@ func (b *keyBuilder) pathPart(raw string) error {
 		return b.boolText(part)
 	case 'x':
 		return b.bytesText(part)
+	case 'k':
+		return b.errorf("is a whole key in bytes, and not the only part")
 	}
 	if n, ok := canonicalInteger(part); ok {
 		b.buf = appendNumber(b.buf, float64(n))
@@ -231,6 +263,20 @@ func (b *keyBuilder) boolText(s string) error {
 	return nil
 }
 
+// errBase64 is what the decoder says of no use.
+var errBase64 = errors.New("not base64")
+
+// decodeBase64 takes standard base64 and base64url, with and without padding.
+func decodeBase64(s string) ([]byte, error) {
+	// Go's decoder skips line breaks; the contract knows none.
+	if strings.ContainsAny(s, "\r\n") {
+		return nil, errBase64
+	}
+	return base64.RawStdEncoding.DecodeString(urlBase64.Replace(strings.TrimRight(s, "=")))
+}
+
+var urlBase64 = strings.NewReplacer("-", "+", "_", "/")
+
 func (b *keyBuilder) bytesText(s string) error {
 	// Go's decoder skips line breaks; the contract knows none.
 	if strings.ContainsAny(s, "\r\n") {
@@ -246,12 +292,12 @@ func (b *keyBuilder) bytesText(s string) error {
 // Path is the URL form of k, percent-encoded, which ParseKeyPath parses back to k
 // also as an element of a list. It begins with no slash.
 func (k Key) Path() string {
+	if k.IsOpaque() {
+		return wholeKey + base64.RawURLEncoding.EncodeToString([]byte(k))
+	}
 	dst := make([]byte, 0, len(k)+8)
 	for rest := k; rest != ""; {
-		p, tail, ok := rest.cut()
-		if !ok {
-			p, tail = encodedPart{tag: tagBytes, body: string(rest)}, ""
-		}
+		p, tail, _ := rest.cut()
 		if len(dst) > 0 {
 			dst = append(dst, '/')
 		}

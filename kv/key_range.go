@@ -1,6 +1,9 @@
 package kv
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Range is a stretch of keys in encoded order: Start belongs to it, End does
 // not. The bounds need not be keys themselves. A Range is empty if Start >= End.
@@ -12,18 +15,30 @@ const (
 	aboveTags = "\xff"
 )
 
+// aboveAll is above every key: opaque ones may begin with a byte above the tags, or
+// consist of nothing else.
+var aboveAll = Key(strings.Repeat(aboveTags, MaxKeyBytes+1))
+
 // KeyRange holds just the key.
 func KeyRange(key Key) Range { return Range{Start: key, End: key + belowTags} }
 
 // PrefixRange holds the keys strictly below prefix. The empty prefix is above
 // every key.
 func PrefixRange(prefix Key) Range {
-	return Range{Start: prefix + belowTags, End: prefix + aboveTags}
+	return Range{Start: prefix + belowTags, End: prefix.end()}
 }
 
 // SubtreeRange holds prefix itself and the keys below it.
 func SubtreeRange(prefix Key) Range {
-	return Range{Start: prefix, End: prefix + aboveTags}
+	return Range{Start: prefix, End: prefix.end()}
+}
+
+// end is above k and what is below it.
+func (k Key) end() Key {
+	if k == "" {
+		return aboveAll
+	}
+	return k + aboveTags
 }
 
 // Contains reports whether k lies in r.
@@ -32,7 +47,7 @@ func (r Range) Contains(k Key) bool { return r.Start <= k && k < r.End }
 // Within reports whether all keys that can lie in r are at or below prefix.
 func (r Range) Within(prefix Key) bool {
 	below := SubtreeRange(prefix)
-	return r.Empty() || below.Start <= r.Start && r.End <= below.End
+	return prefix == "" || r.Empty() || below.Start <= r.Start && r.End <= below.End
 }
 
 // Empty reports whether no key can lie in r.

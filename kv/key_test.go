@@ -198,15 +198,21 @@ func FuzzParseEncoded(f *testing.F) {
 	for _, v := range denoVectors {
 		f.Add([]byte(decodeHex(f, v.encoded)))
 	}
+	for _, k := range opaqueKeys {
+		f.Add([]byte(k))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		k, err := ParseEncoded(raw)
-		if err != nil {
-			if !errors.Is(err, ErrInvalidKey) {
-				t.Fatalf("err = %v, want ErrInvalidKey", err)
-			}
+		if err == nil {
+			checkRoundTrips(t, k)
 			return
 		}
-		checkRoundTrips(t, k)
+		if !errors.Is(err, ErrInvalidKey) {
+			t.Fatalf("err = %v, want ErrInvalidKey", err)
+		}
+		if k, err := ParseBytes(raw); err == nil {
+			checkRoundTrips(t, k)
+		}
 	})
 }
 
@@ -218,6 +224,10 @@ type fataler interface {
 // checkRoundTrips checks that every form of k parses back to k.
 func checkRoundTrips(t fataler, k Key) {
 	t.Helper()
+	checkForms(t, k)
+	if k.IsOpaque() {
+		return
+	}
 	parts, err := k.Parts()
 	if err != nil {
 		t.Fatalf("Parts of %x: %v", string(k), err)
@@ -228,11 +238,19 @@ func checkRoundTrips(t fataler, k Key) {
 	if got, err := ParseEncoded([]byte(k)); err != nil || got != k {
 		t.Fatalf("ParseEncoded(%x) = %x, %v", string(k), string(got), err)
 	}
+}
+
+// checkForms are those that an opaque key has, too.
+func checkForms(t fataler, k Key) {
+	t.Helper()
 	if got, err := ParseKeyJSON(k.AppendJSON(nil)); err != nil || got != k {
 		t.Fatalf("ParseKeyJSON(%s) = %s, %v", k, got, err)
 	}
 	if got, err := ParseKeyPath(k.Path()); err != nil || got != k {
 		t.Fatalf("ParseKeyPath(%s) = %s, %v", k.Path(), got, err)
+	}
+	if got, err := DecodeCursor(EncodeCursor(k, nil), nil); err != nil || got != k {
+		t.Fatalf("the cursor of %s is that of %s, %v", k, got, err)
 	}
 	if strings.Contains(k.Path(), ",") {
 		t.Fatalf("the comma in %s would end it in a list", k.Path())

@@ -18,16 +18,23 @@ const maxSafeInteger = 1<<53 - 1
 
 // Key is a key or a prefix: up to 20 parts, each a string, float64, int, int64,
 // bool, *big.Int or []byte. Parts of answers have the types string, float64,
-// bool, *big.Int and []byte. The last part of a set's key may be
-// CommitVersionstamp. The server checks the limits.
+// bool, *big.Int and []byte, or there is one alone, of type Opaque. The last part of a
+// set's key may be CommitVersionstamp. The server checks the limits.
 type Key []any
 
 // CommitVersionstamp becomes, as the last part of the key of a set in an atomic
 // operation or transaction, a string part with the versionstamp of the commit.
 type CommitVersionstamp struct{}
 
+// Opaque are the bytes of a whole key, which has no other part: of one that no parts
+// make, as Deno's KV Connect may have stored it. What is below it is nothing.
+type Opaque []byte
+
 // MarshalJSON makes the JSON form; a nil Key is [].
 func (k Key) MarshalJSON() ([]byte, error) {
+	if whole, ok := k.opaque(); ok {
+		return []byte(`{"__type":"key","value":"` + base64.StdEncoding.EncodeToString(whole) + `"}`), nil
+	}
 	out := []byte{'['}
 	for i, part := range k {
 		if i > 0 {
@@ -40,6 +47,14 @@ func (k Key) MarshalJSON() ([]byte, error) {
 		out = append(out, text...)
 	}
 	return append(out, ']'), nil
+}
+
+// opaque are the bytes of a key that is given by them.
+func (k Key) opaque() (whole Opaque, ok bool) {
+	if len(k) == 1 {
+		whole, ok = k[0].(Opaque)
+	}
+	return whole, ok
 }
 
 // typedPart is the JSON form of the types that JSON does not have.
@@ -64,6 +79,8 @@ func partJSON(part any) ([]byte, error) {
 		return []byte(`{"__type":"bigint","value":"` + v.String() + `"}`), nil
 	case []byte:
 		return []byte(`{"__type":"bytes","value":"` + base64.RawURLEncoding.EncodeToString(v) + `"}`), nil
+	case Opaque:
+		return nil, errNotAlone
 	case CommitVersionstamp:
 		return []byte(`{"__type":"commitVersionstamp"}`), nil
 	}
@@ -117,6 +134,13 @@ func integerText(n int64) (string, error) {
 
 // UnmarshalJSON parses the JSON form as answers have it.
 func (k *Key) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && raw[0] == '{' {
+		whole, err := parseOpaque(raw)
+		if err == nil {
+			*k = Key{whole}
+		}
+		return err
+	}
 	var texts []json.RawMessage
 	if err := json.Unmarshal(raw, &texts); err != nil {
 		return err
@@ -135,6 +159,17 @@ func (k *Key) UnmarshalJSON(raw []byte) error {
 	}
 	*k = parts
 	return nil
+}
+
+func parseOpaque(raw []byte) (Opaque, error) {
+	var typed typedPart
+	if err := json.Unmarshal(raw, &typed); err != nil {
+		return nil, err
+	}
+	if typed.Type != "key" {
+		return nil, fmt.Errorf("unknown type %.40q of a key", typed.Type)
+	}
+	return base64.StdEncoding.DecodeString(typed.Value)
 }
 
 func parsePart(text []byte) (any, error) {
@@ -175,6 +210,9 @@ func parseTypedPart(text []byte) (any, error) {
 // all query strings are, for a parameter; it can be an element of a
 // comma-separated list. CommitVersionstamp has no URL form.
 func (k Key) Path() (string, error) {
+	if whole, ok := k.opaque(); ok {
+		return "~k:" + base64.RawURLEncoding.EncodeToString(whole), nil
+	}
 	parts := make([]string, len(k))
 	for i, part := range k {
 		text, err := partPath(part, len(k) == 1)
@@ -204,6 +242,8 @@ func partPath(part any, alone bool) (string, error) {
 		return "~i:" + v.String(), nil
 	case []byte:
 		return "~x:" + base64.RawURLEncoding.EncodeToString(v), nil
+	case Opaque:
+		return "", errNotAlone
 	}
 	return "", errPartType(part)
 }
@@ -256,6 +296,8 @@ func numberPath(number any) (string, error) {
 	}
 	return "~n:" + text, nil
 }
+
+var errNotAlone = errors.New("bytes of a whole key, and not the only part")
 
 var errNilBigInt = errors.New("a nil *big.Int")
 

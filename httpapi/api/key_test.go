@@ -52,6 +52,38 @@ func TestTheServerReadsTheKeysThatAClientWrites(t *testing.T) {
 	}
 }
 
+func TestAClientWritesAndReadsOpaqueKeysAsTheServerDoes(t *testing.T) {
+	for _, want := range []kv.Key{"\x02a\x00\xff", "\xff\xfe", "\x00"} {
+		var k api.Key
+		if err := json.Unmarshal(want.AppendJSON(nil), &k); err != nil {
+			t.Fatal(err)
+		}
+		if whole, ok := k[0].(api.Opaque); !ok || len(k) != 1 || string(whole) != string(want) {
+			t.Errorf("the client reads %s as %#v", want, k)
+		}
+		if text, err := json.Marshal(k); err != nil || string(text) != want.String() {
+			t.Errorf("the client writes %s, %v, want %s", text, err, want)
+		}
+		if path, err := k.Path(); err != nil || path != want.Path() {
+			t.Errorf("the client writes %s, %v, want %s", path, err, want.Path())
+		}
+	}
+	for _, k := range []api.Key{{"a", api.Opaque("b")}, {api.Opaque("a"), "b"}} {
+		if text, err := json.Marshal(k); err == nil {
+			t.Errorf("%#v is written as %s", k, text)
+		}
+		if path, err := k.Path(); err == nil {
+			t.Errorf("%#v is written as %s", k, path)
+		}
+	}
+	var k api.Key
+	for _, text := range []string{`{"__type":"bytes","value":"AA=="}`, `{"__type":"key","value":"!"}`, `{"__type":"key","value":1}`} {
+		if err := json.Unmarshal([]byte(text), &k); err == nil {
+			t.Errorf("the client reads %s as %#v", text, k)
+		}
+	}
+}
+
 func TestAClientReadsTheKeysThatTheServerWrites(t *testing.T) {
 	for _, want := range keys {
 		k, err := kv.NewKey(want...)

@@ -95,7 +95,7 @@ func (k *room) deleteKey(ctx context.Context, c *route.Call) error {
 	case !req.exact && len(req.checks) > 0:
 		return route.InvalidArgument("If-Match and If-None-Match need exact=true")
 	case !req.exact:
-		return k.deleteAll(ctx, c, kv.DeleteRequest{Ranges: []kv.Range{kv.SubtreeRange(req.key)}, Where: req.where})
+		return k.deleteAll(ctx, c, kv.DeleteRequest{Ranges: []kv.Range{atAndBelow(req.key)}, Where: req.where})
 	case req.where == nil:
 		return k.deleteExact(ctx, c, req.key, req.checks)
 	case len(req.checks) > 0:
@@ -322,7 +322,16 @@ func (req *deleteManyRequest) deletes() kv.DeleteRequest {
 	}
 	ranges := make([]kv.Range, len(req.keys))
 	for i, key := range req.keys {
-		ranges[i] = kv.SubtreeRange(key)
+		ranges[i] = atAndBelow(key)
 	}
 	return kv.DeleteRequest{Ranges: ranges, Where: req.where}
+}
+
+// atAndBelow holds a key and what is below it: nothing, if it is opaque, for then what
+// begins with its bytes may be any other key.
+func atAndBelow(key kv.Key) kv.Range {
+	if key.IsOpaque() {
+		return kv.KeyRange(key)
+	}
+	return kv.SubtreeRange(key)
 }

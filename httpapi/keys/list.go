@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	prefixParam = wire.KeyParam{Name: "prefix", Doc: "Selects the keys strictly below it, by whole parts. None: all keys.", Prefix: true}
+	prefixParam = wire.KeyParam{Name: "prefix", Doc: "Selects the keys strictly below it, by whole parts. None: all keys."}
 	reverse     = route.BoolParam{Name: "reverse", Doc: "From the last key to the first."}
 )
 

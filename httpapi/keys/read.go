@@ -120,15 +120,15 @@ var (
 	}
 	countMembers = route.Members{
 		"prefix":      route.Ref("Prefix"),
-		"start":       route.Ref("Prefix"),
-		"end":         route.Ref("Prefix"),
+		"start":       route.Ref("Bound"),
+		"end":         route.Ref("Bound"),
 		"where":       route.Ref("Where"),
 		"consistency": route.Ref("Consistency"),
 	}
 	listMembers = route.Members{
 		"prefix":      route.Ref("Prefix"),
-		"start":       route.Ref("Prefix"),
-		"end":         route.Ref("Prefix"),
+		"start":       route.Ref("Bound"),
+		"end":         route.Ref("Bound"),
 		"limit":       wire.LimitParam.Param().Schema,
 		"reverse":     route.Boolean("From the last key to the first."),
 		"where":       route.Ref("Where"),

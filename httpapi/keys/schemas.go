@@ -4,11 +4,16 @@ import "github.com/buntime/keyval/httpapi/route"
 
 var atomicSchemas = map[string]*route.Schema{
 	"SetKey": {
-		Type: "array", MinItems: 1, MaxItems: 20,
-		Items: &route.Schema{AnyOf: []*route.Schema{
-			route.Ref("KeyPart"),
-			route.Object(route.Members{"__type": route.Always("commitVersionstamp")}, "__type"),
-		}},
+		OneOf: []*route.Schema{
+			{
+				Type: "array", MinItems: 1, MaxItems: 20,
+				Items: &route.Schema{AnyOf: []*route.Schema{
+					route.Ref("KeyPart"),
+					route.Object(route.Members{"__type": route.Always("commitVersionstamp")}, "__type"),
+				}},
+			},
+			route.Ref("WholeKey"),
+		},
 		Description: "A key. The last part of a `set`'s may be `{\"__type\":\"commitVersionstamp\"}`: a string part with the versionstamp of the commit.",
 	},
 	"Conflict": route.Object(route.Members{"key": route.Ref("Key"), "versionstamp": route.Ref("VersionstampOrNull")}, "key", "versionstamp"),

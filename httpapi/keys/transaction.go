@@ -15,8 +15,8 @@ const maxReads = 1000
 var readMembers = route.Members{
 	"key":     route.Ref("Key"),
 	"prefix":  route.Ref("Prefix"),
-	"start":   route.Ref("Prefix"),
-	"end":     route.Ref("Prefix"),
+	"start":   route.Ref("Bound"),
+	"end":     route.Ref("Bound"),
 	"limit":   wire.LimitParam.Param().Schema,
 	"reverse": route.Boolean("From the last key to the first."),
 }

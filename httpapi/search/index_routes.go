@@ -16,7 +16,7 @@ import (
 // maxIndexBody is room for a definition, or for a prefix.
 const maxIndexBody = 64 << 10
 
-var droppedParam = wire.KeyParam{Name: "prefix", Doc: "That of the index. Empty: the index over all keys.", Prefix: true}
+var droppedParam = wire.KeyParam{Name: "prefix", Doc: "That of the index. Empty: the index over all keys."}
 
 // indexRoutes make, show and remove indexes. An index costs whoever writes below its prefix
 // and nobody else, so who may write there may make one.

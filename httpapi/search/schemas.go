@@ -21,8 +21,8 @@ var (
 	searchMembers = route.Members{
 		"prefix":      route.Ref("Prefix"),
 		"query":       route.Text(queryParam.Doc),
-		"start":       route.Ref("Prefix"),
-		"end":         route.Ref("Prefix"),
+		"start":       route.Ref("Bound"),
+		"end":         route.Ref("Bound"),
 		"limit":       wire.LimitParam.Param().Schema,
 		"reverse":     route.Boolean(reverseParam.Doc),
 		"where":       route.Ref("Where"),

@@ -18,7 +18,7 @@ import (
 const maxSearchBody = 192 << 10
 
 var (
-	prefixParam    = wire.KeyParam{Name: "prefix", Doc: "Selects the keys at and below it, by whole parts. None: all keys. The index is the one over it, or over the next prefix above it that has one.", Prefix: true}
+	prefixParam    = wire.KeyParam{Name: "prefix", Doc: "Selects the keys at and below it, by whole parts. None: all keys. The index is the one over it, or over the next prefix above it that has one."}
 	queryParam     = route.TextParam{Name: "query", Doc: "Words, all of which must be there; `\"a phrase\"`, `run*`, `AND`, `OR`, `NOT`, `NEAR(a b, 5)`, `field: word`. A text that is none of these is searched for its words."}
 	reverseParam   = route.BoolParam{Name: "reverse", Doc: "From the least relevant to the most relevant."}
 	highlightParam = route.BoolParam{Name: "highlight", Doc: "Adds to each entry its best passage, as HTML."}

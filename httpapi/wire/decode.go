@@ -23,6 +23,9 @@ func DecodeKey(d *route.Decoder) (kv.Key, error) { return decodeKey(d, kv.ParseK
 // DecodePrefix reads the JSON form of a key that may have no parts.
 func DecodePrefix(d *route.Decoder) (kv.Key, error) { return decodeKey(d, kv.ParsePrefixJSON) }
 
+// DecodeBound reads the JSON form of a bound of a list; [] is none.
+func DecodeBound(d *route.Decoder) (kv.Key, error) { return decodeKey(d, kv.ParseBoundJSON) }
+
 func decodeKey(d *route.Decoder, parse func([]byte) (kv.Key, error)) (kv.Key, error) {
 	raw, err := d.Raw()
 	if err != nil {
@@ -69,13 +72,13 @@ func PathKey(c *route.Call) (kv.Key, error) { return kv.ParseKeyPath(c.PathAfter
 // KeyInPath is the key that a path ends in.
 var KeyInPath = route.Param{
 	Name: "key", Schema: route.Text(""),
-	Doc: "The parts of the key, separated by `/`, each percent-encoded: `users/42`. A canonical integer is a number; `~s:` `~n:` `~i:` `~b:` `~x:` before a part say string, number, bigint, boolean, bytes (base64url).",
+	Doc: "The parts of the key, separated by `/`, each percent-encoded: `users/42`. A canonical integer is a number; `~s:` `~n:` `~i:` `~b:` `~x:` before a part say string, number, bigint, boolean, bytes (base64url). `~k:` and its bytes (base64url) stand for a whole key that no parts make.",
 }
 
-// A KeyParam is a key in URL form; with Prefix it may have no parts.
+// A KeyParam is a prefix in URL form, or with Bound a bound of a list.
 type KeyParam struct {
 	Name, Doc string
-	Prefix    bool
+	Bound     bool
 }
 
 // Param is the row of the table.
@@ -89,9 +92,9 @@ func (p KeyParam) Get(q route.Query) (kv.Key, error) {
 	if !given {
 		return "", nil
 	}
-	parse := kv.ParseKeyPath
-	if p.Prefix {
-		parse = kv.ParsePrefixPath
+	parse := kv.ParsePrefixPath
+	if p.Bound {
+		parse = kv.ParseBoundPath
 	}
 	key, err := parse(text)
 	if err != nil {

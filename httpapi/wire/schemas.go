@@ -30,13 +30,27 @@ var Schemas = map[string]*route.Schema{
 		},
 	},
 	"Key": {
-		Type: "array", Items: route.Ref("KeyPart"), MinItems: 1, MaxItems: 20,
+		OneOf: []*route.Schema{
+			{Type: "array", Items: route.Ref("KeyPart"), MinItems: 1, MaxItems: 20},
+			route.Ref("WholeKey"),
+		},
 		Description: "Parts from the outermost to the innermost. Order: bytes, strings, bigints, numbers, booleans.",
 		Examples:    []any{[]any{"users", 42}},
 	},
+	"WholeKey": {
+		Type: "object", Required: []string{"__type", "value"}, AdditionalProperties: false,
+		Properties: route.Members{
+			"__type": route.Always("key"), "value": route.Text("base64, answers with padding"),
+		},
+		Description: "The bytes, 1 to 2,048, of a key that no parts make: Deno's KV Connect may have stored it. Any other key may be given so, too.",
+	},
 	"Prefix": {
 		Type: "array", Items: route.Ref("KeyPart"), MaxItems: 20,
-		Description: "A key, or [] for all.",
+		Description: "A key of parts, or [] for all.",
+	},
+	"Bound": {
+		OneOf:       []*route.Schema{{Type: "array", Items: route.Ref("KeyPart"), MaxItems: 20}, route.Ref("WholeKey")},
+		Description: "A key, or [] for no bound.",
 	},
 	"Value":          {Description: "Any JSON."},
 	"Where":          whereSchema,

@@ -7,8 +7,8 @@ import (
 
 // StartParam and EndParam are the bounds of a selection.
 var (
-	StartParam = KeyParam{Name: "start", Doc: "The first key, inclusive; at or below the prefix.", Prefix: true}
-	EndParam   = KeyParam{Name: "end", Doc: "The last key, exclusive; at or below the prefix.", Prefix: true}
+	StartParam = KeyParam{Name: "start", Doc: "The first key, inclusive; at or below the prefix.", Bound: true}
+	EndParam   = KeyParam{Name: "end", Doc: "The last key, exclusive; at or below the prefix.", Bound: true}
 )
 
 // A Selection is what lists and searches choose entries by, in a query or a body.
@@ -46,9 +46,9 @@ func (s *Selection) Member(d *route.Decoder, name string) (err error) {
 	case "prefix":
 		s.Prefix, err = DecodePrefix(d)
 	case "start":
-		s.Start, err = DecodePrefix(d)
+		s.Start, err = DecodeBound(d)
 	case "end":
-		s.End, err = DecodePrefix(d)
+		s.End, err = DecodeBound(d)
 	case "limit":
 		s.Limit, err = d.Integer(LimitParam)
 	case "reverse":
