@@ -52,7 +52,16 @@ var Schemas = map[string]*route.Schema{
 		OneOf:       []*route.Schema{{Type: "array", Items: route.Ref("KeyPart"), MaxItems: 20}, route.Ref("WholeKey")},
 		Description: "A key, or [] for no bound.",
 	},
-	"Value":          {Description: "Any JSON."},
+	"Value": {
+		Description: "Any JSON. An object of `__type` and `value` stands for what JSON has no type for: Deno's `KvU64` (`u64`), a `bigint`, `bytes`, or a value in V8's serialisation (`v8`).",
+		Examples: []any{
+			map[string]any{"name": "Ann"},
+			map[string]string{"__type": "u64", "value": "7"},
+			map[string]string{"__type": "bigint", "value": "-123"},
+			map[string]string{"__type": "bytes", "value": "AP8B"},
+			map[string]string{"__type": "v8", "value": "/w9EAAAAAAAAAAA=", "text": "Date(1970-01-01T00:00:00.000Z)"},
+		},
+	},
 	"Where":          whereSchema,
 	"WhereCondition": whereCondition,
 	"Consistency":    {Type: "string", Enum: []any{"session", "strong", "eventual"}, Description: ConsistencyParam.Doc},
