@@ -43,23 +43,7 @@ func TestConcurrentComputationsOverTwoNodesLoseNothing(t *testing.T) {
 		stores := []*kv.Store{d.store(t), d.store(t)}
 		key := mustKey(t, "k")
 		const workers, each = 8, 8
-		done := make(chan error, workers)
-		for w := range workers {
-			go func() {
-				for range each {
-					if _, err := stores[w%2].Atomic(timeout(t), kv.AtomicRequest{Mutations: []kv.Mutation{compute(key, longer)}}); err != nil {
-						done <- err
-						return
-					}
-				}
-				done <- nil
-			}()
-		}
-		for range workers {
-			if err := <-done; err != nil {
-				t.Fatal(err)
-			}
-		}
+		repeatOn(t, stores, workers, each, compute(key, longer))
 		e := mustGet(t, stores[0], key, kv.ReadOptions{Consistency: kv.Strong})
 		if want := workers*each - 1 + len(`""`); len(e.Value) != want {
 			t.Errorf("got %d bytes, want %d", len(e.Value), want)

@@ -74,10 +74,12 @@ WHERE coalesce(e.versionstamp,'')<>j.value->>1 LIMIT 1`
 // are those of timesSQL instead of it, suffix is 1 where the key ends in the commit's
 // versionstamp.
 var (
-	upsertSQL = upsertOf(`coalesce(?2,j.value->>1)`)
-	// upsertTimedSQL is for values with times. It has a text of its own, because the
-	// driver reads the whole text of a statement with each call.
-	upsertTimedSQL = upsertOf(timesSQL)
+	upsertSQL = upsertOf(`coalesce(?2,j.value->>1)`, `s.time+(j.value->>3)`)
+	// upsertUntilSQL is for entries with expireAt, and upsertTimedSQL for values with
+	// times. They have texts of their own, because the driver reads the whole text of a
+	// statement with each call.
+	upsertUntilSQL = upsertOf(`coalesce(?2,j.value->>1)`, `j.value->>6`)
+	upsertTimedSQL = upsertOf(timesSQL, `coalesce(j.value->>6,s.time+(j.value->>3))`)
 
 	suffixSQL = `CASE WHEN j.value->>5 THEN '02'||hex(` + sqldb.StampSQL("j.value->>2") + `)||'00' ELSE '' END`
 
@@ -90,10 +92,10 @@ SELECT ` + sqldb.StampSQL("j.value->>2") + `,unhex(j.value->>0||` + suffixSQL + 
 FROM keyval_sequence s,json_each(?1) j WHERE ?2 IS NULL`
 )
 
-func upsertOf(valueSQL string) string {
+func upsertOf(valueSQL, expirySQL string) string {
 	return `INSERT INTO kv_entries(key,value,versionstamp,expires_at,encoding)
 SELECT unhex(j.value->>0||` + suffixSQL + `),CAST(` + valueSQL + ` AS BLOB),
-` + sqldb.StampSQL("j.value->>2") + `,coalesce(j.value->>6,s.time+(j.value->>3)),0
+` + sqldb.StampSQL("j.value->>2") + `,` + expirySQL + `,0
 FROM keyval_sequence s,json_each(?1) j WHERE true
 ON CONFLICT(key) DO UPDATE SET value=excluded.value,versionstamp=excluded.versionstamp,
 expires_at=excluded.expires_at,encoding=excluded.encoding`
@@ -120,7 +122,7 @@ func guardEntries(reads []sqldb.Held[entryRow]) sqldb.Stmt {
 }
 
 func writeEntries(changes []sqldb.Change[entryRow]) []sqldb.Stmt {
-	upserts, timed := sqldb.NewRows(upsertSQL), sqldb.NewRows(upsertTimedSQL)
+	upserts, until, timed := sqldb.NewRows(upsertSQL), sqldb.NewRows(upsertUntilSQL), sqldb.NewRows(upsertTimedSQL)
 	removals, log := sqldb.NewRows(removeSQL), sqldb.NewRows(logSQL)
 	for _, c := range changes {
 		if c.Row == nil {
@@ -132,15 +134,18 @@ func writeEntries(changes []sqldb.Change[entryRow]) []sqldb.Stmt {
 		if c.Row.suffixed {
 			key, suffix = []byte(c.Row.prefix), 1
 		}
-		if c.Row.times == nil {
-			upserts.Add(key, sqldb.Text(c.Row.value), c.Op, null(c.Row.expireIn), nil, suffix, null(c.Row.expireAt))
-		} else {
+		switch {
+		case c.Row.times == nil && c.Row.expireAt == 0:
+			upserts.Add(key, sqldb.Text(c.Row.value), c.Op, null(c.Row.expireIn), nil, suffix)
+		case c.Row.times == nil:
+			until.Add(key, sqldb.Text(c.Row.value), c.Op, nil, nil, suffix, c.Row.expireAt)
+		default:
 			text, pieces := c.Row.times.cells(c.Row.value)
 			timed.Add(key, text, c.Op, null(c.Row.expireIn), pieces, suffix, null(c.Row.expireAt))
 		}
 		log.Add(key, "s", c.Op, nil, nil, suffix)
 	}
-	return slices.Concat(removals.Stmts(), upserts.Stmts(), timed.Stmts(), log.Stmts())
+	return slices.Concat(removals.Stmts(), upserts.Stmts(), until.Stmts(), timed.Stmts(), log.Stmts())
 }
 
 // StageSet stages an entry with an ordinary key, as part of an operation of

@@ -17,6 +17,7 @@ var statementNames = sqldb.Names{
 	fetchPartSQL:        "fetch parts of entries",
 	guardSQL:            "guard entries",
 	upsertSQL:           "write entries",
+	upsertUntilSQL:      "write entries with a time to expire at",
 	upsertTimedSQL:      "write entries with times",
 	removeSQL:           "remove entries",
 	logSQL:              "log changes",

@@ -64,30 +64,35 @@ func TestConcurrentSumsOverTwoNodesLoseNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		const workers, each = 16, 8
-		done := make(chan error, workers)
-		for w := range workers {
-			go func() {
-				for range each {
-					_, err := stores[w%2].Atomic(timeout(t), kv.AtomicRequest{
-						Mutations: []kv.Mutation{{Type: kv.MutationSum, Key: key, Operand: one}}})
-					if err != nil {
-						done <- err
-						return
-					}
-				}
-				done <- nil
-			}()
-		}
-		for range workers {
-			if err := <-done; err != nil {
-				t.Fatal(err)
-			}
-		}
+		repeatOn(t, stores, workers, each, kv.Mutation{Type: kv.MutationSum, Key: key, Operand: one})
 		got := mustGet(t, stores[0], key, kv.ReadOptions{Consistency: kv.Strong})
 		if want := fmt.Sprint(workers * each); string(got.Value) != want {
 			t.Errorf("the counter is %s, want %s", got.Value, want)
 		}
 	})
+}
+
+// repeatOn has workers carry out a mutation so often each, on two nodes in turn.
+func repeatOn(t *testing.T, stores []*kv.Store, workers, each int, m kv.Mutation) {
+	t.Helper()
+	done := make(chan error, workers)
+	for w := range workers {
+		go func() {
+			for range each {
+				_, err := stores[w%2].Atomic(timeout(t), kv.AtomicRequest{Mutations: []kv.Mutation{m}})
+				if err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range workers {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestAMutationThatCannotApplyChangesNothing(t *testing.T) {
