@@ -70,6 +70,7 @@ func TestAComputationSeesTheTimeOnceItIsKnown(t *testing.T) {
 	t.Parallel()
 	s := embedded(t).store(t)
 	key := mustKey(t, "k")
+	mustCommit(t, s, set(key, `[]`))
 	for range 20 {
 		var seen []byte
 		look := compute(key, func(stored []byte) ([]byte, error) {

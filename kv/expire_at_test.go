@@ -174,8 +174,8 @@ func inOneGroup(t *testing.T, s *kv.Store, first kv.Mutation, then func()) {
 	done := make(chan struct{}, 3)
 	do := func(f func()) {
 		go func() {
+			defer func() { done <- struct{}{} }() // also if it ends the test
 			f()
-			done <- struct{}{}
 		}()
 	}
 	commit := func(req kv.AtomicRequest) {

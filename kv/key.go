@@ -60,17 +60,6 @@ func NewKey(parts ...any) (Key, error) {
 	return b.key()
 }
 
-// ParseEncoded checks that raw is the encoding of a key of parts and returns it.
-// There is one encoding for each key, so nothing else is accepted. Errors are
-// ErrInvalidKey.
-func ParseEncoded(raw []byte) (Key, error) {
-	k := Key(raw)
-	if err := k.check(); err != nil {
-		return "", err
-	}
-	return k, nil
-}
-
 // ParseBytes takes any bytes for a key, 1 to MaxKeyBytes of them. Errors are
 // ErrInvalidKey.
 func ParseBytes(raw []byte) (Key, error) {
@@ -88,7 +77,7 @@ func ParseBytes(raw []byte) (Key, error) {
 // every key has, and nothing is below it.
 func (k Key) IsOpaque() bool { return k != "" && k.check() != nil }
 
-// check refuses what NewKey does not make.
+// check refuses what NewKey does not make. There is one encoding for each key of parts.
 func (k Key) check() error {
 	if len(k) > MaxKeyBytes {
 		return errKeyTooLong(len(k))

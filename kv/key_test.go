@@ -61,9 +61,9 @@ func TestKeysAreEncodedAsDenoEncodesThem(t *testing.T) {
 		if err != nil || string(got) != want {
 			t.Errorf("NewKey(%v) = %x, %v, want %x", v.parts, string(got), err, want)
 		}
-		parsed, err := ParseEncoded([]byte(want))
+		parsed, err := parseEncoded([]byte(want))
 		if err != nil || parsed != got {
-			t.Errorf("ParseEncoded(%x) = %x, %v", want, string(parsed), err)
+			t.Errorf("check of %x = %x, %v", want, string(parsed), err)
 		}
 		parts, err := parsed.Parts()
 		if err != nil || !sameParts(parts, v.parts) {
@@ -87,8 +87,8 @@ func TestInfiniteNumbersAndNaNAreNoKeys(t *testing.T) {
 		if k, err := NewKey(f); !errors.Is(err, ErrInvalidKey) {
 			t.Errorf("NewKey(%v) = %v, %v, want ErrInvalidKey", f, k, err)
 		}
-		if k, err := ParseEncoded([]byte(want)); !errors.Is(err, ErrInvalidKey) {
-			t.Errorf("ParseEncoded(%x) = %v, %v, want ErrInvalidKey", want, k, err)
+		if k, err := parseEncoded([]byte(want)); !errors.Is(err, ErrInvalidKey) {
+			t.Errorf("check of %x = %v, %v, want ErrInvalidKey", want, k, err)
 		}
 	}
 }
@@ -112,8 +112,8 @@ func TestOnlyTheOneEncodingOfAKeyIsAccepted(t *testing.T) {
 		"1,025 bytes":                   "01" + strings.Repeat("78", 1025) + "00",
 		"2,049 bytes in all":            strings.Repeat("01"+strings.Repeat("78", 681)+"00", 3),
 	} {
-		if k, err := ParseEncoded([]byte(decodeHex(t, encoded))); !errors.Is(err, ErrInvalidKey) {
-			t.Errorf("%s: ParseEncoded(%.60s) = %.60s, %v, want ErrInvalidKey", name, encoded, k, err)
+		if k, err := parseEncoded([]byte(decodeHex(t, encoded))); !errors.Is(err, ErrInvalidKey) {
+			t.Errorf("%s: check of %.60s = %.60s, %v, want ErrInvalidKey", name, encoded, k, err)
 		}
 	}
 }
@@ -194,7 +194,10 @@ func TestAPrefixIsWholeParts(t *testing.T) {
 	}
 }
 
-func FuzzParseEncoded(f *testing.F) {
+// parseEncoded takes the encoding of a key of parts.
+func parseEncoded(raw []byte) (Key, error) { return Key(raw), Key(raw).check() }
+
+func FuzzParseBytes(f *testing.F) {
 	for _, v := range denoVectors {
 		f.Add([]byte(decodeHex(f, v.encoded)))
 	}
@@ -202,7 +205,7 @@ func FuzzParseEncoded(f *testing.F) {
 		f.Add([]byte(k))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		k, err := ParseEncoded(raw)
+		k, err := parseEncoded(raw)
 		if err == nil {
 			checkRoundTrips(t, k)
 			return
@@ -235,8 +238,8 @@ func checkRoundTrips(t fataler, k Key) {
 	if got, err := NewKey(parts...); err != nil || got != k {
 		t.Fatalf("NewKey of the parts of %x = %x, %v", string(k), string(got), err)
 	}
-	if got, err := ParseEncoded([]byte(k)); err != nil || got != k {
-		t.Fatalf("ParseEncoded(%x) = %x, %v", string(k), string(got), err)
+	if got, err := parseEncoded([]byte(k)); err != nil || got != k {
+		t.Fatalf("check of %x = %x, %v", string(k), string(got), err)
 	}
 }
 

@@ -2,6 +2,7 @@ package kv_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/buntime/keyval/kv"
@@ -15,8 +16,13 @@ func TestEveryMutationTypeHasAFormAndItsName(t *testing.T) {
 			t.Errorf("%s: got type %d with form %d, known: %v", name, parsed, parsed.Form(), ok)
 		}
 	}
-	if _, ok := kv.ParseMutationType("tpye"); ok {
-		t.Error("a type that there is not was taken")
+	for _, name := range []string{"tpye", ""} {
+		if parsed, ok := kv.ParseMutationType(name); ok {
+			t.Errorf("%q was taken for type %d", name, parsed)
+		}
+	}
+	if form := kv.MutationCompute.Form(); form != 0 || slices.Contains(kv.MutationTypes(), "") {
+		t.Errorf("REST has the type without a name, with form %d", form)
 	}
 }
 
@@ -27,6 +33,7 @@ func TestAMutationWithoutATypeOrAnOperandIsRefusedAndChangesNothing(t *testing.T
 		{Key: mustKey(t, "a"), Value: []byte("1")},
 		{Type: 99, Key: mustKey(t, "a"), Value: []byte("1")},
 		{Type: kv.MutationSum, Key: mustKey(t, "a")},
+		{Type: kv.MutationCompute, Key: mustKey(t, "a")},
 	} {
 		_, err := s.Atomic(t.Context(), kv.AtomicRequest{Mutations: []kv.Mutation{m}})
 		if !errors.Is(err, kv.ErrInvalidArgument) && !errors.Is(err, kv.ErrInvalidValue) {

@@ -52,6 +52,7 @@ func FuzzAtomicBody(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"checks":[{"key":["a",1],"versionstamp":null}]}`,
 		`{"mutations":[{"type":"set","key":["a",{"__type":"commitVersionstamp"}],"value":{"$now":true},"expireIn":5}]}`,
+		`{"mutations":[{"type":"set","key":{"__type":"key","value":"AgH/"},"value":1}]}`,
 		`{"mutations":[{"type":"sum","key":["a"],"value":"5"},{"type":"append","key":[true],"value":[1, 2]}]}`,
 		`{"mutations":[{"type":"delete","key":[{"__type":"bytes","value":"AA"}]}]}`,
 		`{"reads":[{"key":["a"]},{"prefix":[],"limit":5,"reverse":true}],"snapshot":"00000000000000000001"}`,
@@ -85,7 +86,7 @@ func checkDecoded(t *testing.T, body []byte, req kv.AtomicRequest, err error) {
 		if m.ExpireIn < 0 || m.ExpireIn > wire.ExpireInParam.Max {
 			t.Errorf("expireIn %d was accepted", m.ExpireIn)
 		}
-		if _, err := kv.ParseEncoded([]byte(m.Key)); err != nil && !m.Suffix {
+		if _, err := kv.ParseBytes([]byte(m.Key)); err != nil && !m.Suffix {
 			t.Errorf("key %q was accepted: %v", m.Key, err)
 		}
 	}
