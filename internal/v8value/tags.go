@@ -1,0 +1,54 @@
+package v8value
+
+// The tags of V8's serialisation, from v8/src/objects/value-serializer.cc.
+const (
+	tagVersion      = 0xff
+	tagPadding      = 0x00
+	tagObjectCount  = '?' // and a count that V8 ignores
+	tagHole         = '-'
+	tagUndefined    = '_'
+	tagNull         = '0'
+	tagTrue         = 'T'
+	tagFalse        = 'F'
+	tagInt32        = 'I'
+	tagUint32       = 'U'
+	tagDouble       = 'N'
+	tagBigInt       = 'Z'
+	tagUTF8         = 'S'
+	tagOneByte      = '"'
+	tagTwoByte      = 'c'
+	tagReference    = '^'
+	tagObject       = 'o'
+	tagObjectEnd    = '{'
+	tagSparse       = 'a'
+	tagSparseEnd    = '@'
+	tagDense        = 'A'
+	tagDenseEnd     = '$'
+	tagDate         = 'D'
+	tagTrueObject   = 'y'
+	tagFalseObject  = 'x'
+	tagNumberObject = 'n'
+	tagBigIntObject = 'z'
+	tagStringObject = 's'
+	tagRegExp       = 'R'
+	tagMap          = ';'
+	tagMapEnd       = ':'
+	tagSet          = '\''
+	tagSetEnd       = ','
+	tagBuffer       = 'B'
+	tagResizable    = '~'
+	tagView         = 'V'
+	tagError        = 'r'
+	tagHostObject   = '\\'
+)
+
+// Versions of the format: V8 reads all from the oldest on, and writes the latest.
+const (
+	oldestVersion = 13
+	latestVersion = 15
+	flagsVersion  = 14 // views have flags from it on
+)
+
+// maxNesting is how deep V8 data may nest. With its default stack V8 writes sets
+// nested some 3,900 deep, arrays 3,300 and objects 3,100, and reads no more (Node 20).
+const maxNesting = 4000
