@@ -23,11 +23,15 @@ func (in *input) bigIntBody() (bigint, bool) {
 	if !ok {
 		return bigint{}, false
 	}
-	magnitude, ok := in.bytes(bits >> 1 & (1<<30 - 1))
+	negative, length := bits&1 != 0, bits>>1&(1<<30-1)
+	if negative && length == 0 { // minus zero; V8 takes it with digits that are all zero
+		return bigint{}, false
+	}
+	magnitude, ok := in.bytes(length)
 	for len(magnitude) > 0 && magnitude[len(magnitude)-1] == 0 {
 		magnitude = magnitude[:len(magnitude)-1]
 	}
-	return bigint{bits&1 != 0, magnitude}, ok
+	return bigint{negative, magnitude}, ok
 }
 
 func (b bigint) appendDecimal(dst []byte) []byte {
