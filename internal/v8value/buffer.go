@@ -42,18 +42,16 @@ func (in *input) bufferBody(tag byte) (b buffer, ok bool) {
 	return b, ok
 }
 
-// referTo takes up the object with this id, which must have begun, and ended if it is
-// an Error.
+// referTo takes up the object with this id, which must have begun. That it may be an
+// Error that has not ended is newer than Node 20.
 func (r *reader) referTo(id uint32) kind {
 	pos, ok := r.objects.position(id)
 	if !ok {
 		return broken
 	}
-	if _, open := slices.BinarySearch(r.open, id); open {
-		return broken
-	}
 	r.exact = false
-	if tag := r.data[pos]; tag == tagBuffer || tag == tagResizable {
+	switch tag := r.data[pos]; tag {
+	case tagBuffer, tagResizable, tagImmutable:
 		r.buffer, _ = (&input{data: r.data, pos: pos + 1}).bufferBody(tag)
 		r.buffer.reference, r.buffer.id = true, id
 		return bufferKind
@@ -158,7 +156,7 @@ func (r *reader) hostObject() kind {
 	}
 	e := elements[class]
 	r.exact = false
-	r.hosts.add(r, pos, id, e, bytes)
+	r.rewrite.view(r, pos, id, e, bytes)
 	r.putElements(e, e.class, bytes[:len(bytes)-len(bytes)%e.size])
 	return object
 }

@@ -37,7 +37,13 @@
 // write. Left to V8 are the pattern of a RegExp, which only an engine can check, and
 // a property of an array that fills one of its holes twice.
 //
-// Node.js writes typed arrays as objects of its own, which only Node reads. They are
-// rewritten as V8 itself writes them (an ArrayBuffer and a view), so that Deno can
-// read what Node wrote; this alone is not kept bit for bit.
+// Where versions of V8 differ, it takes what any of them reads: Deno's newer one has
+// ArrayBuffers that cannot be written, and an Error can be its own cause.
+//
+// # What Node.js writes
+//
+// Node writes typed arrays as objects of its own, which only Node reads, and the cause
+// of an Error before its stack, which newer versions of V8 refuse. Both are rewritten
+// as V8 itself writes them today, so that Deno can read what Node wrote. This alone is
+// not kept bit for bit.
 package v8value

@@ -57,7 +57,7 @@ func appendV8(dst, data []byte) ([]byte, error) {
 	}
 	var room [maxText + len("…")]byte
 	text := append(room[:0], clipText(out)...)
-	return appendV8Form(r.out[:r.start], r.withoutHosts(data), text), nil
+	return appendV8Form(r.out[:r.start], r.rewritten(data), text), nil
 }
 
 // clipText is text up to maxText, and then an ellipsis in place of the rest.
@@ -172,8 +172,8 @@ func appendV8Base64(dst, value []byte) ([]byte, bool) {
 	if _, err := r.readAny(data); err != nil {
 		return dst, false
 	}
-	if r.hosts.some {
-		return append(dst, r.withoutHosts(data)...), true
+	if r.rewrite.needed {
+		return append(dst, r.rewritten(data)...), true
 	}
 	return out, true
 }

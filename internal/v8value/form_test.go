@@ -117,7 +117,7 @@ func TestAnObjectOfDenosThatLooksLikeAFormComesBack(t *testing.T) {
 	}
 }
 
-func TestViewsOfNodesAreRewrittenAsV8WritesThem(t *testing.T) {
+func TestWhatOnlyNodeReadsIsRewritten(t *testing.T) {
 	for _, v := range []struct{ node, v8, text string }{
 		{"ff0f5c0103010203", "ff0f4203010203 5642000300", `Uint8Array(3) [1,2,3]`},
 		{"ff0f5c0a03010203", "ff0f4203010203 5642000300", `Uint8Array(3) [1,2,3]`},
@@ -128,6 +128,13 @@ func TestViewsOfNodesAreRewrittenAsV8WritesThem(t *testing.T) {
 			"ff0f41 07 5c010101 6f7b00 5e01 5e02 5e00 5c090102 5e03 240007",
 			"ff0f41 07 420101 5642000100 6f7b00 5e02 5e03 5e00 420102 563f000100 5e05 240007",
 			`[Uint8Array(1) [1],{},<ref *1>,<ref *2>,<ref *0>,DataView(1) [2],<ref *3>]`,
+		},
+		{"ff0f72 54 6d22016d 634902 73220153 2e", "ff0f72 54 6d22016d 73220153 634902 2e", `TypeError: m (cause: 1)`},
+		{"ff0f72 634902 54 73220153 6d22016d 2e", "ff0f72 54 6d22016d 73220153 634902 2e", `Error (cause: 1): m`},
+		{ // the cause of the cause, and a view in it
+			"ff0f41 03 72 63 72 63 5c010107 732201 53 2e 732200 2e 4902 5e03 240003",
+			"ff0f41 03 72 732200 63 72 732201 53 63 420107 5642000100 2e 2e 4902 5e04 240003",
+			`[Error (cause: Error (cause: Uint8Array(1) [7])),1,<ref *3>]`,
 		},
 		{"ff0f5c0101ff 00ff", "ff0f4201ff 5642000100 00ff", `Uint8Array(1) [255]`},
 	} {

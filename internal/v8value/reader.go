@@ -22,11 +22,10 @@ type reader struct {
 
 	depth   int
 	objects objects
-	open    []uint32 // ids of Errors that have not ended: they cannot be referred to yet
 	names   names
 	bigint  bigint // the last one
 	buffer  buffer // the last one
-	hosts   hosts
+	rewrite rewrite
 
 	room    [16]uint64
 	scratch [64]byte
@@ -48,7 +47,7 @@ func (r *reader) read(data []byte, lenient bool) kind {
 	*r = reader{
 		input: input{data: data}, lenient: lenient,
 		out: r.out[:r.start], start: r.start, limit: r.limit, exact: r.limit > 0,
-		hosts: hosts{copying: r.hosts.copying},
+		rewrite: rewrite{copying: r.rewrite.copying},
 	}
 	r.names = r.room[:0]
 	if bytes.IndexByte(data, tagReference) >= 0 {
@@ -130,7 +129,7 @@ func (r *reader) single() kind {
 		return r.wrapper(tag)
 	case tagRegExp:
 		return r.regExp()
-	case tagBuffer, tagResizable:
+	case tagBuffer, tagResizable, tagImmutable:
 		return r.arrayBuffer(tag)
 	case tagHostObject:
 		return r.hostObject()
@@ -246,6 +245,13 @@ func (r *reader) reference() kind {
 	if !ok {
 		return broken
 	}
-	r.hosts.refer(r, pos, id)
+	r.rewrite.refer(r, pos, id)
 	return r.referTo(id)
+}
+
+// putRaw shows t without quotes.
+func (r *reader) putRaw(t text) {
+	if !r.full() {
+		r.out = t.clip(maxText).appendRaw(r.out)
+	}
 }

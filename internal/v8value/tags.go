@@ -37,6 +37,7 @@ const (
 	tagSetEnd       = ','
 	tagBuffer       = 'B'
 	tagResizable    = '~'
+	tagImmutable    = 'C' // an ArrayBuffer that cannot be written, read by V8 since 2025
 	tagView         = 'V'
 	tagError        = 'r'
 	tagHostObject   = '\\'
