@@ -93,11 +93,17 @@ func (r *reader) addName(n name, pos int) {
 	r.names = append(r.names, hash<<32|uint64(pos))
 }
 
-// grow makes room, once, for as many names as left bytes usually have at most: four
-// bytes for one and its value. More are possible, and grow it again.
+// grow makes room for what most objects need, and then, once, for all the names that
+// can follow in left bytes: one and its value take three at least.
 func (n names) grow(left int) names {
-	return append(make(names, 0, len(n)+left/4+16), n...)
+	room := left/3 + 1
+	if len(n) < usualNames {
+		room = min(room, usualNames)
+	}
+	return append(make(names, 0, len(n)+room), n...)
 }
+
+const usualNames = 256
 
 // unique tells whether no name since base occurs twice, and forgets them.
 func (r *reader) unique(base int) bool {
