@@ -14,13 +14,18 @@ const ticketCaller = "\x00tickets"
 
 // newTickets are those that the database remembers.
 func newTickets(cfg Config) *access.Tickets {
-	return &access.Tickets{Authority: cfg.Authority, Key: cfg.TicketKey, Use: func(ctx context.Context, id string) (bool, error) {
+	return &access.Tickets{Signer: signerOf(cfg), Use: func(ctx context.Context, id string) (bool, error) {
 		result, err := cfg.Store.Atomic(ctx, kv.AtomicRequest{Idempotency: &kv.Idempotency{
 			Caller: ticketCaller, Key: id,
 			Answer: func(kv.Versionstamp, kv.AtomicResult) []byte { return []byte("used") },
 		}})
 		return result.Replayed == nil, err
 	}}
+}
+
+// signerOf signs with what all nodes know.
+func signerOf(cfg Config) access.Signer {
+	return access.Signer{Authority: cfg.Authority, Key: cfg.TicketKey}
 }
 
 // ownTicketKey is for a node that has no others.

@@ -20,6 +20,9 @@ const (
 	ErrRevoked      unknown = "the token has been revoked or changed"
 	ErrBadTicket    unknown = "the ticket is damaged, or of a token that is not known any more: ask for a new one with POST /ticket"
 	ErrOldTicket    unknown = "the ticket has expired or has been used: ask for a new one with POST /ticket"
+
+	ErrBadDataToken unknown = "the data token is damaged, or of a token that is not known any more: exchange the token for a new one at the metadata URL"
+	ErrOldDataToken unknown = "the data token has expired: exchange the token for a new one at the metadata URL"
 )
 
 // unknown is an error of who is not known.

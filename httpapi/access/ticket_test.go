@@ -14,12 +14,18 @@ import (
 func newTickets(a *Authority) *Tickets {
 	var used sync.Map
 	return &Tickets{
-		Authority: a,
-		Key:       func(context.Context) ([]byte, error) { return []byte("what the nodes have in common"), nil },
+		Signer: newSigner(a),
 		Use: func(_ context.Context, id string) (bool, error) {
 			_, before := used.LoadOrStore(id, true)
 			return !before, nil
 		},
+	}
+}
+
+func newSigner(a *Authority) Signer {
+	return Signer{
+		Authority: a,
+		Key:       func(context.Context) ([]byte, error) { return []byte("what the nodes have in common"), nil },
 	}
 }
 
