@@ -31,10 +31,11 @@ type ListenConfig struct {
 	Logger *slog.Logger
 }
 
-// maxStreams is how many requests one HTTP/2 connection may have under way: as many as
-// browsers and other servers expect, RFC 9113, 6.5.2, and not so many that one
-// connection is as good as a thousand.
-const maxStreams = 100
+// maxStreams is how many requests one HTTP/2 connection may have under way. A program on
+// Deno has one connection for all that it does, and beyond the limit its requests wait
+// in silence for a watch to end: so that it is as high as that of a node's requests. What
+// one client may have at a time is limited where its token and its requests are known.
+const maxStreams = 4096
 
 // NewServer makes an http.Server for the API: HTTP/1.1 and HTTP/2, the latter also
 // without TLS, which clients with prior knowledge use. Slow readers are dealt with where

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -208,7 +209,7 @@ func describeRoute(r *route.Route) *operation {
 		}
 	}
 	if r.Body != nil {
-		op.RequestBody = &requestBody{Required: !r.Body.Optional, Content: jsonContent(r.Body.Schema.OrNull())}
+		op.RequestBody = &requestBody{Required: !r.Body.Optional, Content: content(r.Body.ContentType, r.Body.Schema.OrNull())}
 	}
 	return op
 }
@@ -238,15 +239,22 @@ func responses(r *route.Route) map[string]*response {
 	}
 	slices.Sort(codes)
 	for _, code := range slices.Compact(codes) {
-		status := strconv.Itoa(code.Status())
+		status := strconv.Itoa(r.ErrorStatus(code))
 		if all[status] == nil {
-			all[status] = &response{Content: jsonContent(route.Ref("Error")), Headers: errorHeaders(code)}
+			all[status] = &response{Content: errorContent(r), Headers: errorHeaders(code)}
 		} else {
 			all[status].Description += ", "
 		}
 		all[status].Description += "`" + string(code) + "`"
 	}
 	return all
+}
+
+func errorContent(r *route.Route) map[string]mediaType {
+	if r.StatusOf != nil {
+		return content("text/plain", route.Text("Why."))
+	}
+	return content("", route.Ref("Error"))
 }
 
 func errorHeaders(code api.Code) map[string]header {
@@ -260,11 +268,7 @@ func errorHeaders(code api.Code) map[string]header {
 func describeAnswer(a route.Answer) *response {
 	r := &response{Description: a.Doc}
 	if a.Schema != nil {
-		contentType := a.ContentType
-		if contentType == "" {
-			contentType = "application/json"
-		}
-		r.Content = map[string]mediaType{contentType: {Schema: a.Schema}}
+		r.Content = content(a.ContentType, a.Schema)
 	}
 	for _, p := range a.Headers {
 		if r.Headers == nil {
@@ -275,6 +279,7 @@ func describeAnswer(a route.Answer) *response {
 	return r
 }
 
-func jsonContent(s *route.Schema) map[string]mediaType {
-	return map[string]mediaType{"application/json": {Schema: s}}
+// content is of a type, JSON if empty.
+func content(contentType string, s *route.Schema) map[string]mediaType {
+	return map[string]mediaType{cmp.Or(contentType, "application/json"): {Schema: s}}
 }

@@ -36,6 +36,9 @@ func (c *Call) grant(ctx context.Context) (*access.Grant, error) {
 		defer cancel()
 		return c.Frame.cfg.Redeem(ctx, ticket)
 	}
+	if c.Route.DataTokens {
+		return c.Frame.cfg.RedeemData(ctx, c.Request.Header, certificateName(c.Request))
+	}
 	return c.Frame.cfg.Authority.Grant(c.Request.Header, certificateName(c.Request))
 }
 

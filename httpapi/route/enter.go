@@ -35,7 +35,7 @@ func (c *Call) enter() (err error) {
 
 // guessed makes a token that nobody has cost its sender more than others.
 func (c *Call) guessed(err error) {
-	if gate := c.Frame.cfg.Gate; gate != nil && (errors.Is(err, access.ErrUnknownToken) || errors.Is(err, access.ErrBadTicket)) {
+	if gate := c.Frame.cfg.Gate; gate != nil && (errors.Is(err, access.ErrUnknownToken) || errors.Is(err, access.ErrBadTicket) || errors.Is(err, access.ErrBadDataToken)) {
 		gate.Guessed(c.address)
 	}
 }

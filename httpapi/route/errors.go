@@ -155,10 +155,20 @@ func (c *Call) fail(ctx context.Context, err error) api.Code {
 	case api.Unauthenticated:
 		c.SetHeader("Www-Authenticate", "Bearer")
 	}
-	c.Status = code.Status()
+	c.refuse(code, err)
+	return code
+}
+
+// refuse answers with an error.
+func (c *Call) refuse(code api.Code, err error) {
+	c.Status = c.Route.ErrorStatus(code)
+	if c.Route.StatusOf != nil {
+		c.ContentType = "text/plain; charset=utf-8"
+		c.Out = append(c.Out[:0], c.Frame.Told(err).String()...)
+		return
+	}
 	c.ContentType = ""
 	c.Out = AppendJSON(c.Out[:0], c.Frame.errorBody(code, err))
-	return code
 }
 
 func retryAfter(err error) string {

@@ -35,6 +35,9 @@ type Config struct {
 	Authority *access.Authority
 	// Redeem is what the bearer of a ticket may. Nil: there are no tickets.
 	Redeem func(ctx context.Context, ticket string) (*access.Grant, error)
+	// RedeemData is what the bearer of a request's credentials may, where data tokens are
+	// among them. Nil: no route takes those.
+	RedeemData func(ctx context.Context, header http.Header, certificate string) (*access.Grant, error)
 	// Gate refuses what is too much before anything of a request's body is read. Nil:
 	// nothing is. Proxies are those whose word for the caller's address is taken.
 	Gate    *access.Gate

@@ -63,6 +63,11 @@ type Route struct {
 	// Relieves marks a route that ends or prolongs a delivery: refused for overload, it
 	// would make more of it, so it has room for itself.
 	Relieves bool
+	// DataTokens marks a route that takes data tokens beside tokens.
+	DataTokens bool
+	// StatusOf, if not nil, is the status of a code in a protocol that is not ours, whose
+	// errors are answered as plain text. Nil: the code's own status, and JSON.
+	StatusOf func(api.Code) int
 	// Serve decodes, calls and encodes. An error is rendered by its code, and
 	// nothing that was encoded before it is sent.
 	Serve func(ctx context.Context, c *Call) error
@@ -75,6 +80,9 @@ type Route struct {
 // Body describes a request's body.
 type Body struct {
 	Schema *Schema
+	// ContentType is application/json if empty. What a request says that it is, is not
+	// asked.
+	ContentType string
 	// Optional bodies may be empty.
 	Optional bool
 	// MaxBytes is the limit, over which the request is refused with 413.
@@ -107,6 +115,14 @@ func (r *Route) Name() string {
 // Streams tells whether the answer has no end.
 func (r *Route) Streams() bool {
 	return slices.ContainsFunc(r.Answers, func(a Answer) bool { return a.ContentType == EventStream })
+}
+
+// ErrorStatus is with which status an error is answered.
+func (r *Route) ErrorStatus(code api.Code) int {
+	if r.StatusOf != nil {
+		return r.StatusOf(code)
+	}
+	return code.Status()
 }
 
 // TakesHeader tells whether the route honours a header.

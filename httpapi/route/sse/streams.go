@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"sync"
@@ -59,7 +60,7 @@ func (s *Streams) stream(c *route.Call) *Stream {
 
 func (s *Streams) begin(c *route.Call, stream *Stream) {
 	h := c.Writer.Header()
-	h["Content-Type"] = []string{route.EventStream}
+	h["Content-Type"] = []string{cmp.Or(c.ContentType, route.EventStream)}
 	h["Cache-Control"] = []string{"no-store"}
 	h["X-Accel-Buffering"] = []string{"no"} // nginx would collect events
 	c.BeginStream()
