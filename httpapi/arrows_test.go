@@ -17,19 +17,21 @@ const module = "github.com/buntime/keyval/"
 // arrows are what each room may import of ours, apart from package api, which has the
 // words of the contract and nothing that they do.
 var arrows = map[string][]string{
-	"httpapi/access":          {},
-	"httpapi/route":           {"httpapi/access", "internal/strictjson"},
-	"httpapi/route/sse":       {"httpapi/access", "httpapi/route"},
-	"httpapi/wire":            {"httpapi/access", "httpapi/route", "kv", "kv/filter"},
-	"httpapi/keys":            {"httpapi/access", "httpapi/route", "httpapi/wire", "kv", "kv/filter", "queue"},
-	"httpapi/queues":          {"httpapi/access", "httpapi/route", "httpapi/route/sse", "httpapi/wire", "kv", "queue"},
-	"httpapi/search":          {"httpapi/access", "httpapi/route", "httpapi/wire", "kv", "kv/search", "kv/search/query"},
-	"httpapi/watches":         {"httpapi/access", "httpapi/route", "httpapi/route/sse", "httpapi/wire", "kv", "watch"},
-	"httpapi/tickets":         {"httpapi/access", "httpapi/route"},
-	"httpapi/operate":         {"httpapi/access", "httpapi/route"},
-	"httpapi/api":             {},
-	"httpapi/client":          {},
-	"httpapi/access/authfile": {"httpapi/access", "internal/wholefile"},
+	"httpapi/access":             {},
+	"httpapi/route":              {"httpapi/access", "internal/strictjson"},
+	"httpapi/route/sse":          {"httpapi/access", "httpapi/route"},
+	"httpapi/wire":               {"httpapi/access", "httpapi/route", "kv", "kv/filter"},
+	"httpapi/keys":               {"httpapi/access", "httpapi/route", "httpapi/wire", "kv", "kv/filter", "queue"},
+	"httpapi/queues":             {"httpapi/access", "httpapi/route", "httpapi/route/sse", "httpapi/wire", "kv", "queue"},
+	"httpapi/search":             {"httpapi/access", "httpapi/route", "httpapi/wire", "kv", "kv/search", "kv/search/query"},
+	"httpapi/watches":            {"httpapi/access", "httpapi/route", "httpapi/route/sse", "httpapi/wire", "kv", "watch"},
+	"httpapi/kvconnect":          {"httpapi/access", "httpapi/kvconnect/datapath", "httpapi/route", "httpapi/route/sse", "httpapi/wire", "internal/v8value", "kv", "queue", "watch"},
+	"httpapi/kvconnect/datapath": {},
+	"httpapi/tickets":            {"httpapi/access", "httpapi/route"},
+	"httpapi/operate":            {"httpapi/access", "httpapi/route"},
+	"httpapi/api":                {},
+	"httpapi/client":             {},
+	"httpapi/access/authfile":    {"httpapi/access", "internal/wholefile"},
 }
 
 // open are the rooms that others may import, too: who may call the API is nothing that

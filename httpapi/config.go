@@ -72,6 +72,14 @@ type Config struct {
 	// this handler's own.
 	TicketKey func(context.Context) ([]byte, error)
 
+	// PublicURL is where clients of KV Connect reach this node, or what balances its load;
+	// "" where they find it beside what they have asked.
+	PublicURL string
+	// KVConnectMaxValueBytes is the largest value over KV Connect. Zero: Deno's 64 KiB.
+	KVConnectMaxValueBytes int
+	// DataTokenLife is how long KV Connect's data tokens can be used. Zero: a day.
+	DataTokenLife time.Duration
+
 	// BasePath is where the dialect of the original JavaScript client is mounted,
 	// such as "/_/plugin-keyval"; "" for nowhere.
 	BasePath string

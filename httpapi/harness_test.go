@@ -44,14 +44,20 @@ func embedded(t *testing.T) sqldb.Config {
 // with a replica.
 func onEachDatabase(t *testing.T, test func(t *testing.T, f *fixture)) {
 	t.Helper()
+	onEachDatabaseServed(t, func(t *testing.T, db *sqldb.DB) *fixture { return mustServeOn(t, db) }, test)
+}
+
+// onEachDatabaseServed is onEachDatabase for who serves more of it.
+func onEachDatabaseServed(t *testing.T, serve func(*testing.T, *sqldb.DB) *fixture, test func(t *testing.T, f *fixture)) {
+	t.Helper()
 	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()
-		test(t, mustServe(t))
+		test(t, serve(t, mustOpen(t, embedded(t))))
 	})
 	t.Run("sqld", func(t *testing.T) {
 		t.Parallel()
 		pair := nodetest.MustStartSqldPair(t)
-		test(t, mustServeOn(t, mustOpen(t, sqldb.Config{PrimaryURL: pair.Primary.HTTPURL(), ReplicaURL: pair.Replica.HTTPURL()})))
+		test(t, serve(t, mustOpen(t, sqldb.Config{PrimaryURL: pair.Primary.HTTPURL(), ReplicaURL: pair.Replica.HTTPURL()})))
 	})
 }
 

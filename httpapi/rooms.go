@@ -6,6 +6,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/keys"
+	"github.com/buntime/keyval/httpapi/kvconnect"
 	"github.com/buntime/keyval/httpapi/operate"
 	"github.com/buntime/keyval/httpapi/queues"
 	"github.com/buntime/keyval/httpapi/route"
@@ -43,6 +44,7 @@ func (s *Server) rooms() []route.Room {
 			Indexes: search.Guard(s.cfg.Indexes), DefaultConsistency: s.cfg.DefaultConsistency,
 		}))
 	}
+	rooms = append(rooms, kvconnect.Room(s.kvconnect()))
 	return append(rooms,
 		operate.Room(operate.Deps{
 			Cluster: s.cfg.Cluster, Node: s.cfg.Node, Positions: s.cfg.Positions, Indexes: s.cfg.IndexCounts, Checks: s.cfg.Checks,

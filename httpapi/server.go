@@ -22,6 +22,7 @@ type Server struct {
 	cfg     Config
 	frame   *route.Frame
 	streams *sse.Streams
+	data    *access.DataTokens
 	tickets *access.Tickets
 	table   []route.Route
 	schemas map[string]*route.Schema
@@ -42,6 +43,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg.withDefaults(), mux: chi.NewMux(), schemas: map[string]*route.Schema{}}
 	s.origins, s.hosts = newOrigins(cfg.CORSOrigins), newHosts(cfg.AllowedHosts)
 	s.tickets = newTickets(s.cfg)
+	s.data = &access.DataTokens{Signer: signerOf(s.cfg), Life: s.cfg.DataTokenLife}
 	s.cfg.Limits.Registerer = s.cfg.Registerer
 	gate, err := access.NewGate(s.cfg.Limits)
 	if err != nil {
@@ -68,6 +70,7 @@ func New(cfg Config) (*Server, error) {
 	for _, d := range s.dialects() {
 		s.mount(d)
 	}
+	s.mountPublic()
 	s.handler = s.origins.cors(s.table, s.mux)
 	return s, nil
 }
@@ -81,6 +84,7 @@ func (s *Server) frameConfig(gate *access.Gate) route.Config {
 		Admit:             s.admit,
 		Authority:         s.cfg.Authority,
 		Redeem:            s.tickets.Redeem,
+		RedeemData:        s.data.Redeem,
 		Gate:              gate,
 		Proxies:           s.cfg.TrustedProxies,
 		Errors:            slices.Concat(databaseErrors, wire.Errors),

@@ -26,6 +26,10 @@ const (
 // no row above 5 MB.
 const MaxValueBytesLimit = 4 << 20
 
+// KVConnectMaxValueBytesLimit is the largest KVConnectMaxValueBytes: 2 MiB, which has a
+// third more as it is stored.
+const KVConnectMaxValueBytesLimit = 2 << 20
+
 // MinMemoryInFlight is the smallest MaxMemoryInFlight: the largest body and something
 // beside it.
 const MinMemoryInFlight = 32 << 20
@@ -56,6 +60,10 @@ type Config struct {
 	// requests may have for Host where HTTPAddr is a loopback address. Elsewhere
 	// every name is taken.
 	AllowedHosts []string
+	// PublicURL (public-url) is the http or https URL by which clients of KV Connect reach
+	// this node or what balances its load, with the path that a proxy adds. Empty: they
+	// take everything from the URL that they have asked.
+	PublicURL string
 	// TLSCert and TLSKey (tls-cert, tls-key) are PEM files. Both or none; none:
 	// HTTP/1.1 and h2c without TLS.
 	TLSCert, TLSKey string
@@ -134,6 +142,9 @@ type Config struct {
 	// MaxValueBytes (max-value-bytes) is the largest value, in bytes of JSON.
 	// 1 to MaxValueBytesLimit.
 	MaxValueBytes int64
+	// KVConnectMaxValueBytes (kvconnect-max-value-bytes) is the largest value over KV
+	// Connect, in bytes of its encoding. 1 to KVConnectMaxValueBytesLimit.
+	KVConnectMaxValueBytes int64
 	// CleanupInterval (cleanup-interval) is the time between two sweeps of expired
 	// entries and locks. Positive.
 	CleanupInterval time.Duration
@@ -233,6 +244,9 @@ func DefaultConfig() Config {
 		SlowOperation:      time.Second,
 		DefaultConsistency: ConsistencySession,
 		MaxValueBytes:      1 << 20,
+
+		KVConnectMaxValueBytes: 64 << 10,
+
 		CleanupInterval:    60 * time.Second,
 		ChangelogRetention: time.Hour,
 		ChangelogMaxRows:   1_000_000,

@@ -56,6 +56,9 @@ func (c Config) validateHTTP() error {
 			return err
 		}
 	}
+	if err := checkPublicURL(c.PublicURL); err != nil {
+		return err
+	}
 	if c.MaxMemoryInFlight < MinMemoryInFlight {
 		return badSetting("max-memory-in-flight", "%d is below %d (32MiB)", c.MaxMemoryInFlight, MinMemoryInFlight)
 	}
@@ -114,6 +117,9 @@ func (c Config) validateData() error {
 	}
 	if c.MaxValueBytes < 1 || c.MaxValueBytes > MaxValueBytesLimit {
 		return badSetting("max-value-bytes", "%d is not from 1 to %d (4MiB)", c.MaxValueBytes, MaxValueBytesLimit)
+	}
+	if c.KVConnectMaxValueBytes < 1 || c.KVConnectMaxValueBytes > KVConnectMaxValueBytesLimit {
+		return badSetting("kvconnect-max-value-bytes", "%d is not from 1 to %d (2MiB)", c.KVConnectMaxValueBytes, KVConnectMaxValueBytesLimit)
 	}
 	if err := checkPositive("cleanup-interval", c.CleanupInterval); err != nil {
 		return err
@@ -229,6 +235,19 @@ func checkOrigin(origin string) error {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin || strings.Contains(u.Host, "*") {
 		return badSetting("cors-origin", "%q is no origin; use SCHEME://HOST[:PORT] without a path, such as https://app.example, or *", origin)
+	}
+	return nil
+}
+
+// checkPublicURL wants what something can be put behind.
+func checkPublicURL(public string) error {
+	if public == "" {
+		return nil
+	}
+	u, err := url.Parse(public)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil ||
+		u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(public, "{}*?#% ") {
+		return badSetting("public-url", "%q is no URL to reach the API by; use SCHEME://HOST[:PORT][/PATH], such as https://kv.example", public)
 	}
 	return nil
 }

@@ -44,6 +44,8 @@ var badSettings = map[string][][]string{
 	"slow-operation":              {{"-1s"}, {"soon"}},
 	"default-consistency":         {{"mostly"}},
 	"max-value-bytes":             {{"0"}, {"5MiB"}, {"1 stone"}},
+	"kvconnect-max-value-bytes":   {{"0"}, {"3MiB"}, {"1 stone"}},
+	"public-url":                  {{"kv.example"}, {"ftp://kv.example"}, {"http://"}, {"http://a?b"}, {"http://u:p@a"}},
 	"cleanup-interval":            {{"0"}},
 	"changelog-retention":         {{"-1h"}},
 	"changelog-max-rows":          {{"0"}},

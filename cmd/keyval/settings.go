@@ -45,6 +45,7 @@ type httpSettings struct {
 	Compress                 bool          `env:"KEYVAL_COMPRESS" default:"true" negatable:"" help:"Compress answers from 1 KiB on for callers that accept gzip. --no-compress saves the processor where the network is fast."`
 	CORSOrigin               []string      `name:"cors-origin" env:"KEYVAL_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origins whose pages may call the API, such as https://app.example, or *. Repeatable. Default: same origin only."`
 	AllowedHost              []string      `name:"allowed-host" env:"KEYVAL_ALLOWED_HOST" placeholder:"HOST" help:"Names that requests may have for Host on a loopback address, apart from localhost and its like; for a load balancer on this machine. Repeatable."`
+	PublicURL                string        `name:"public-url" env:"KEYVAL_PUBLIC_URL" placeholder:"URL" url:"" help:"Where Deno and other clients of KV Connect reach this node, or its load balancer, with the path that a proxy adds, such as https://kv.example/db. Default: they take it from the URL that they open."`
 	TLSCert                  string        `name:"tls-cert" env:"KEYVAL_TLS_CERT" placeholder:"FILE" help:"PEM file with the API's certificate chain. Default: no TLS."`
 	TLSKey                   string        `name:"tls-key" env:"KEYVAL_TLS_KEY" placeholder:"FILE" help:"PEM file with the certificate's key."`
 	TLSClientCA              string        `name:"tls-client-ca" env:"KEYVAL_TLS_CLIENT_CA" placeholder:"FILE" help:"PEM file with the authorities of clients' certificates, which are optional. Default: clients are not asked for one."`
@@ -78,11 +79,12 @@ type databaseSettings struct {
 }
 
 type dataSettings struct {
-	DefaultConsistency string        `env:"KEYVAL_DEFAULT_CONSISTENCY" default:"session" enum:"session,strong,eventual" placeholder:"LEVEL" help:"What a read under / gets when it does not ask: session, strong or eventual."`
-	MaxValueBytes      byteSize      `env:"KEYVAL_MAX_VALUE_BYTES" default:"1048576" placeholder:"SIZE" help:"Largest value, in bytes of JSON or with a unit such as 512KiB or 2MB; from 1 to 4MiB."`
-	CleanupInterval    time.Duration `env:"KEYVAL_CLEANUP_INTERVAL" default:"60s" placeholder:"TIME" help:"Time between two sweeps of expired entries and locks."`
-	ChangelogRetention time.Duration `env:"KEYVAL_CHANGELOG_RETENTION" default:"1h" placeholder:"TIME" help:"How long a change can still be resumed from."`
-	ChangelogMaxRows   int64         `env:"KEYVAL_CHANGELOG_MAX_ROWS" default:"1000000" placeholder:"N" help:"The change log's hard limit; it wins over the retention."`
+	DefaultConsistency     string        `env:"KEYVAL_DEFAULT_CONSISTENCY" default:"session" enum:"session,strong,eventual" placeholder:"LEVEL" help:"What a read under / gets when it does not ask: session, strong or eventual."`
+	MaxValueBytes          byteSize      `env:"KEYVAL_MAX_VALUE_BYTES" default:"1048576" placeholder:"SIZE" help:"Largest value, in bytes of JSON or with a unit such as 512KiB or 2MB; from 1 to 4MiB."`
+	KVConnectMaxValueBytes byteSize      `name:"kvconnect-max-value-bytes" env:"KEYVAL_KVCONNECT_MAX_VALUE_BYTES" default:"65536" placeholder:"SIZE" help:"Largest value that Deno may write, in bytes of its encoding or with a unit; from 1 to 2MiB. The clients that exist allow no more than 64KiB."`
+	CleanupInterval        time.Duration `env:"KEYVAL_CLEANUP_INTERVAL" default:"60s" placeholder:"TIME" help:"Time between two sweeps of expired entries and locks."`
+	ChangelogRetention     time.Duration `env:"KEYVAL_CHANGELOG_RETENTION" default:"1h" placeholder:"TIME" help:"How long a change can still be resumed from."`
+	ChangelogMaxRows       int64         `env:"KEYVAL_CHANGELOG_MAX_ROWS" default:"1000000" placeholder:"N" help:"The change log's hard limit; it wins over the retention."`
 }
 
 type clusterSettings struct {
@@ -159,6 +161,7 @@ func (s httpSettings) apply(cfg *node.Config) {
 	cfg.Compress = s.Compress
 	cfg.CORSOrigins = trimmed(s.CORSOrigin)
 	cfg.AllowedHosts = trimmed(s.AllowedHost)
+	cfg.PublicURL = strings.TrimRight(s.PublicURL, "/")
 	cfg.MaxMemoryInFlight = int64(s.MaxMemoryInFlight)
 	cfg.MaxConnections, cfg.MaxConnectionsPerAddress = s.MaxConnections, s.MaxConnectionsPerAddress
 	cfg.RateLimitPerToken, cfg.RateLimitPerAddress = s.RateLimitPerToken, s.RateLimitPerAddress
@@ -184,6 +187,7 @@ func (s databaseSettings) apply(cfg *node.Config) {
 func (s dataSettings) apply(cfg *node.Config) {
 	cfg.DefaultConsistency = s.DefaultConsistency
 	cfg.MaxValueBytes = int64(s.MaxValueBytes)
+	cfg.KVConnectMaxValueBytes = int64(s.KVConnectMaxValueBytes)
 	cfg.CleanupInterval = s.CleanupInterval
 	cfg.ChangelogRetention, cfg.ChangelogMaxRows = s.ChangelogRetention, s.ChangelogMaxRows
 }

@@ -1,0 +1,69 @@
+package kvconnect
+
+import (
+	"github.com/buntime/keyval/httpapi/kvconnect/datapath"
+	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/internal/v8value"
+	"github.com/buntime/keyval/kv"
+)
+
+// mutation is one of an operation's.
+func (r *room) mutation(m *datapath.Mutation) (kv.Mutation, error) {
+	key, err := writeKey(m.GetKey())
+	if err != nil {
+		return kv.Mutation{}, err
+	}
+	mutation := kv.Mutation{Key: key}
+	switch m.GetMutationType() {
+	case datapath.MutationType_M_DELETE:
+		mutation.Type = kv.MutationDelete
+		return mutation, nil
+	case datapath.MutationType_M_SET, datapath.MutationType_M_SET_SUFFIX_VERSIONSTAMPED_KEY:
+		return mutation, r.set(&mutation, m)
+	case datapath.MutationType_M_SUM, datapath.MutationType_M_MAX, datapath.MutationType_M_MIN:
+		mutation.Type = kv.MutationCompute
+		mutation.Compute, err = computation(m)
+		return mutation, err
+	}
+	return mutation, route.InvalidArgument("there is no mutation type %d", m.GetMutationType())
+}
+
+// set makes a mutation one that sets.
+func (r *room) set(mutation *kv.Mutation, m *datapath.Mutation) (err error) {
+	mutation.Type = kv.MutationSet
+	if mutation.Suffix = m.GetMutationType() == datapath.MutationType_M_SET_SUFFIX_VERSIONSTAMPED_KEY; mutation.Suffix {
+		if size := len(mutation.Key.WithVersionstamp(zeroStamp)); size > maxWriteKey {
+			return route.TooLarge("Key too large for write (max %d bytes, of which its versionstamp has 22)", maxWriteKey)
+		}
+	}
+	if m.GetValue() == nil {
+		return route.InvalidArgument("a set has no value")
+	}
+	if mutation.ExpireAt, err = expiry(m.GetExpireAtMs()); err != nil {
+		return err
+	}
+	mutation.Value, err = r.stored(m.GetValue())
+	return err
+}
+
+// zeroStamp is as long as any.
+var zeroStamp = kv.NewVersionstamp(0, 0, 0)
+
+// stored is a value as the store keeps it.
+func (r *room) stored(v *datapath.KvValue) ([]byte, error) {
+	if len(v.GetData()) > r.limits.value {
+		return nil, route.TooLarge("Value too large (max %d bytes)", r.limits.value)
+	}
+	return v8value.AppendStored(nil, v.GetData(), v8value.Encoding(v.GetEncoding()))
+}
+
+// expiry is when an entry expires, in Unix milliseconds; 0 for never.
+func expiry(atMs int64) (int64, error) {
+	switch {
+	case atMs < -1:
+		return 0, route.InvalidArgument("expire_at_ms is %d, want a time, or 0 or -1 for none", atMs)
+	case atMs == -1:
+		return 0, nil
+	}
+	return atMs, nil
+}
