@@ -25,11 +25,11 @@ func (w *writer) object() {
 	for w.peek() == '"' {
 		w.member(&order)
 		if w.peek() == ',' {
-			w.pos++
+			w.advance(1)
 		}
 		w.peek()
 	}
-	w.pos++
+	w.advance(1)
 	count := len(w.members) - base
 	if again := w.again(base); again || !order.kept {
 		count = w.rearrange(w.members[base:], at)
@@ -67,7 +67,7 @@ func (w *writer) member(o *order) {
 	var room [64]byte
 	m.hash = uint32(maphash.Bytes(seed, unescaped(room[:0], name)))
 	if w.peek() == ':' {
-		w.pos++
+		w.advance(1)
 	}
 	w.value()
 	m.end = uint32(len(w.out) - w.start)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -14,19 +15,46 @@ import (
 	"github.com/buntime/keyval/node/nodetest"
 )
 
-// oracle is Node.js, which has V8 itself: testdata/oracle.js says what it answers.
+// oracle is a program that has V8 itself: testdata/oracle.cjs says what it answers.
 type oracle struct {
 	in  io.Writer
 	out *bufio.Reader
 }
 
-func mustStartOracle(t *testing.T) *oracle {
+// mustStartNode starts Node.js, whose V8 is of 2023.
+func mustStartNode(t *testing.T) *oracle {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		nodetest.SkipIfMissing(t, fmt.Errorf("node is not installed (it comes with npm): %w", nodetest.ErrToolMissing))
 	}
-	cmd := exec.Command(node, "testdata/oracle.js")
+	return mustStartOracle(t, node)
+}
+
+// mustStartDeno starts Deno, whose V8 is new.
+func mustStartDeno(t *testing.T) *oracle {
+	t.Helper()
+	const deno = "../../.tools/node_modules/@deno/linux-x64-glibc/deno"
+	if _, err := os.Stat(deno); err != nil {
+		nodetest.SkipIfMissing(t, fmt.Errorf("deno is not installed (run: make tools): %w", nodetest.ErrToolMissing))
+	}
+	return mustStartOracle(t, deno, "run", "--quiet", "--no-config", "--no-lock", "--allow-all")
+}
+
+// withBoth runs test with each oracle.
+func withBoth(t *testing.T, test func(*testing.T, *oracle)) {
+	t.Parallel()
+	for name, start := range map[string]func(*testing.T) *oracle{"node": mustStartNode, "deno": mustStartDeno} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
+	}
+}
+
+func mustStartOracle(t *testing.T, program string, args ...string) *oracle {
+	t.Helper()
+	cmd := exec.Command(program, append(args, "testdata/oracle.cjs")...)
 	var o oracle
 	in, err := cmd.StdinPipe()
 	must(t, err)
@@ -38,7 +66,7 @@ func mustStartOracle(t *testing.T) *oracle {
 	t.Cleanup(func() {
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("node: %v\n%s", err, stderr.String())
+			t.Errorf("%s: %v\n%s", program, err, stderr.String())
 		}
 	})
 	o.in, o.out = in, bufio.NewReader(out)
@@ -68,8 +96,10 @@ func (o *oracle) ask(t testing.TB, question string, words ...any) string {
 }
 
 func TestWhatIsStoredComesBackAsTheSameValue(t *testing.T) {
-	t.Parallel()
-	o := mustStartOracle(t)
+	withBoth(t, comesBack)
+}
+
+func comesBack(t *testing.T, o *oracle) {
 	kinds := map[string]int{}
 	for seed := range 1000 {
 		data := fromHex(t, o.ask(t, "make", seed))
@@ -93,8 +123,10 @@ func TestWhatIsStoredComesBackAsTheSameValue(t *testing.T) {
 }
 
 func TestJSONIsLoadedAsJSONParseReadsIt(t *testing.T) {
-	t.Parallel()
-	o := mustStartOracle(t)
+	withBoth(t, loadsJSON)
+}
+
+func loadsJSON(t *testing.T, o *oracle) {
 	for seed := range uint64(1500) {
 		text := (&jsonMaker{rand.New(rand.NewPCG(seed, 1))}).value(nil, 0)
 		if isForm(text) {
@@ -151,12 +183,34 @@ func (m *jsonMaker) string(dst []byte) []byte {
 
 func pick[R interface{ IntN(int) int }](r R, from ...string) string { return from[r.IntN(len(from))] }
 
+func TestWhatNodeStoresDenoReads(t *testing.T) {
+	t.Parallel()
+	node, deno := mustStartNode(t), mustStartDeno(t)
+	rewritten := 0
+	for seed := 1; seed < 3000; seed += 2 { // with views of Node's
+		data := fromHex(t, node.ask(t, "make", seed))
+		loaded, _ := AppendLoaded(nil, []byte(mustStore(t, data, V8)))
+		if answer := deno.ask(t, "read", loaded); answer != "read" {
+			t.Errorf("seed %d: %x is loaded as %x: %s", seed, data, loaded, answer)
+		}
+		if answer := node.ask(t, "same", data, loaded); answer != "same" {
+			t.Errorf("seed %d: %x is loaded as %x: %s", seed, data, loaded, answer)
+		}
+		if deno.ask(t, "read", data) != "read" || bytes.IndexByte(data, tagHostObject) >= 0 {
+			rewritten++
+		}
+	}
+	if rewritten < 50 {
+		t.Errorf("only %d values were such as had to be rewritten", rewritten)
+	}
+}
+
 // TestWhatNodeRefusesIsRefused damages data at random. Node's word is taken for it but
 // in a regular expression, which only V8 can compile, and in what this Node is too old
 // for.
 func TestWhatNodeRefusesIsRefused(t *testing.T) {
 	t.Parallel()
-	o := mustStartOracle(t)
+	o := mustStartNode(t)
 	verdicts := map[string]int{}
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 2))

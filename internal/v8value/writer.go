@@ -66,19 +66,24 @@ func (w *writer) value() {
 // nested writes a container, but null for one that no valid text has so deep.
 func (w *writer) nested(container func(*writer)) {
 	if w.depth == strictjson.MaxDepth {
-		w.word(tagNull, string(w.in[w.pos:]))
+		w.abandon()
 		return
 	}
 	w.depth++
-	w.pos++
+	w.advance(1)
 	container(w)
 	w.depth--
 }
 
 func (w *writer) word(tag byte, word string) {
 	w.out = append(w.out, tag)
-	w.pos += len(word)
+	w.advance(len(word))
 }
+
+func (w *writer) advance(n int) { w.pos = min(w.pos+n, len(w.in)) }
+
+// abandon ends a text that is not valid.
+func (w *writer) abandon() { w.word(tagNull, string(w.in[w.pos:])) }
 
 func (w *writer) number() {
 	begin := w.pos
@@ -87,7 +92,7 @@ func (w *writer) number() {
 	}
 	token := w.in[begin:w.pos]
 	if len(token) == 0 {
-		w.word(tagNull, string(w.in[w.pos:])) // no valid text comes here
+		w.abandon()
 		return
 	}
 	w.float(parseNumber(token))
@@ -121,10 +126,11 @@ func (w *writer) varint(n uint32) { w.out = binary.AppendUvarint(w.out, uint64(n
 
 // quoted reads a string and returns what stands between its quotes.
 func (w *writer) quoted() []byte {
-	begin := w.pos + 1
-	end := min(stringEnd(w.in, begin), len(w.in))
-	w.pos = end + 1
-	return w.in[min(begin, end):end]
+	w.advance(1)
+	begin, end := w.pos, min(stringEnd(w.in, w.pos), len(w.in))
+	w.pos = end
+	w.advance(1)
+	return w.in[begin:end]
 }
 
 // string writes a string with one byte a character if that is enough for each, and
@@ -257,13 +263,13 @@ func (w *writer) array() {
 	for c := w.peek(); c != ']' && c != 0; length++ {
 		w.value()
 		if c = w.peek(); c == ',' {
-			w.pos++
+			w.advance(1)
 			c = w.peek()
 		} else if c != ']' {
-			break // no valid text comes here
+			w.abandon()
 		}
 	}
-	w.pos++
+	w.advance(1)
 	w.setLength(at, length)
 	w.out = append(w.out, tagDenseEnd, 0)
 	w.varint(length)

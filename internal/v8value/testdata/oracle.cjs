@@ -1,5 +1,5 @@
-// Answers questions about V8's serialisation with Node's own: a line of words in, a
-// line out. Data are in hexadecimal.
+// Answers questions about V8's serialisation with that of Node.js or Deno, which runs
+// it: a line of words in, a line out. Data are in hexadecimal.
 //
 //	make SEED      a random value, serialised; an odd seed as Node writes views
 //	read DATA      "read", or "refused" and why
