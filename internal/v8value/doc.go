@@ -31,7 +31,7 @@
 //
 // # What V8 refuses
 //
-// is refused with [ErrInvalid]: versions other than 13 to 15, data that ends early,
+// is refused with [ErrInvalid]: versions other than 13 to 16, data that ends early,
 // unknown tags, wrong counts, a property twice, references to nothing, views out of
 // bounds, shared and transferred objects, nesting deeper than V8's own stack lets it
 // write. Left to V8 are the pattern of a RegExp, which only an engine can check, and
@@ -44,6 +44,7 @@
 //
 // Node writes typed arrays as objects of its own, which only Node reads, and the cause
 // of an Error before its stack, which newer versions of V8 refuse. Both are rewritten
-// as V8 itself writes them today, so that Deno can read what Node wrote. This alone is
-// not kept bit for bit.
+// as V8 itself writes them today, so that Deno can read what Node wrote. What Deno
+// writes as version 16 is version 15 but for that number, and gets it, so that Node can
+// read what Deno wrote. This alone is not kept bit for bit.
 package v8value

@@ -172,10 +172,7 @@ func appendV8Base64(dst, value []byte) ([]byte, bool) {
 	if _, err := r.readAny(data); err != nil {
 		return dst, false
 	}
-	if r.rewrite.needed {
-		return append(dst, r.rewritten(data)...), true
-	}
-	return out, true
+	return append(dst, r.rewritten(data)...), true
 }
 
 // appendBigInt appends a bigint as V8 writes it, its magnitude in words of 8 bytes.
@@ -193,7 +190,7 @@ func appendBigInt(dst, value []byte) ([]byte, bool) {
 	if n.Sign() < 0 {
 		bits |= 1
 	}
-	dst = binary.AppendUvarint(append(dst, tagVersion, latestVersion, tagBigInt), bits)
+	dst = binary.AppendUvarint(append(dst, tagVersion, writtenVersion, tagBigInt), bits)
 	at := len(dst)
 	dst = append(dst, make([]byte, 8*words)...)
 	n.FillBytes(dst[at:])

@@ -121,6 +121,7 @@ func TestWhatOnlyNodeReadsIsRewritten(t *testing.T) {
 	for _, v := range []struct{ node, v8, text string }{
 		{"ff0f5c0103010203", "ff0f4203010203 5642000300", `Uint8Array(3) [1,2,3]`},
 		{"ff0f5c0a03010203", "ff0f4203010203 5642000300", `Uint8Array(3) [1,2,3]`},
+		{"ff10440000000000000000", "ff0f440000000000000000", `1970-01-01T00:00:00.000Z`},
 		{"ff0d5c0103010203", "ff0d4203010203 56420003", `Uint8Array(3) [1,2,3]`},
 		{"ff0f5c03 03 010203", "ff0f4203010203 5677000200", `Int16Array(1) [513]`},
 		{"ff0f5c0d 02 003e", "ff0f4202003e 5668000200", `Float16Array(1) [1.5]`},
@@ -152,7 +153,7 @@ func TestWhatOnlyNodeReadsIsRewritten(t *testing.T) {
 
 func TestATextEndsAfterAKilobyte(t *testing.T) {
 	long := appendPlain(nil, []byte(`["`+strings.Repeat("é€", 5000)+`"]`))
-	data := append(append([]byte{tagVersion, latestVersion, tagSet, tagUndefined}, long[2:]...), tagSetEnd, 2)
+	data := append(append([]byte{tagVersion, writtenVersion, tagSet, tagUndefined}, long[2:]...), tagSetEnd, 2)
 	stored := mustStore(t, data, V8)
 	_, text, _ := strings.Cut(stored, `"text":"`)
 	if len(text) > maxText+100 || !strings.HasPrefix(text, `Set(2) {undefined, [\"é€é€`) || !strings.HasSuffix(text, `…"}`) {

@@ -1,6 +1,7 @@
 package v8value
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 )
@@ -63,10 +64,20 @@ func (w *rewrite) upTo(r *reader, pos int) {
 // rewritten is data, which r has read, or what they are after the rewriting.
 func (r *reader) rewritten(data []byte) []byte {
 	if !r.rewrite.needed {
-		return data
+		return r.portable(data)
 	}
 	r.rewrite.copying, r.limit = true, unwritten
 	r.read(data, r.lenient)
 	r.rewrite.upTo(r, len(data))
-	return r.rewrite.copy
+	return r.portable(r.rewrite.copy)
+}
+
+// portable has the version that all clients read in the place of a newer one.
+func (r *reader) portable(data []byte) []byte {
+	if r.version <= writtenVersion || data[1] != latestVersion {
+		return data // or its version takes two bytes, which no V8 writes
+	}
+	data = bytes.Clone(data)
+	data[1] = writtenVersion
+	return data
 }

@@ -43,11 +43,14 @@ const (
 	tagHostObject   = '\\'
 )
 
-// Versions of the format: V8 reads all from the oldest on, and writes the latest.
+// Versions of the format. V8 reads all from the oldest on to its own: Node 20 to 15,
+// Deno 2.9 to 16, which tells from 15 only what has lengths above 4 GiB. So 15 is
+// written, for all to read.
 const (
-	oldestVersion = 13
-	latestVersion = 15
-	flagsVersion  = 14 // views have flags from it on
+	oldestVersion  = 13
+	writtenVersion = 15
+	latestVersion  = 16
+	flagsVersion   = 14 // views have flags from it on
 )
 
 // maxNesting is how deep V8 data may nest. With its default stack V8 writes sets

@@ -79,6 +79,7 @@ func TestSpellingsOfWhatJSONHolds(t *testing.T) {
 		{"ff0f 00 00 4902", `1`},            // padding
 		{"ff0f 3f07 4902", `1`},             // an object count
 		{"ff0f 4902 ff", `1`},               // trailing bytes
+		{"ff10 4902", `1`},                  // a newer one
 		{"ff0d 4902", `1`},                  // an older version
 		{"ff0e 4902", `1`},                  // another
 		{"ff8f00 4902", `1`},                // a varint longer than need be
@@ -182,7 +183,7 @@ func TestWhatJSONCannotHoldKeepsItsBytes(t *testing.T) {
 
 func TestWhatV8RefusesIsRefused(t *testing.T) {
 	for _, v8 := range []string{
-		"", "ff", "ff0f", "ff0c4902", "ff104902", "4902",
+		"", "ff", "ff0f", "ff0c4902", "ff114902", "4902",
 		"ff0f49", "ff0f49ff", "ff0f4e0000", "ff0f5a", "ff0f5a01", "ff0f5a02", "ff0f220261", "ff0f6303610061", "ff0f630161", "ff0f530261",
 		"ff0f6f", "ff0f6f7b", "ff0f6f7b01", "ff0f6f2201617b01", "ff0f6f220161", "ff0f6f54 4902 7b01", "ff0f6f6f7b00 4902 7b01", "ff0f6f5a0219 4902 7b01",
 		"ff0f6f 220161 4902 220161 4904 7b02", "ff0f6f 220131 4902 4902 4904 7b02", "ff0f6f 220161 4902 63026100 4904 7b02",

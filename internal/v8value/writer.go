@@ -26,7 +26,7 @@ type writer struct {
 }
 
 func appendPlain(dst, stored []byte) []byte {
-	w := writer{in: stored, out: append(dst, tagVersion, latestVersion), start: len(dst)}
+	w := writer{in: stored, out: append(dst, tagVersion, writtenVersion), start: len(dst)}
 	w.members = w.room[:0]
 	w.value()
 	return w.out
