@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -184,8 +185,11 @@ func (l *lane[V]) work() {
 	}
 }
 
-// readNext answers the next batch, if anybody waits.
+// readNext answers the next batch, if anybody waits. Before that it lets those go on who
+// are about to join: over HTTP/2, whose requests come one by one, they would be read one by
+// one otherwise.
 func (l *lane[V]) readNext() bool {
+	runtime.Gosched()
 	ctx, cancel := Within(context.Background(), coalesceTimeout)
 	defer cancel()
 	lookups := l.take(&batch{cancel: cancel})
