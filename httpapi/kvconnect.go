@@ -61,6 +61,9 @@ func (s *Server) mountPublic() {
 // one. All nodes make the same one of the secret that they have in common, which does not
 // show it.
 func (s *Server) databaseID(ctx context.Context) (string, error) {
+	if known := s.database.Load(); known != nil {
+		return *known, nil
+	}
 	secret, err := s.cfg.TicketKey(ctx)
 	if err != nil {
 		return "", err
@@ -69,5 +72,7 @@ func (s *Server) databaseID(ctx context.Context) (string, error) {
 	h.Write([]byte("database id"))
 	id := uuid.UUID(h.Sum(nil)[:16])
 	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // RFC 9562, 5.8
-	return id.String(), nil
+	text := id.String()
+	s.database.Store(&text)
+	return text, nil
 }

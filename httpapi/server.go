@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-chi/chi/v5"
 
@@ -30,6 +31,8 @@ type Server struct {
 	handler http.Handler // mux behind CORS
 	origins origins
 	hosts   hosts
+	// database is the id of the database, once it is known; it never changes.
+	database atomic.Pointer[string]
 	// document is OpenAPI, made when it is first asked for.
 	document func() ([]byte, error)
 }

@@ -172,7 +172,7 @@ func (c *Call) send() error {
 	if c.Status != 0 && c.Status != http.StatusOK {
 		c.Writer.WriteHeader(c.Status)
 	}
-	n, err := c.Frame.Pace(ResponseSink{c.Writer}, c.Out)
+	n, err := c.write()
 	if c.Request.Method != http.MethodHead { // which net/http drops
 		c.Sent = n
 	}
@@ -181,6 +181,17 @@ func (c *Call) send() error {
 		err = http.NewResponseController(c.Writer).Flush()
 	}
 	return err
+}
+
+// write writes the answer while its reader takes it. What is small and shares its
+// connection goes by the server's own deadline: another one is a message to who serves the
+// connection, and costs more than the answer.
+func (c *Call) write() (int64, error) {
+	if c.Request.ProtoMajor == 2 && len(c.Out) <= FreeBytes {
+		n, err := c.Writer.Write(c.Out)
+		return int64(n), err
+	}
+	return c.Frame.Pace(ResponseSink{c.Writer}, c.Out)
 }
 
 // RequestID is the caller's, if it is fit for a log, or a new one.
