@@ -3,8 +3,6 @@ package kvconnect
 import (
 	"context"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/kvconnect/datapath"
@@ -145,20 +143,7 @@ func answerRead(c *route.Call, found [][]kv.Entry, consistency kv.Consistency) e
 	if err := c.Reserve(size); err != nil {
 		return err
 	}
-	out := datapath.SnapshotReadOutput{
-		Ranges:                   make([]*datapath.ReadRangeOutput, len(found)),
-		ReadIsStronglyConsistent: consistency == kv.Strong,
-		Status:                   datapath.SnapshotReadStatus_SR_SUCCESS,
-	}
-	for i, entries := range found {
-		out.Ranges[i] = &datapath.ReadRangeOutput{Values: encodeEntries(entries)}
-	}
-	return answer(c, &out)
-}
-
-// answer answers with a message.
-func answer(c *route.Call, m proto.Message) (err error) {
 	c.ContentType = protobuf
-	c.Out, err = proto.MarshalOptions{}.MarshalAppend(c.Out, m)
-	return err
+	c.Out = appendOutput(c.Out, found, consistency == kv.Strong)
+	return nil
 }

@@ -2,11 +2,8 @@ package kvconnect
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
@@ -90,7 +87,7 @@ func (r *room) watchedKeys(ctx context.Context, c *route.Call) ([]kv.Key, error)
 // is lost: then the client connects again.
 func feed(ctx context.Context, stream *sse.Stream, events *watch.Stream, s *state) error {
 	if len(s.keys) == 0 {
-		if err := stream.Send(s.frame()); err != nil {
+		if err := stream.Send(appendFrame(nil, nil)); err != nil {
 			return err
 		}
 	}
@@ -120,8 +117,6 @@ func newState(keys []kv.Key, room *route.Share) *state {
 	return &state{keys: keys, entries: make([]kv.Entry, len(keys)), room: room}
 }
 
-var ping = make([]byte, frameHeader)
-
 // next is the next frame, and the last event that it tells of, nil for a ping.
 func (s *state) next(ctx context.Context, events *watch.Stream) ([]byte, *watch.Event, error) {
 	var last *watch.Event
@@ -133,7 +128,7 @@ func (s *state) next(ctx context.Context, events *watch.Stream) ([]byte, *watch.
 		case e == nil && last == nil:
 			return ping, nil, nil
 		case e == nil:
-			return s.frame(), last, s.keepRoom()
+			return appendFrame(nil, s.entries), last, s.keepRoom()
 		}
 		s.take(e)
 		last = e
@@ -157,21 +152,4 @@ func (s *state) keepRoom() error {
 		return route.Overloaded("too many large values are watched")
 	}
 	return nil
-}
-
-const frameHeader = 4
-
-// frame tells the state of all keys. That all of them have changed is what clients need
-// to hear: Deno takes one that has not for one that has been deleted.
-func (s *state) frame() []byte {
-	out := datapath.WatchOutput{Status: datapath.SnapshotReadStatus_SR_SUCCESS, Keys: make([]*datapath.WatchKeyOutput, len(s.keys))}
-	for i := range s.entries {
-		out.Keys[i] = &datapath.WatchKeyOutput{Changed: true}
-		if s.entries[i].Exists() {
-			out.Keys[i].EntryIfChanged = encodeEntry(&s.entries[i])
-		}
-	}
-	frame, _ := proto.MarshalOptions{}.MarshalAppend(make([]byte, frameHeader, frameHeader+proto.Size(&out)), &out) // cannot fail
-	binary.LittleEndian.PutUint32(frame, uint32(len(frame)-frameHeader))
-	return frame
 }

@@ -3,6 +3,8 @@ package kvconnect
 import (
 	"context"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/buntime/keyval/httpapi/access"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/kvconnect/datapath"
@@ -135,12 +137,15 @@ func writeKey(raw []byte) (kv.Key, error) {
 
 // answerWrite answers with what became of an operation.
 func answerWrite(c *route.Call, checks []kv.Check, result kv.AtomicResult) error {
-	out := datapath.AtomicWriteOutput{Status: datapath.AtomicWriteStatus_AW_SUCCESS, Versionstamp: stampBytes(result.Versionstamp)}
+	out := datapath.AtomicWriteOutput{Status: datapath.AtomicWriteStatus_AW_SUCCESS, Versionstamp: appendStamp(nil, result.Versionstamp)}
 	if !result.OK {
 		out.Status, out.Versionstamp = datapath.AtomicWriteStatus_AW_CHECK_FAILURE, nil
 		out.FailedChecks = failed(checks, result.Conflicts)
 	}
-	return answer(c, &out)
+	c.ContentType = protobuf
+	answer, err := proto.MarshalOptions{}.MarshalAppend(c.Out, &out)
+	c.Out = answer
+	return err
 }
 
 // failed are the places of the checks that have not held, which come in their order.
