@@ -202,7 +202,7 @@ func addressOf(conn net.Conn) netip.Prefix {
 func (l *limited) counted(conn net.Conn, from netip.Prefix) net.Conn {
 	counted := countedConn{Conn: conn, of: l, head: &head{room: l.heads}, leave: sync.OnceFunc(func() { l.leave(from) })}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		return &countedTCP{counted, tcp}
+		return &countedTCP{countedConn: counted, tcp: tcp}
 	}
 	return &counted
 }
@@ -241,7 +241,14 @@ func (c *countedConn) Close() error {
 // countedTCP can be closed by halves, which net/http does.
 type countedTCP struct {
 	countedConn
-	tcp *net.TCPConn
+	tcp    *net.TCPConn
+	prompt prompt
+}
+
+func (c *countedTCP) Read(p []byte) (int, error) {
+	n, err := c.countedConn.Read(p)
+	c.prompt.read(c.tcp, p[:n])
+	return n, err
 }
 
 func (c *countedTCP) CloseWrite() error { return c.tcp.CloseWrite() }
