@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"net/url"
@@ -283,9 +284,17 @@ func TestADataTokenReachesWhatItsTokenDoes(t *testing.T) {
 	if got := c.get(mine); got == nil {
 		t.Error("its own key is not there")
 	}
+	c.mustWrite(set(keyOf(t, `["mine",3]`), v8("54")))
+	for from, want := range map[string]string{`["mine",1]`: `["mine",1]`, `["mine",2]`: `["mine",3]`, `["mine",4]`: ""} {
+		found, got := c.read(&datapath.ReadRange{Start: []byte(keyOf(t, from)), End: []byte{0xff}, Limit: 1}) // npm's get
+		if got.status != 200 || want == "" && len(found[0]) > 0 || want != "" && !bytes.Equal(found[0][0].GetKey(), []byte(keyOf(t, want))) {
+			t.Errorf("npm's get of %s: got %d %s %v, want %q", from, got.status, got.body, found, want)
+		}
+	}
 	for name, got := range map[string]reply{
+		"npm's get":   c.send("/v2/snapshot_read", &datapath.SnapshotRead{Ranges: []*datapath.ReadRange{{Start: []byte(other), End: []byte{0xff}, Limit: 1}}}, new(datapath.SnapshotReadOutput)),
 		"get":         c.send("/v2/snapshot_read", &datapath.SnapshotRead{Ranges: []*datapath.ReadRange{just(other)}}, new(datapath.SnapshotReadOutput)),
-		"list":        c.send("/v2/eventual/snapshot_read", &datapath.SnapshotRead{Ranges: []*datapath.ReadRange{{Start: []byte(mine), End: []byte{0xff}, Limit: 1}}}, new(datapath.SnapshotReadOutput)),
+		"list":        c.send("/v2/eventual/snapshot_read", &datapath.SnapshotRead{Ranges: []*datapath.ReadRange{{Start: []byte(mine), End: []byte{0xff}, Limit: 2}}}, new(datapath.SnapshotReadOutput)),
 		"lists":       c.send("/v2/snapshot_read", &datapath.SnapshotRead{Ranges: []*datapath.ReadRange{just(mine), {End: []byte{0xff}, Limit: 9}}}, new(datapath.SnapshotReadOutput)),
 		"set":         c.send("/v2/atomic_write", &datapath.AtomicWrite{Mutations: []*datapath.Mutation{set(other, v8("54"))}}, new(datapath.AtomicWriteOutput)),
 		"check":       c.send("/v2/atomic_write", &datapath.AtomicWrite{Checks: []*datapath.Check{{Key: []byte(other)}}}, new(datapath.AtomicWriteOutput)),

@@ -39,6 +39,9 @@ func (r *room) read(ctx context.Context, c *route.Call, consistency kv.Consisten
 	if err != nil {
 		return err
 	}
+	for i := range ranges {
+		ranges[i].Range.End = reachedEnd(c.Grant, &ranges[i])
+	}
 	found, err := snapshot{store: r.Store.For(c.Grant), consistency: consistency}.read(ctx, ranges)
 	if err != nil {
 		return err
@@ -66,6 +69,21 @@ func selectors(ranges []*datapath.ReadRange) ([]kv.Selector, error) {
 		}
 	}
 	return all, nil
+}
+
+// reachedEnd is the end of a range, but for the one that npm's client gets a key by: one
+// entry of all that follow the key, which it drops if it is another. A token that is bound
+// to prefixes reaches not all of that, and is answered with what it does.
+func reachedEnd(g *access.Grant, sel *kv.Selector) kv.Key {
+	if sel.Limit != 1 || sel.Reverse || sel.Range.End != "\xff" {
+		return sel.Range.End
+	}
+	for _, prefix := range g.Prefixes() {
+		if r := kv.SubtreeRange(kv.Key(prefix)); r.Contains(sel.Range.Start) {
+			return r.End
+		}
+	}
+	return sel.Range.End
 }
 
 // A snapshot is read by one of three ways, each the cheapest that can answer.
