@@ -40,7 +40,7 @@ func hostile() map[string][]byte {
 	}
 }
 
-func TestHostileDataTakeNoMoreMemoryThanThriceTheirSize(t *testing.T) {
+func TestHostileDataTakeNoMoreMemoryThanTwiceTheirSize(t *testing.T) {
 	for name, data := range hostile() {
 		stored, err := AppendStored(nil, data, V8)
 		dst := make([]byte, 0, 7*len(data)+len(stored)+4*maxText)
@@ -48,7 +48,7 @@ func TestHostileDataTakeNoMoreMemoryThanThriceTheirSize(t *testing.T) {
 			stored, err = AppendStored(dst, data, V8)
 		})
 		const few = 16 << 10
-		if limit := uint64(3*len(data) + few); allocated > limit {
+		if limit := uint64(2*len(data) + few); allocated > limit {
 			t.Errorf("%s: %d bytes take %d, more than %d (stored as %.60s, %v)", name, len(data), allocated, limit, stored, err)
 		}
 	}

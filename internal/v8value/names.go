@@ -1,8 +1,11 @@
 package v8value
 
 import (
+	"bytes"
+	"cmp"
 	"hash/maphash"
 	"math"
+	"math/bits"
 	"slices"
 	"unicode/utf8"
 )
@@ -81,17 +84,19 @@ func isASCII(b []byte) bool {
 	return true
 }
 
-// names are those of the objects that are being read, each as its hash and where it
-// stands in the data.
-type names []uint64
+// names are those of the objects that are being read, each as where it stands in the
+// data and, in the bits that leaves, a hash.
+type names []uint32
 
 func (r *reader) addName(n name, pos int) {
 	if len(r.names) == cap(r.names) {
 		r.names = r.names.grow(len(r.data) - pos)
 	}
-	hash := maphash.Bytes(seed, n.bytes(r.scratch[:0]))
-	r.names = append(r.names, hash<<32|uint64(pos))
+	hash := uint32(maphash.Bytes(seed, n.bytes(r.scratch[:0])))
+	r.names = append(r.names, hash<<r.positionBits()|uint32(pos))
 }
+
+func (r *reader) positionBits() int { return bits.Len(uint(len(r.data))) }
 
 // grow makes room for what most objects need, and then, once, for all the names that
 // can follow in left bytes: one and its value take three at least.
@@ -109,41 +114,26 @@ const usualNames = 256
 func (r *reader) unique(base int) bool {
 	added := r.names[base:]
 	r.names = r.names[:base]
-	if len(added) <= 8 {
-		for i, a := range added {
-			if !r.isNew(a, added[:i]) {
-				return false
-			}
-		}
-		return true
-	}
-	slices.Sort(added)
-	for i, same := 1, 0; i < len(added); i++ {
-		if added[i]>>32 != added[same]>>32 {
-			same = i
-		}
-		if !r.isNew(added[i], added[same:i]) {
+	slices.SortFunc(added, r.compareNames)
+	for i := 1; i < len(added); i++ {
+		if r.compareNames(added[i-1], added[i]) == 0 {
 			return false
 		}
 	}
 	return true
 }
 
-func (r *reader) isNew(a uint64, others names) bool {
-	for _, b := range others {
-		if a>>32 == b>>32 && r.sameName(uint32(a), uint32(b)) {
-			return false
-		}
+// compareNames puts names into an order, that of their hashes first; 0: they are one.
+func (r *reader) compareNames(a, b uint32) int {
+	if order := cmp.Compare(a>>r.positionBits(), b>>r.positionBits()); order != 0 {
+		return order
 	}
-	return true
+	return bytes.Compare(r.nameAt(a).bytes(nil), r.nameAt(b).bytes(nil))
 }
 
-// sameName compares the names that stand at a and b.
-func (r *reader) sameName(a, b uint32) bool {
-	return string(r.nameAt(a).bytes(nil)) == string(r.nameAt(b).bytes(nil))
-}
-
-func (r *reader) nameAt(pos uint32) name {
+// nameAt is a name again.
+func (r *reader) nameAt(added uint32) name {
+	pos := added & (1<<r.positionBits() - 1)
 	n, _ := (&input{data: r.data, pos: int(pos)}).name()
 	return n
 }

@@ -27,7 +27,7 @@ type reader struct {
 	buffer  buffer // the last one
 	rewrite rewrite
 
-	room    [16]uint64
+	room    [16]uint32
 	scratch [64]byte
 }
 
