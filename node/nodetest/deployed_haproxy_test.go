@@ -164,6 +164,15 @@ func TestOnlyWhatIsSafeIsSentTwice(t *testing.T) {
 		{"PUT", "/keys/a", key, true},
 		{"POST", "/atomic", key, true},
 		{"POST", "/queue/enqueue", key, true},
+		{"POST", "/", nil, true},
+		{"POST", "/v2/snapshot_read", nil, true},
+		{"POST", "/behind/a/proxy/v2/snapshot_read", nil, true},
+		{"POST", "/v2/watch", nil, true},
+		{"POST", "/v2/eventual/snapshot_read", nil, true},
+		{"POST", "/v2/eventual/watch", nil, true},
+		{"POST", "/v2/atomic_write", nil, false},
+		{"PUT", "/keys/v2/snapshot_read", nil, false},
+		{"DELETE", "/keys/v2/watch", nil, false},
 		{"PUT", "/keys/a", nil, false},
 		{"DELETE", "/keys/a", nil, false},
 		{"POST", "/atomic", nil, false},
@@ -280,6 +289,59 @@ func streamThroughTimeouts(t *testing.T) (longest time.Duration, err error) {
 		}
 	}
 	return longest, nil
+}
+
+func TestOneConnectionOfHTTP2WithoutTLSTakesAThousandStreamsAndAWriteBeside(t *testing.T) {
+	t.Parallel()
+	url, nodes := balanced(t, nil)
+	for _, node := range nodes {
+		node.streaming = func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).Flush()
+			if r.URL.Path == "/v2/watch" {
+				<-r.Context().Done()
+			}
+		}
+	}
+	client, dialled := overOneHTTP2(t)
+	for range 1000 {
+		mustPost(t, client, url+"/v2/watch")
+	}
+	mustPost(t, client, url+"/v2/atomic_write")
+	if n := dialled.Load(); n != 1 {
+		t.Errorf("it took %d connections", n)
+	}
+}
+
+// overOneHTTP2 is a client that knows that the server speaks HTTP/2, as Deno does, and
+// counts its connections.
+func overOneHTTP2(t *testing.T) (_ *http.Client, dialled *atomic.Int64) {
+	t.Helper()
+	dialled = new(atomic.Int64)
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dialled.Add(1)
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}, dialled
+}
+
+// mustPost returns when the answer has begun, and leaves it open to the end of the test.
+func mustPost(t *testing.T, client *http.Client, url string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("POST %s: status %d", url, response.StatusCode)
+	}
 }
 
 func TestTheBalancerLogsWhatWentWrongAndThePathWithoutItsQuery(t *testing.T) {
