@@ -66,6 +66,7 @@ type page struct {
 }
 
 func newPage(t *testing.T) *page {
+	t.Helper()
 	data := t.TempDir()
 	// An example that gets an error is wrong, even if curl is content.
 	if err := os.WriteFile(filepath.Join(data, ".curlrc"), []byte("fail-with-body\n"), 0o600); err != nil {
@@ -81,6 +82,9 @@ func newPage(t *testing.T) *page {
 		"KEYVAL_DATA_DIR=" + filepath.Join(data, "node"),
 		"LIBSQL_URL=file:" + filepath.Join(data, "keyval.db"),
 	}
+	deno, err := nodetest.FindDeno()
+	nodetest.SkipIfMissing(t, err)
+	p.env = append(p.env, "PATH="+os.Getenv("PATH")+":"+filepath.Dir(deno), "DENO_DIR="+data)
 	return p
 }
 
