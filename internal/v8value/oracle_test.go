@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -24,21 +23,22 @@ type oracle struct {
 // mustStartNode starts Node.js, whose V8 is of 2023.
 func mustStartNode(t *testing.T) *oracle {
 	t.Helper()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		nodetest.SkipIfMissing(t, fmt.Errorf("node is not installed (it comes with npm): %w", nodetest.ErrToolMissing))
-	}
-	return mustStartOracle(t, node)
+	return mustStartOracle(t, mustFind(t, nodetest.FindNode))
 }
 
 // mustStartDeno starts Deno, whose V8 is new.
 func mustStartDeno(t *testing.T) *oracle {
 	t.Helper()
-	const deno = "../../.tools/node_modules/@deno/linux-x64-glibc/deno"
-	if _, err := os.Stat(deno); err != nil {
-		nodetest.SkipIfMissing(t, fmt.Errorf("deno is not installed (run: make tools): %w", nodetest.ErrToolMissing))
+	return mustStartOracle(t, mustFind(t, nodetest.FindDeno), "run", "--quiet", "--no-config", "--no-lock", "--allow-all")
+}
+
+func mustFind(t *testing.T, find func() (string, error)) string {
+	t.Helper()
+	program, err := find()
+	if err != nil {
+		nodetest.SkipIfMissing(t, err)
 	}
-	return mustStartOracle(t, deno, "run", "--quiet", "--no-config", "--no-lock", "--allow-all")
+	return program
 }
 
 // withBoth runs test with each oracle.
