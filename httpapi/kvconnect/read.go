@@ -24,15 +24,8 @@ func (r *room) readRoute(e endpoint) route.Route {
 var readFields = []repeated{{number: 1, name: "ranges", most: maxRanges}}
 
 func (r *room) read(ctx context.Context, c *route.Call, consistency kv.Consistency) error {
-	if err := r.checkHeaders(ctx, c, 2, 3); err != nil {
-		return err
-	}
-	body, err := c.ReadBody()
-	if err != nil {
-		return err
-	}
 	var req datapath.SnapshotRead
-	if err = unmarshal(body, &req, readFields); err != nil {
+	if err := r.receive(ctx, c, &req, readFields, 2, 3); err != nil {
 		return err
 	}
 	ranges, err := selectors(req.GetRanges())

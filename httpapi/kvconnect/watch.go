@@ -61,15 +61,8 @@ func (r *room) watch(ctx context.Context, c *route.Call, consistency kv.Consiste
 
 // watchedKeys are those of a request.
 func (r *room) watchedKeys(ctx context.Context, c *route.Call) ([]kv.Key, error) {
-	if err := r.checkHeaders(ctx, c, 3); err != nil {
-		return nil, err
-	}
-	body, err := c.ReadBody()
-	if err != nil {
-		return nil, err
-	}
 	var req datapath.Watch
-	if err = unmarshal(body, &req, watchFields); err != nil {
+	if err := r.receive(ctx, c, &req, watchFields, 3); err != nil {
 		return nil, err
 	}
 	keys := make([]kv.Key, len(req.GetKeys()))

@@ -33,18 +33,11 @@ var writeFields = []repeated{
 }
 
 func (r *room) write(ctx context.Context, c *route.Call) error {
-	if err := r.checkHeaders(ctx, c, 2, 3); err != nil {
-		return err
-	}
-	body, err := c.ReadBody()
-	if err != nil {
-		return err
-	}
 	var req datapath.AtomicWrite
-	if err = unmarshal(body, &req, writeFields); err != nil {
+	if err := r.receive(ctx, c, &req, writeFields, 2, 3); err != nil {
 		return err
 	}
-	if err = r.checkTotals(&req); err != nil {
+	if err := r.checkTotals(&req); err != nil {
 		return err
 	}
 	op, part, err := r.operation(&req, c.Grant)
