@@ -46,7 +46,7 @@ func NewServer(cfg ListenConfig) *http.Server {
 	cfg.ReadTimeout, cfg.OperationTimeout = cmp.Or(cfg.ReadTimeout, time.Minute), cmp.Or(cfg.OperationTimeout, 30*time.Second)
 	grace := cmp.Or(cfg.WriteGrace, route.SlowGrace)
 	server := &http.Server{
-		Handler:           endHead(cfg.Handler),
+		Handler:           withStack(endHead(cfg.Handler)),
 		TLSConfig:         cfg.TLS,
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: 10 * time.Second,
