@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strings"
@@ -105,5 +106,24 @@ func TestMutationsOfOneWriteSeeWhatThoseBeforeThemDid(t *testing.T) {
 		&datapath.Mutation{Key: key, Value: u64(9), MutationType: datapath.MutationType_M_MAX}, sum(math.MaxUint64))
 	if got := c.get(keyOf(t, `["n"]`)); got.GetValue()[0] != 8 {
 		t.Errorf("got %v, want 8", got)
+	}
+}
+
+func TestASumOfABigIntWhoseLengthHasMoreBitsThanV8Reads(t *testing.T) {
+	t.Parallel()
+	f := mustServeEverything(t)
+	c := f.mustConnect(bearer{})
+	key := keyOf(t, `["n"]`)
+	sum := func(n *datapath.KvValue) *datapath.Mutation {
+		return &datapath.Mutation{Key: []byte(key), Value: n, MutationType: datapath.MutationType_M_SUM}
+	}
+	digits := strings.Repeat("ff", 256) // too long for a form of its own, so that it is stored as it came
+	for _, length := range []string{"8084808070", "8084808080"} {
+		huge := v8("5a" + length + digits)
+		c.mustWrite(set(key, huge), sum(v8("5a100000000000000000")))
+		c.mustWrite(&datapath.Mutation{Key: []byte(key), MutationType: datapath.MutationType_M_DELETE}, sum(huge), sum(v8("5a100000000000000000")))
+		if got, want := c.get(key), v8("5a8004"+digits); !bytes.Equal(got.GetValue(), want.GetData()) {
+			t.Errorf("%s: got %x, want %x", length, got.GetValue(), want.GetData())
+		}
 	}
 }

@@ -63,10 +63,10 @@ func parseV8Number(data []byte) (number, bool) {
 	tag, data := data[0], data[1:]
 	switch tag {
 	case 'I':
-		zigzag, _ := binary.Uvarint(data)
-		return number{kind: double, double: float64(int64(zigzag>>1) ^ -int64(zigzag&1))}, true
+		zigzag, _ := v8Varint(data)
+		return number{kind: double, double: float64(int32(zigzag>>1) ^ -int32(zigzag&1))}, true
 	case 'U':
-		n, _ := binary.Uvarint(data)
+		n, _ := v8Varint(data)
 		return number{kind: double, double: float64(n)}, true
 	case 'N':
 		return number{kind: double, double: math.Float64frombits(binary.LittleEndian.Uint64(data))}, true
@@ -78,14 +78,27 @@ func parseV8Number(data []byte) (number, bool) {
 
 // parseV8BigInt reads a sign and a length, and so many bytes from the least one on.
 func parseV8BigInt(data []byte) *big.Int {
-	field, n := binary.Uvarint(data)
-	magnitude := slices.Clone(data[n : n+int(field>>1)])
+	field, n := v8Varint(data)
+	magnitude := slices.Clone(data[n : n+int(field>>1&(1<<30-1))])
 	slices.Reverse(magnitude)
 	b := new(big.Int).SetBytes(magnitude)
 	if field&1 != 0 {
 		b.Neg(b)
 	}
 	return b
+}
+
+// v8Varint reads what is valid as V8 does: five bytes at most, and of them 32 bits.
+func v8Varint(data []byte) (v uint32, n int) {
+	for n < 5 {
+		b := data[n]
+		v |= uint32(b&0x7f) << (7 * n)
+		n++
+		if b < 0x80 {
+			break
+		}
+	}
+	return v, n
 }
 
 // isU64 tells a bigint that a U64 can hold.
