@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -257,6 +258,20 @@ func TestWhatIsEnqueuedIsInTheDefaultQueue(t *testing.T) {
 	}
 	if got := c.get(keyOf(t, `["dead"]`)); got == nil {
 		t.Error("the key of what was not delivered is not there")
+	}
+}
+
+func TestAMessageWhoseDeadlineIsOverIsThereAtOnce(t *testing.T) {
+	t.Parallel()
+	f := mustServeEverything(t)
+	c := f.mustConnect(bearer{})
+	for _, deadline := range []int64{math.MinInt64, -1, 0, 1} {
+		if _, got := c.write(&datapath.AtomicWrite{Enqueues: []*datapath.Enqueue{{Payload: v8("54").GetData(), DeadlineMs: deadline}}}); got.status != 200 {
+			t.Fatalf("%d: got %d %s", deadline, got.status, got.body)
+		}
+		if message := decode[api.DequeueResult](t, f.must("GET", "/queue/dequeue", "")).Message; message == nil {
+			t.Errorf("%d: there is no message", deadline)
+		}
 	}
 }
 

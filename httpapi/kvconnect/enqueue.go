@@ -37,7 +37,7 @@ func (r *room) message(e *datapath.Enqueue, now int64) (m queue.Enqueue, err err
 	if m.Value, err = v8value.AppendStored(nil, e.GetPayload(), v8value.V8); err != nil {
 		return m, err
 	}
-	if m.Delay = max(e.GetDeadlineMs()-now, 0); m.Delay > queue.MaxDelay {
+	if m.Delay = max(e.GetDeadlineMs(), now) - now; m.Delay > queue.MaxDelay {
 		return m, route.InvalidArgument("the deadline of an enqueue is more than 30 days ahead")
 	}
 	for _, raw := range e.GetKeysIfUndelivered() {
