@@ -2,8 +2,10 @@ package httpapi_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,6 +126,24 @@ func TestASumOfABigIntWhoseLengthHasMoreBitsThanV8Reads(t *testing.T) {
 		c.mustWrite(&datapath.Mutation{Key: []byte(key), MutationType: datapath.MutationType_M_DELETE}, sum(huge), sum(v8("5a100000000000000000")))
 		if got, want := c.get(key), v8("5a8004"+digits); !bytes.Equal(got.GetValue(), want.GetData()) {
 			t.Errorf("%s: got %x, want %x", length, got.GetValue(), want.GetData())
+		}
+	}
+}
+
+func TestASumIsNoLargerThanAValueMayBe(t *testing.T) {
+	t.Parallel()
+	f := mustServeEverything(t)
+	c := f.mustConnect(bearer{})
+	key := keyOf(t, `["n"]`)
+	sum := func(bytes int) reply {
+		n := &datapath.KvValue{Data: slices.Concat(v8("5a").GetData(), binary.AppendUvarint(nil, uint64(bytes)<<1), slices.Repeat([]byte{0xff}, bytes)), Encoding: datapath.ValueEncoding_VE_V8}
+		_, got := c.write(&datapath.AtomicWrite{Mutations: []*datapath.Mutation{{Key: []byte(key), Value: n, MutationType: datapath.MutationType_M_SUM}}})
+		return got
+	}
+	const most = 64<<10 - 8 // beside what is before the digits
+	for _, step := range []struct{ bytes, want int }{{most + 8, 413}, {most, 200}, {8, 413}} {
+		if got := sum(step.bytes); got.status != step.want {
+			t.Errorf("a bigint of %d bytes: got %d %s, want %d", step.bytes, got.status, got.body, step.want)
 		}
 	}
 }

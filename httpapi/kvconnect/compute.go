@@ -10,7 +10,10 @@ import (
 )
 
 // computation is what a sum, min or max makes of a stored value.
-func computation(m *datapath.Mutation) (func(stored []byte) ([]byte, error), error) {
+func (l limits) computation(m *datapath.Mutation) (func(stored []byte) ([]byte, error), error) {
+	if err := l.checkValue(m.GetValue().GetData()); err != nil {
+		return nil, err
+	}
 	operand, err := parseNumber(m.GetValue().GetData(), v8value.Encoding(m.GetValue().GetEncoding()))
 	if err != nil {
 		return nil, err
@@ -26,7 +29,7 @@ func computation(m *datapath.Mutation) (func(stored []byte) ([]byte, error), err
 		return nil, err
 	}
 	if operand.kind != u64 {
-		return sumOf(operand, bounds), nil
+		return l.sumOf(operand, bounds), nil
 	}
 	if bounds.given() {
 		return nil, route.InvalidArgument("sum_min, sum_max and sum_clamp are not for a U64")
@@ -63,7 +66,7 @@ func combine(name string, operand uint64, op func(a, b uint64) uint64) func([]by
 
 // sumOf adds a number to a number, or a bigint to a bigint. The first one is stored as
 // it is, whatever the bounds.
-func sumOf(operand number, bounds bounds) func([]byte) ([]byte, error) {
+func (l limits) sumOf(operand number, bounds bounds) func([]byte) ([]byte, error) {
 	return func(stored []byte) ([]byte, error) {
 		if stored == nil {
 			return operand.stored(), nil
@@ -82,7 +85,11 @@ func sumOf(operand number, bounds bounds) func([]byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return result.stored(), nil
+		data, e := result.encoded()
+		if err := l.checkValue(data); err != nil {
+			return nil, err
+		}
+		return v8value.AppendStored(nil, data, e)
 	}
 }
 

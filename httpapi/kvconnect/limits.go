@@ -1,6 +1,9 @@
 package kvconnect
 
-import "github.com/buntime/keyval/kv"
+import (
+	"github.com/buntime/keyval/httpapi/route"
+	"github.com/buntime/keyval/kv"
+)
 
 // Limits of Deno KV, which programs know. Sizes are in bytes.
 const (
@@ -34,4 +37,12 @@ func newLimits(value int) limits {
 	// What a message has beside its payload is not more than that again.
 	l.body = 2*int64(l.payload) + 64<<10
 	return l
+}
+
+// checkValue refuses a value, in its encoding, that is too large.
+func (l limits) checkValue(data []byte) error {
+	if len(data) > l.value {
+		return route.TooLarge("Value too large (max %d bytes)", l.value)
+	}
+	return nil
 }

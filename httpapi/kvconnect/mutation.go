@@ -22,7 +22,7 @@ func (r *room) mutation(m *datapath.Mutation) (kv.Mutation, error) {
 		return mutation, r.set(&mutation, m)
 	case datapath.MutationType_M_SUM, datapath.MutationType_M_MAX, datapath.MutationType_M_MIN:
 		mutation.Type = kv.MutationCompute
-		mutation.Compute, err = computation(m)
+		mutation.Compute, err = r.limits.computation(m)
 		return mutation, err
 	}
 	return mutation, route.InvalidArgument("there is no mutation type %d", m.GetMutationType())
@@ -51,8 +51,8 @@ var zeroStamp = kv.NewVersionstamp(0, 0, 0)
 
 // stored is a value as the store keeps it.
 func (r *room) stored(v *datapath.KvValue) ([]byte, error) {
-	if len(v.GetData()) > r.limits.value {
-		return nil, route.TooLarge("Value too large (max %d bytes)", r.limits.value)
+	if err := r.limits.checkValue(v.GetData()); err != nil {
+		return nil, err
 	}
 	return v8value.AppendStored(nil, v.GetData(), v8value.Encoding(v.GetEncoding()))
 }

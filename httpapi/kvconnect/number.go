@@ -122,18 +122,20 @@ func (n number) compare(m number) int {
 
 // stored is the number as the store keeps it.
 func (n number) stored() []byte {
-	var data []byte
-	e := v8value.V8
-	switch n.kind {
-	case u64:
-		data, e = binary.LittleEndian.AppendUint64(nil, n.u64), v8value.LE64
-	case double:
-		data = binary.LittleEndian.AppendUint64([]byte{0xff, 0x0f, 'N'}, math.Float64bits(n.double))
-	case bigint:
-		data = appendV8BigInt([]byte{0xff, 0x0f, 'Z'}, n.big)
-	}
+	data, e := n.encoded()
 	stored, _ := v8value.AppendStored(nil, data, e) // ours is valid
 	return stored
+}
+
+// encoded is the number as Deno has it.
+func (n number) encoded() ([]byte, v8value.Encoding) {
+	switch n.kind {
+	case u64:
+		return binary.LittleEndian.AppendUint64(nil, n.u64), v8value.LE64
+	case double:
+		return binary.LittleEndian.AppendUint64([]byte{0xff, 0x0f, 'N'}, math.Float64bits(n.double)), v8value.V8
+	}
+	return appendV8BigInt([]byte{0xff, 0x0f, 'Z'}, n.big), v8value.V8
 }
 
 // appendV8BigInt writes digits of 64 bits, as V8 does.
