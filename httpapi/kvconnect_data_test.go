@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/httpapi/api"
 	"github.com/buntime/keyval/httpapi/kvconnect/datapath"
 	"github.com/buntime/keyval/internal/await"
@@ -315,4 +317,16 @@ func mustMarshal(t *testing.T, m proto.Message) string {
 		t.Fatal(err)
 	}
 	return string(body)
+}
+
+func TestAValueThatBecomesMoreThanARowHoldsIsRefused(t *testing.T) {
+	t.Parallel()
+	f := mustServe(t, func(cfg *httpapi.Config) { cfg.KVConnectMaxValueBytes = 2 << 20 })
+	c := f.mustConnect(bearer{})
+	for char, want := range map[string]int{"a": 200, "\x01": 413} { // which JSON writes as \u0001
+		text := &datapath.KvValue{Data: slices.Concat(v8("53").GetData(), protowire.AppendString(nil, strings.Repeat(char, 1<<20))), Encoding: datapath.ValueEncoding_VE_V8}
+		if _, got := c.write(&datapath.AtomicWrite{Mutations: []*datapath.Mutation{set(keyOf(t, `["n"]`), text)}}); got.status != want {
+			t.Errorf("%q: got %d %s, want %d", char, got.status, got.body, want)
+		}
+	}
 }

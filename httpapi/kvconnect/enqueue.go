@@ -34,7 +34,7 @@ func (r *room) message(e *datapath.Enqueue, now int64) (m queue.Enqueue, err err
 	if len(e.GetPayload()) > r.limits.value {
 		return m, route.TooLarge("enqueue payload too large (max %d bytes)", r.limits.value)
 	}
-	if m.Value, err = v8value.AppendStored(nil, e.GetPayload(), v8value.V8); err != nil {
+	if m.Value, err = asStored(e.GetPayload(), v8value.V8); err != nil {
 		return m, err
 	}
 	if m.Delay = max(e.GetDeadlineMs(), now) - now; m.Delay > queue.MaxDelay {

@@ -8,6 +8,7 @@ import (
 // Limits of Deno KV, which programs know. Sizes are in bytes.
 const (
 	maxValue       = 64 << 10 // of a value in its encoding, and of a message's payload
+	maxStored      = 4 << 20  // of one as JSON: the database takes no row above 5 MB
 	maxWriteKey    = kv.MaxKeyBytes
 	maxReadKey     = kv.MaxKeyBytes + 1
 	maxRanges      = 10

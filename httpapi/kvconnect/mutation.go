@@ -54,7 +54,16 @@ func (r *room) stored(v *datapath.KvValue) ([]byte, error) {
 	if err := r.limits.checkValue(v.GetData()); err != nil {
 		return nil, err
 	}
-	return v8value.AppendStored(nil, v.GetData(), v8value.Encoding(v.GetEncoding()))
+	return asStored(v.GetData(), v8value.Encoding(v.GetEncoding()))
+}
+
+// asStored is data as the store keeps them, which may be six times as much.
+func asStored(data []byte, e v8value.Encoding) ([]byte, error) {
+	stored, err := v8value.AppendStored(nil, data, e)
+	if err == nil && len(stored) > maxStored {
+		return nil, route.TooLarge("Value too large (max %d bytes as JSON)", maxStored)
+	}
+	return stored, err
 }
 
 // expiry is when an entry expires, in Unix milliseconds; 0 for never.
