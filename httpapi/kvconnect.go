@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
 	"github.com/buntime/keyval/httpapi/access"
@@ -38,7 +39,7 @@ func (s *Server) kvconnect() kvconnect.Deps {
 }
 
 // mountPublic has KV Connect also under the path of its public URL, where a proxy passes
-// on what it was asked as it is.
+// on what it was asked as it is. What the API has there itself stays.
 func (s *Server) mountPublic() {
 	public, err := url.Parse(s.cfg.PublicURL)
 	if err != nil || strings.Trim(public.Path, "/") == "" {
@@ -50,10 +51,17 @@ func (s *Server) mountPublic() {
 		if r.StatusOf == nil {
 			continue
 		}
-		s.mux.Method(r.Method, d.Base+r.Pattern, s.frame.Endpoint(r, d))
+		s.mountBeside(r, d, d.Base+r.Pattern)
 		if r.Pattern == "/" {
-			s.mux.Method(r.Method, d.Base, s.frame.Endpoint(r, d))
+			s.mountBeside(r, d, d.Base)
 		}
+	}
+}
+
+// mountBeside mounts a route where there is none.
+func (s *Server) mountBeside(r *route.Route, d *route.Dialect, path string) {
+	if !s.mux.Match(chi.NewRouteContext(), r.Method, path) {
+		s.mux.Method(r.Method, path, s.frame.Endpoint(r, d))
 	}
 }
 

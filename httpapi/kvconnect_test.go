@@ -247,6 +247,15 @@ func TestEndpointsLeadToTheDataByEveryPath(t *testing.T) {
 	}
 }
 
+func TestAPublicURLHidesNoRouteOfTheAPI(t *testing.T) {
+	t.Parallel()
+	f := mustServeEverything(t, func(c *httpapi.Config) { c.PublicURL = "http://kv.example/atomic" })
+	f.must("POST", "/atomic", `{"mutations":[{"type":"set","key":["n"],"value":1}]}`)
+	if _, got := f.exchange("/atomic/", bearer{}); got.status != 200 {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+}
+
 func TestARequestOfAnotherVersionOrDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	f := mustServeEverything(t)
