@@ -191,3 +191,20 @@ func TestOneConnectionHasAThousandWatchesAndFiveHundredSetsBeside(t *testing.T) 
 		frames.until(v8("46"))
 	}
 }
+
+func TestAWatchOfMoreThanDenoReadsInAFrameIsRefused(t *testing.T) {
+	t.Parallel()
+	f := mustServeEverything(t)
+	c := f.mustConnect(bearer{})
+	var keys []*datapath.WatchKey
+	for i := range 8 {
+		f.must("PUT", fmt.Sprintf("/keys/%d", i), "["+strings.Repeat("1.5,", 250_000)+"1]") // of which V8 makes nine bytes each
+		keys = append(keys, &datapath.WatchKey{Key: []byte(keyOf(t, fmt.Sprintf("[%d]", i)))})
+	}
+	if answer := c.post(f.Client(), "/v2/watch", &datapath.Watch{Keys: keys}); answer.StatusCode != 413 {
+		t.Errorf("got %d, want 413: 18 MB are too much", answer.StatusCode)
+	}
+	if answer := c.post(f.Client(), "/v2/watch", &datapath.Watch{Keys: keys[:7]}); answer.StatusCode != 200 {
+		t.Errorf("got %d, want 200: 15.75 MB are not too much", answer.StatusCode)
+	}
+}

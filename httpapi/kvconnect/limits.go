@@ -16,6 +16,7 @@ const (
 	maxChecks      = 100  // which the client allows; the reference server says 10
 	maxMutations   = 1000 // with enqueues
 	maxWatchedKeys = 10
+	maxFrame       = 16 << 20 // of a watch
 	maxUndelivered = 10
 	maxBackoff     = 10
 	maxBackoffStep = 60 * 60 * 1000 // milliseconds

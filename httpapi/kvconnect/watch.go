@@ -41,7 +41,7 @@ func (r *room) watch(ctx context.Context, c *route.Call, consistency kv.Consiste
 	}
 	events, err := r.Watch.For(c.Grant).Open(ctx, watch.Request{
 		Keys: keys, Initial: true, Read: kv.ReadOptions{Consistency: consistency},
-		Reserve: func(entries []kv.Entry) error { return c.Claim(entriesBytes(entries)) },
+		Reserve: func(entries []kv.Entry) error { return reserveFrame(c, entries) },
 	})
 	if err != nil {
 		return err
@@ -57,6 +57,20 @@ func (r *room) watch(ctx context.Context, c *route.Call, consistency kv.Consiste
 		end()
 	}
 	return err
+}
+
+// reserveFrame has room for the first frame, and refuses one that Deno would not read: it
+// ends the connection over it and makes it again, without end.
+func reserveFrame(c *route.Call, entries []kv.Entry) error {
+	size := entriesBytes(entries)
+	if err := c.Claim(size); err != nil {
+		return err
+	}
+	const mostGrowth = 3 // of JSON in V8
+	if size > maxFrame/mostGrowth && len(appendFrame(nil, entries)) > maxFrame {
+		return route.TooLarge("the watched values pass %d MiB together", maxFrame>>20)
+	}
+	return nil
 }
 
 // watchedKeys are those of a request.
