@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/httpapi/kvconnect/datapath"
 	"github.com/buntime/keyval/kv"
 )
@@ -192,19 +194,44 @@ func TestOneConnectionHasAThousandWatchesAndFiveHundredSetsBeside(t *testing.T) 
 	}
 }
 
+// mustPutLarge puts values of a megabyte as JSON, of which V8 makes more than two, and is
+// their keys.
+func (f *fixture) mustPutLarge(n int) (keys []*datapath.WatchKey) {
+	f.t.Helper()
+	for i := range n {
+		f.must("PUT", fmt.Sprintf("/keys/%d", i), "["+strings.Repeat("1.5,", 250_000)+"1]")
+		keys = append(keys, &datapath.WatchKey{Key: []byte(keyOf(f.t, fmt.Sprintf("[%d]", i)))})
+	}
+	return keys
+}
+
 func TestAWatchOfMoreThanDenoReadsInAFrameIsRefused(t *testing.T) {
 	t.Parallel()
 	f := mustServeEverything(t)
 	c := f.mustConnect(bearer{})
-	var keys []*datapath.WatchKey
-	for i := range 8 {
-		f.must("PUT", fmt.Sprintf("/keys/%d", i), "["+strings.Repeat("1.5,", 250_000)+"1]") // of which V8 makes nine bytes each
-		keys = append(keys, &datapath.WatchKey{Key: []byte(keyOf(t, fmt.Sprintf("[%d]", i)))})
+	keys := f.mustPutLarge(8)
+	for name, w := range map[string]struct {
+		keys []*datapath.WatchKey
+		want int
+	}{
+		"18 MB":                    {keys, 413},
+		"18 MB of one key":         {slices.Repeat(keys[:1], 8), 413},
+		"15.75 MB, which it reads": {keys[:7], 200},
+	} {
+		if answer := c.post(f.Client(), "/v2/watch", &datapath.Watch{Keys: w.keys}); answer.StatusCode != w.want {
+			t.Errorf("%s: got %d, want %d", name, answer.StatusCode, w.want)
+		}
 	}
-	if answer := c.post(f.Client(), "/v2/watch", &datapath.Watch{Keys: keys}); answer.StatusCode != 413 {
-		t.Errorf("got %d, want 413: 18 MB are too much", answer.StatusCode)
-	}
-	if answer := c.post(f.Client(), "/v2/watch", &datapath.Watch{Keys: keys[:7]}); answer.StatusCode != 200 {
-		t.Errorf("got %d, want 200: 15.75 MB are not too much", answer.StatusCode)
+}
+
+func TestAWatchHasRoomForItsEntriesAndTheirFrame(t *testing.T) {
+	t.Parallel()
+	f := mustServeEverything(t, func(c *httpapi.Config) { c.MaxMemoryInFlight = 20 << 20 })
+	c := f.mustConnect(bearer{})
+	keys := f.mustPutLarge(7)
+	for i, want := range []int{200, 503} {
+		if answer := c.post(f.Client(), "/v2/watch", &datapath.Watch{Keys: keys}); answer.StatusCode != want {
+			t.Errorf("watch %d of 7 MB: got %d, want %d", i, answer.StatusCode, want)
+		}
 	}
 }

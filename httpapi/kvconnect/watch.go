@@ -41,7 +41,7 @@ func (r *room) watch(ctx context.Context, c *route.Call, consistency kv.Consiste
 	}
 	events, err := r.Watch.For(c.Grant).Open(ctx, watch.Request{
 		Keys: keys, Initial: true, Read: kv.ReadOptions{Consistency: consistency},
-		Reserve: func(entries []kv.Entry) error { return reserveFrame(c, entries) },
+		Reserve: func(entries []kv.Entry) error { return reserveFrame(c, inOrder(keys, entries)) },
 	})
 	if err != nil {
 		return err
@@ -62,16 +62,19 @@ func (r *room) watch(ctx context.Context, c *route.Call, consistency kv.Consiste
 // reserveFrame has room for the first frame, and refuses one that Deno would not read: it
 // ends the connection over it and makes it again, without end.
 func reserveFrame(c *route.Call, entries []kv.Entry) error {
-	size := entriesBytes(entries)
-	if err := c.Claim(size); err != nil {
+	if err := c.Claim(stateBytes(entries)); err != nil {
 		return err
 	}
 	const mostGrowth = 3 // of JSON in V8
-	if size > maxFrame/mostGrowth && len(appendFrame(nil, entries)) > maxFrame {
+	if entriesBytes(entries) > maxFrame/mostGrowth && len(appendFrame(nil, entries)) > maxFrame {
 		return route.TooLarge("the watched values pass %d MiB together", maxFrame>>20)
 	}
 	return nil
 }
+
+// stateBytes is about what a stream holds while a frame is written: the entries, and what
+// they have become.
+func stateBytes(entries []kv.Entry) int64 { return 2 * entriesBytes(entries) }
 
 // watchedKeys are those of a request.
 func (r *room) watchedKeys(ctx context.Context, c *route.Call) ([]kv.Key, error) {
@@ -144,10 +147,22 @@ func (s *state) next(ctx context.Context, events *watch.Stream) ([]byte, *watch.
 
 // take notes what an event tells. The keys are ten at most.
 func (s *state) take(e *watch.Event) {
-	for i := range e.Entries {
-		for k, key := range s.keys {
-			if key == e.Entries[i].Key {
-				s.entries[k] = e.Entries[i]
+	place(s.entries, s.keys, e.Entries)
+}
+
+// inOrder has the entries in the order of keys, of which some may be the same.
+func inOrder(keys []kv.Key, entries []kv.Entry) []kv.Entry {
+	ordered := make([]kv.Entry, len(keys))
+	place(ordered, keys, entries)
+	return ordered
+}
+
+// place puts entries where their keys are.
+func place(into []kv.Entry, keys []kv.Key, entries []kv.Entry) {
+	for i := range entries {
+		for k, key := range keys {
+			if key == entries[i].Key {
+				into[k] = entries[i]
 			}
 		}
 	}
@@ -155,7 +170,7 @@ func (s *state) take(e *watch.Event) {
 
 // keepRoom has room for what the next frame needs, however large values have become.
 func (s *state) keepRoom() error {
-	if n := entriesBytes(s.entries); n > route.FreeBytes && !s.room.Grow(n) {
+	if n := stateBytes(s.entries); n > route.FreeBytes && !s.room.Grow(n) {
 		return route.Overloaded("too many large values are watched")
 	}
 	return nil
