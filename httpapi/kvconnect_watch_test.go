@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/buntime/keyval/httpapi"
 	"github.com/buntime/keyval/httpapi/kvconnect/datapath"
+	"github.com/buntime/keyval/internal/await"
 	"github.com/buntime/keyval/kv"
 )
 
@@ -233,5 +235,30 @@ func TestAWatchHasRoomForItsEntriesAndTheirFrame(t *testing.T) {
 		if answer := c.post(f.Client(), "/v2/watch", &datapath.Watch{Keys: keys}); answer.StatusCode != want {
 			t.Errorf("watch %d of 7 MB: got %d, want %d", i, answer.StatusCode, want)
 		}
+	}
+}
+
+func TestAWatcherWhoLeavesInTheMiddleOfAFrameIsNoFailureOfOurs(t *testing.T) {
+	t.Parallel()
+	log := new(record)
+	f := mustServeEverything(t, func(c *httpapi.Config) { c.Logger = slog.New(slog.NewTextHandler(log, nil)) })
+	var keys []kv.Key
+	for i := range 10 { // together more than the client lets come unread
+		f.must("PUT", fmt.Sprintf("/keys/large/%d", i), `"`+strings.Repeat("x", 1_000_000)+`"`)
+		keys = append(keys, keyOf(t, fmt.Sprintf(`["large",%d]`, i)))
+	}
+	client := priorKnowledge(t)
+	frames := f.mustConnect(bearer{}).mustWatch(client, "/v2/watch", keys...)
+	if _, err := io.ReadFull(frames.body, make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	if err := frames.body.(io.Closer).Close(); err != nil {
+		t.Fatal(err)
+	}
+	await.That(t, "the stream ends", func() bool {
+		return strings.Contains(f.must("GET", "/metrics/prometheus", "").body, "\nkeyval_http_streams 0\n")
+	})
+	if strings.Contains(log.String(), "request failed") {
+		t.Errorf("the log has %s", log)
 	}
 }

@@ -41,7 +41,7 @@ func (r *room) watch(ctx context.Context, c *route.Call, consistency kv.Consiste
 	}
 	events, err := r.Watch.For(c.Grant).Open(ctx, watch.Request{
 		Keys: keys, Initial: true, Read: kv.ReadOptions{Consistency: consistency},
-		Reserve: func(entries []kv.Entry) error { return reserveFrame(c, inOrder(keys, entries)) },
+		Reserve: func(entries []kv.Entry) error { return reserveFrame(c, entries) },
 	})
 	if err != nil {
 		return err
@@ -147,22 +147,10 @@ func (s *state) next(ctx context.Context, events *watch.Stream) ([]byte, *watch.
 
 // take notes what an event tells. The keys are ten at most.
 func (s *state) take(e *watch.Event) {
-	place(s.entries, s.keys, e.Entries)
-}
-
-// inOrder has the entries in the order of keys, of which some may be the same.
-func inOrder(keys []kv.Key, entries []kv.Entry) []kv.Entry {
-	ordered := make([]kv.Entry, len(keys))
-	place(ordered, keys, entries)
-	return ordered
-}
-
-// place puts entries where their keys are.
-func place(into []kv.Entry, keys []kv.Key, entries []kv.Entry) {
-	for i := range entries {
-		for k, key := range keys {
-			if key == entries[i].Key {
-				into[k] = entries[i]
+	for i := range e.Entries {
+		for k, key := range s.keys {
+			if key == e.Entries[i].Key {
+				s.entries[k] = e.Entries[i]
 			}
 		}
 	}

@@ -140,6 +140,9 @@ func (f *Frame) Told(err error) Sentence {
 
 // fail turns an error into the answer and returns its code.
 func (c *Call) fail(ctx context.Context, err error) api.Code {
+	if c.streaming && c.Request.Context().Err() != nil {
+		return outcomeCanceled // in the middle of a write, over HTTP/2
+	}
 	if errors.Is(err, context.Canceled) {
 		// Either the caller has gone, or a wait was ended by the drain.
 		if c.Request.Context().Err() != nil {
