@@ -51,6 +51,7 @@ func TestSumsMinsAndMaxesAreDenos(t *testing.T) {
 		{`1`, "sum", bigint(1), nil, "Cannot sum Number with BigInt"},
 		{`{"__type":"bigint","value":"18446744073709551615"}`, "sum", bigint(1), nil, `{"__type":"bigint","value":"18446744073709551616"}`},
 		{`{"__type":"bigint","value":"-1"}`, "sum", bigint(1), nil, `{"__type":"bigint","value":"0"}`},
+		{`{"__type":"v8","value":"/w8AP4EATgAAAAAAAPh/"}`, "sum", number(1), nil, `{"__type":"v8","value":"/w9OAAAAAAAA+H8=","text":"NaN"}`}, // behind padding and a count
 		{`"text"`, "sum", number(1), nil, "unsupported value type"},
 		{`1`, "sum", v8("2200"), nil, "unsupported value type"},
 		{`9`, "sum", number(9), func(m *datapath.Mutation) { m.SumMax = number(10).GetData() }, "would exceed its range limit"},

@@ -54,9 +54,7 @@ func loadNumber(stored []byte) (number, error) {
 
 // parseV8Number reads valid V8 from its first tag on.
 func parseV8Number(data []byte) (number, bool) {
-	for len(data) > 0 && data[0] == 0 {
-		data = data[1:] // padding
-	}
+	data = v8Tag(data)
 	if len(data) == 0 {
 		return number{}, false
 	}
@@ -74,6 +72,24 @@ func parseV8Number(data []byte) (number, bool) {
 		return number{kind: bigint, big: parseV8BigInt(data)}, true
 	}
 	return number{}, false
+}
+
+// v8Tag is what begins with a tag that counts: before it there may be padding, and counts
+// of objects, which mean nothing.
+func v8Tag(data []byte) []byte {
+	const padding, objectCount = 0, '?'
+	for len(data) > 0 {
+		switch data[0] {
+		case padding:
+			data = data[1:]
+		case objectCount:
+			_, n := v8Varint(data[1:])
+			data = data[1+n:]
+		default:
+			return data
+		}
+	}
+	return nil
 }
 
 // parseV8BigInt reads a sign and a length, and so many bytes from the least one on.
