@@ -36,7 +36,10 @@ const incrementer = () => rounds(async () => {
   if ((await kv.atomic().check(entry).set(E("counter"), next).commit()).ok) increments++;
 });
 const lister = () => rounds(async () => {
-  for (const { key, value } of await all(kv.list({ prefix: E("n") }))) if (value < (written.get(key[2]) ?? 0) - 1) throw new Error(`${key} is ${value}`);
+  const before = new Map(written);
+  for (const { key, value } of await all(kv.list({ prefix: E("n") }))) {
+    if (value < (before.get(key[2]) ?? 0)) throw new Error(`${key} is ${value} after ${before.get(key[2])}`);
+  }
 });
 
 // A watch never goes back.
