@@ -14,7 +14,7 @@ var forms = map[string]string{
 	"u64":    `{"__type":"u64","value":"18446744073709551615"}`,
 	"bytes":  `{"__type":"bytes","value":"AP8B"}`,
 	"bigint": `{"__type":"bigint","value":"-123456789012345678901234567890"}`,
-	"v8":     `{"__type":"v8","value":"/w9EAAAAAAAAAAA=","text":"Date(1970-01-01T00:00:00.000Z)"}`,
+	"v8":     `{"__type":"v8","value":"/w9EAAAAAAAAAAA=","text":"1970-01-01T00:00:00.000Z"}`,
 	"other":  `{"__type":"other","value":7,"more":[null]}`,
 }
 

@@ -59,7 +59,7 @@ var Schemas = map[string]*route.Schema{
 			map[string]string{"__type": "u64", "value": "7"},
 			map[string]string{"__type": "bigint", "value": "-123"},
 			map[string]string{"__type": "bytes", "value": "AP8B"},
-			map[string]string{"__type": "v8", "value": "/w9EAAAAAAAAAAA=", "text": "Date(1970-01-01T00:00:00.000Z)"},
+			map[string]string{"__type": "v8", "value": "/w9EAAAAAAAAAAA=", "text": "1970-01-01T00:00:00.000Z"},
 		},
 	},
 	"Where":          whereSchema,
