@@ -17,7 +17,7 @@ async function rounds(act) {
     } catch (error) {
       // npm's client does not repeat a write whose connection is cut, as that of a node that
       // dies is: the program has to. What has been written is the program's to know, too.
-      if (!deno && error.message === "fetch failed") cut++;
+      if (!deno && ["fetch failed", "terminated"].includes(error.message)) cut++;
       else errors.push(`${error.name}: ${error.message}`);
       if (errors.length > 20) stopped = true;
     }
