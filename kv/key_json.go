@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/buntime/keyval/internal/strictjson"
 )
 
 // ParseKeyJSON parses the JSON form of a key: an array of strings, numbers,
@@ -494,17 +496,7 @@ func appendFloat(dst []byte, f float64) []byte {
 	case abs > maxSafeInteger:
 		return strconv.AppendFloat(dst, f, 'f', 0, 64)
 	case abs != 0 && abs < 1e-6:
-		return appendExponent(dst, f)
+		return strictjson.AppendExponent(dst, f)
 	}
 	return strconv.AppendFloat(dst, f, 'f', -1, 64)
-}
-
-// appendExponent drops the leading zero of Go's two-digit exponents.
-func appendExponent(dst []byte, f float64) []byte {
-	dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
-	if n := len(dst); n >= 4 && dst[n-3] == '-' && dst[n-2] == '0' {
-		dst[n-2] = dst[n-1]
-		dst = dst[:n-1]
-	}
-	return dst
 }

@@ -59,21 +59,10 @@ func surveyJSON(raw []byte) (spaces int, err error) {
 		case '}', ']':
 			depth--
 		case '"':
-			i = stringEnd(raw, i)
+			i = strictjson.StringEnd(raw, i+1)
 		}
 	}
 	return spaces, nil
-}
-
-// stringEnd is the index of the quote that ends the string begun at i, or the
-// end of raw.
-func stringEnd(raw []byte, i int) int {
-	for i++; i < len(raw) && raw[i] != '"'; i++ {
-		if raw[i] == '\\' {
-			i++
-		}
-	}
-	return i
 }
 
 // withoutSpaces copies a valid text that has so many spaces outside strings.
@@ -83,7 +72,7 @@ func withoutSpaces(raw []byte, spaces int) []byte {
 		switch raw[i] {
 		case ' ', '\t', '\r', '\n':
 		case '"':
-			end := stringEnd(raw, i)
+			end := strictjson.StringEnd(raw, i+1)
 			out = append(out, raw[i:end+1]...)
 			i = end
 		default:

@@ -68,11 +68,8 @@ func asStored(data []byte, e v8value.Encoding) ([]byte, error) {
 
 // expiry is when an entry expires, in Unix milliseconds; 0 for never.
 func expiry(atMs int64) (int64, error) {
-	switch {
-	case atMs < -1:
+	if atMs < -1 {
 		return 0, route.InvalidArgument("expire_at_ms is %d, want a time, or 0 or -1 for none", atMs)
-	case atMs == -1:
-		return 0, nil
 	}
-	return atMs, nil
+	return max(atMs, 0), nil
 }

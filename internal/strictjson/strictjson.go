@@ -1,6 +1,6 @@
 // Package strictjson says where a JSON text is wrong, for values and for the bodies
 // that carry them. It says nothing of what stands there, nor in which members: that
-// may be a secret.
+// may be a secret. And it has what is the same wherever JSON is read or written by hand.
 package strictjson
 
 import (

@@ -34,15 +34,17 @@ func (in *input) bigIntBody() (bigint, bool) {
 	return bigint{negative, magnitude}, ok
 }
 
-func (b bigint) appendDecimal(dst []byte) []byte {
+func (b bigint) int() *big.Int {
 	magnitude := slices.Clone(b.magnitude)
 	slices.Reverse(magnitude)
 	n := new(big.Int).SetBytes(magnitude)
 	if b.negative {
 		n.Neg(n)
 	}
-	return n.Append(dst, 10)
+	return n
 }
+
+func (b bigint) appendDecimal(dst []byte) []byte { return b.int().Append(dst, 10) }
 
 // appendText appends b as JavaScript writes it, one with many digits in hexadecimal.
 func (b bigint) appendText(dst []byte) []byte {

@@ -5,10 +5,11 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math/big"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/buntime/keyval/internal/strictjson"
 )
 
 // maxText is about how many bytes the text of a v8 form has at most.
@@ -130,20 +131,10 @@ func cutMember(text []byte, prefix string) (value, rest []byte, ok bool) {
 func isFormEnd(rest, kind []byte) bool {
 	text := []byte(`,"text":"`)
 	if string(kind) == "v8" && bytes.HasPrefix(rest, text) {
-		end := stringEnd(rest, len(text))
+		end := strictjson.StringEnd(rest, len(text))
 		rest = rest[min(end+1, len(rest)):]
 	}
 	return string(rest) == "}"
-}
-
-// stringEnd is the index of the quote that ends the string whose inside begins at i.
-func stringEnd(text []byte, i int) int {
-	for ; i < len(text) && text[i] != '"'; i++ {
-		if text[i] == '\\' {
-			i++
-		}
-	}
-	return i
 }
 
 // appendBase64 decodes base64 in either alphabet, with padding or without.
@@ -175,7 +166,7 @@ func appendV8Base64(dst, value []byte) ([]byte, bool) {
 	return append(dst, r.rewritten(data)...), true
 }
 
-// appendBigInt appends a bigint as V8 writes it, its magnitude in words of 8 bytes.
+// appendBigInt appends the bigint that value has in decimal.
 func appendBigInt(dst, value []byte) ([]byte, bool) {
 	digits := bytes.TrimPrefix(value, []byte("-"))
 	if len(digits) == 0 || len(digits) > maxDigits || strings.Trim(string(digits), "0123456789") != "" {
@@ -185,15 +176,5 @@ func appendBigInt(dst, value []byte) ([]byte, bool) {
 	if !ok || n.BitLen() > 8*maxBigInt {
 		return dst, false
 	}
-	words := (n.BitLen() + 63) / 64
-	bits := uint64(8*words) << 1
-	if n.Sign() < 0 {
-		bits |= 1
-	}
-	dst = binary.AppendUvarint(append(dst, tagVersion, writtenVersion, tagBigInt), bits)
-	at := len(dst)
-	dst = append(dst, make([]byte, 8*words)...)
-	n.FillBytes(dst[at:])
-	slices.Reverse(dst[at:])
-	return dst, true
+	return AppendBigInt(dst, n), true
 }

@@ -79,6 +79,19 @@ func (in *input) zigzag() (int32, bool) {
 	return int32(v>>1) ^ -int32(v&1), ok
 }
 
+// numberAfter reads the number that follows its tag: tagInt32, tagUint32 or tagDouble.
+func (in *input) numberAfter(tag byte) (float64, bool) {
+	switch tag {
+	case tagInt32:
+		i, ok := in.zigzag()
+		return float64(i), ok
+	case tagUint32:
+		u, ok := in.varint()
+		return float64(u), ok
+	}
+	return in.double()
+}
+
 func (in *input) double() (float64, bool) {
 	b, ok := in.bytes(8)
 	if !ok {

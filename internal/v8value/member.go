@@ -5,6 +5,8 @@ import (
 	"hash/maphash"
 	"math"
 	"slices"
+
+	"github.com/buntime/keyval/internal/strictjson"
 )
 
 // member is one of an object that is being written: where it stands, and a hash of
@@ -128,7 +130,7 @@ func (w *writer) sameName(a, b member) bool {
 }
 
 func (w *writer) name(m member) []byte {
-	return w.in[m.in:min(stringEnd(w.in, int(m.in)), len(w.in))]
+	return w.in[m.in:min(strictjson.StringEnd(w.in, int(m.in)), len(w.in))]
 }
 
 // rearrange writes the members that were written from at on in the order and with the

@@ -28,16 +28,8 @@ func (in *input) name() (name, bool) {
 	switch tag {
 	case tagOneByte, tagTwoByte, tagUTF8:
 		n.text, ok = in.textAfter(tag)
-	case tagInt32:
-		var i int32
-		i, ok = in.zigzag()
-		n.number = float64(i)
-	case tagUint32:
-		var u uint32
-		u, ok = in.varint()
-		n.number = float64(u)
-	case tagDouble:
-		n.number, ok = in.double()
+	case tagInt32, tagUint32, tagDouble:
+		n.number, ok = in.numberAfter(tag)
 	default:
 		return name{}, false
 	}

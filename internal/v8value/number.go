@@ -3,6 +3,8 @@ package v8value
 import (
 	"math"
 	"strconv"
+
+	"github.com/buntime/keyval/internal/strictjson"
 )
 
 const maxSafeInteger = 1<<53 - 1
@@ -21,7 +23,7 @@ func appendNumber(dst []byte, f float64) []byte {
 	case math.IsInf(f, 0):
 		return appendInfinity(dst, f)
 	case abs >= 1e21 || abs < 1e-6:
-		return appendExponent(dst, f)
+		return strictjson.AppendExponent(dst, f)
 	}
 	return strconv.AppendFloat(dst, f, 'f', -1, 64)
 }
@@ -31,16 +33,6 @@ func appendInfinity(dst []byte, f float64) []byte {
 		dst = append(dst, '-')
 	}
 	return append(dst, "Infinity"...)
-}
-
-// appendExponent drops the leading zero of Go's two-digit exponents.
-func appendExponent(dst []byte, f float64) []byte {
-	dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
-	if n := len(dst); dst[n-2] == '0' && (dst[n-3] == '-' || dst[n-3] == '+') {
-		dst[n-2] = dst[n-1]
-		dst = dst[:n-1]
-	}
-	return dst
 }
 
 // exactNumber tells whether JSON can hold f: it has neither NaN nor Infinity, and

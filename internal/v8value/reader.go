@@ -109,14 +109,8 @@ func (r *reader) single() kind {
 		return r.word("false", true)
 	case tagUndefined:
 		return r.word("undefined", false)
-	case tagInt32:
-		i, ok := r.zigzag()
-		return r.number(float64(i), ok)
-	case tagUint32:
-		u, ok := r.varint()
-		return r.number(float64(u), ok)
-	case tagDouble:
-		return r.number(r.double())
+	case tagInt32, tagUint32, tagDouble:
+		return r.number(r.numberAfter(tag))
 	case tagBigInt:
 		return r.bigInt()
 	case tagOneByte, tagTwoByte, tagUTF8:

@@ -127,7 +127,7 @@ func (w *writer) varint(n uint32) { w.out = binary.AppendUvarint(w.out, uint64(n
 // quoted reads a string and returns what stands between its quotes.
 func (w *writer) quoted() []byte {
 	w.advance(1)
-	begin, end := w.pos, min(stringEnd(w.in, w.pos), len(w.in))
+	begin, end := w.pos, min(strictjson.StringEnd(w.in, w.pos), len(w.in))
 	w.pos = end
 	w.advance(1)
 	return w.in[begin:end]
