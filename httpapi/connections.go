@@ -202,6 +202,7 @@ func addressOf(conn net.Conn) netip.Prefix {
 func (l *limited) counted(conn net.Conn, from netip.Prefix) net.Conn {
 	counted := countedConn{Conn: conn, of: l, head: &head{room: l.heads}, leave: sync.OnceFunc(func() { l.leave(from) })}
 	if tcp, ok := conn.(*net.TCPConn); ok {
+		counted.Conn = &prompt{TCPConn: tcp}
 		return &countedTCP{countedConn: counted, tcp: tcp}
 	}
 	return &counted
@@ -241,14 +242,7 @@ func (c *countedConn) Close() error {
 // countedTCP can be closed by halves, which net/http does.
 type countedTCP struct {
 	countedConn
-	tcp    *net.TCPConn
-	prompt prompt
-}
-
-func (c *countedTCP) Read(p []byte) (int, error) {
-	n, err := c.countedConn.Read(p)
-	c.prompt.read(c.tcp, p[:n])
-	return n, err
+	tcp *net.TCPConn
 }
 
 func (c *countedTCP) CloseWrite() error { return c.tcp.CloseWrite() }

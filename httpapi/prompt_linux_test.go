@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -23,15 +25,15 @@ func waits(t *testing.T, conn *net.TCPConn) bool {
 	return quick == 0
 }
 
-// mustAccept is a connection whose kernel waits, as that of one which has answered does.
-func mustAccept(t *testing.T) *net.TCPConn {
+// mustConnect returns both ends of a connection.
+func mustConnect(t *testing.T) (client net.Conn, server *net.TCPConn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
-	client, err := net.Dial("tcp", listener.Addr().String())
+	client, err = net.Dial("tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,11 +43,10 @@ func mustAccept(t *testing.T) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	tcp := conn.(*net.TCPConn)
-	keepWaiting(t, tcp)
-	return tcp
+	return client, conn.(*net.TCPConn)
 }
 
+// keepWaiting lets the kernel wait, as it does of a connection that has answered.
 func keepWaiting(t *testing.T, conn *net.TCPConn) {
 	t.Helper()
 	raw, err := conn.SyscallConn()
@@ -59,31 +60,87 @@ func keepWaiting(t *testing.T, conn *net.TCPConn) {
 	}
 }
 
+// beginnings are the first bytes of connections.
+var beginnings = map[string]struct {
+	first         string
+	prompt, ahead bool
+}{
+	"HTTP/2 by prior knowledge":    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true, true},
+	"the first byte of it":         {"P", true, true},
+	"TLS":                          {"\x16\x03\x01", true, false},
+	"HTTP/1.1":                     {"GET / HTTP/1.1\r\n", false, false},
+	"HTTP/1.1 that is no preface":  {"PROPFIND / HTTP/1.1\r\n", false, false},
+	"something that is no request": {"\x00", false, false},
+}
+
 func TestWhatIsReadOfHTTP2IsAcknowledgedAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		begins string
-		prompt bool
-	}{
-		"HTTP/2 by prior knowledge":    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true},
-		"the first byte of it":         {"P", true},
-		"TLS":                          {"\x16\x03\x01", true},
-		"HTTP/1.1":                     {"GET / HTTP/1.1\r\n", false},
-		"HTTP/1.1 that is no preface":  {"PROPFIND / HTTP/1.1\r\n", false},
-		"something that is no request": {"\x00", false},
-	} {
-		conn := mustAccept(t)
-		var p prompt
-		for range 2 {
-			p.read(conn, []byte(c.begins))
-			if got := waits(t, conn); got == c.prompt {
-				t.Errorf("%s: the kernel waits: %v", name, got)
-			}
-			keepWaiting(t, conn)
-			p.read(conn, nil) // nothing has come
-			if !waits(t, conn) {
-				t.Errorf("%s: nothing has been read, and the kernel has been told", name)
-			}
+	for name, c := range beginnings {
+		_, conn := mustConnect(t)
+		p := prompt{TCPConn: conn}
+		keepWaiting(t, conn)
+		p.begin([]byte(c.first))
+		if got := waits(t, conn); got == c.prompt {
+			t.Errorf("%s: the kernel waits: %v", name, got)
 		}
 	}
+}
+
+func TestWhatComesLaterIsAcknowledgedWhenItIsRead(t *testing.T) {
+	t.Parallel()
+	_, conn := mustConnect(t)
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := acknowledging{strings.NewReader("later"), raw}
+	for _, want := range []bool{false, true} { // the second time, nothing has come
+		keepWaiting(t, conn)
+		_, _ = a.Read(make([]byte, 10))
+		if got := waits(t, conn); got != want {
+			t.Errorf("the kernel waits: %v, want %v", got, want)
+		}
+	}
+}
+
+func TestWhatHasComeOfHTTP2IsReadAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range beginnings {
+		client, conn := mustConnect(t)
+		sent := c.first + "later"
+		if _, err := io.WriteString(client, sent); err != nil {
+			t.Fatal(err)
+		}
+		p := &prompt{TCPConn: conn}
+		var got []byte
+		read := func(n int) {
+			piece := make([]byte, n)
+			if _, err := io.ReadFull(p, piece); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, piece...)
+		}
+		read(len(c.first))
+		read(1)
+		if ahead := unread(t, conn) == 0; ahead != c.ahead {
+			t.Errorf("%s: all has been read: %v", name, ahead)
+		}
+		read(len(sent) - len(got))
+		if string(got) != sent {
+			t.Errorf("%s: got %q, want %q", name, got, sent)
+		}
+	}
+}
+
+// unread is how many bytes the kernel has of a connection.
+func unread(t *testing.T, conn *net.TCPConn) (n int) {
+	t.Helper()
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if controlErr := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }); controlErr != nil || err != nil {
+		t.Fatal(controlErr, err)
+	}
+	return n
 }
