@@ -83,7 +83,7 @@ func newPage(t *testing.T) *page {
 		"LIBSQL_URL=file:" + filepath.Join(data, "keyval.db"),
 	}
 	deno, err := nodetest.FindDeno()
-	nodetest.SkipIfMissing(t, err)
+	nodetest.Check(t, err)
 	p.env = append(p.env, "PATH="+os.Getenv("PATH")+":"+filepath.Dir(deno), "DENO_DIR="+data)
 	return p
 }

@@ -200,12 +200,10 @@ func addressOf(conn net.Conn) netip.Prefix {
 
 // counted is a connection that leaves when it is closed.
 func (l *limited) counted(conn net.Conn, from netip.Prefix) net.Conn {
-	counted := countedConn{Conn: conn, of: l, head: &head{room: l.heads}, leave: sync.OnceFunc(func() { l.leave(from) })}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		counted.Conn = &prompt{TCPConn: tcp}
-		return &countedTCP{countedConn: counted, tcp: tcp}
+		conn = &prompt{TCPConn: tcp}
 	}
-	return &counted
+	return &countedConn{Conn: conn, of: l, head: &head{room: l.heads}, leave: sync.OnceFunc(func() { l.leave(from) })}
 }
 
 type countedConn struct {
@@ -239,10 +237,10 @@ func (c *countedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// countedTCP can be closed by halves, which net/http does.
-type countedTCP struct {
-	countedConn
-	tcp *net.TCPConn
+// CloseWrite closes one half, which net/http does with those that have two.
+func (c *countedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
-
-func (c *countedTCP) CloseWrite() error { return c.tcp.CloseWrite() }

@@ -3,13 +3,11 @@ package httpapi_test
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -296,11 +294,7 @@ func TestABrokenEscapeInAPathIsRefused(t *testing.T) {
 func TestHTTP2WorksWithoutTLS(t *testing.T) {
 	t.Parallel()
 	f := mustServe(t)
-	protocols := new(http.Protocols)
-	protocols.SetUnencryptedHTTP2(true)
-	client := &http.Client{Transport: &http.Transport{Protocols: protocols, TLSClientConfig: &tls.Config{}}}
-	defer client.CloseIdleConnections()
-	answer, err := client.Get(f.URL + "/healthz")
+	answer, err := http2Client(t).Get(f.URL + "/healthz")
 	if err != nil {
 		t.Fatal(err)
 	}

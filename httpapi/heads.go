@@ -74,10 +74,7 @@ func headOf(conn net.Conn) *head {
 	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = wrapped.NetConn()
 	}
-	switch c := conn.(type) {
-	case *countedTCP:
-		return c.head
-	case *countedConn:
+	if c, ok := conn.(*countedConn); ok {
 		return c.head
 	}
 	return nil

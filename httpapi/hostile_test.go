@@ -69,11 +69,12 @@ func (f *fixture) mustSend(text string) net.Conn {
 	return conn
 }
 
-// http2Client has one HTTP/2 connection.
+// http2Client has one connection, HTTP/2 without TLS, as Deno does.
 func http2Client(t *testing.T) *http.Client {
+	t.Helper()
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
-	transport := &http.Transport{Protocols: protocols, HTTP2: &http.HTTP2Config{StrictMaxConcurrentRequests: true}}
+	transport := &http.Transport{Protocols: protocols, MaxConnsPerHost: 1, HTTP2: &http.HTTP2Config{StrictMaxConcurrentRequests: true}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }

@@ -111,20 +111,10 @@ func (c *connection) post(client *http.Client, path string, m proto.Message) *ht
 	return answer
 }
 
-// priorKnowledge is a client that speaks HTTP/2 without TLS, as Deno does, on a single
-// connection.
-func priorKnowledge(t *testing.T) *http.Client {
-	t.Helper()
-	transport := &http.Transport{Protocols: new(http.Protocols), MaxConnsPerHost: 1}
-	transport.Protocols.SetUnencryptedHTTP2(true)
-	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
-}
-
 func TestAWatchTellsTheStateOfAllItsKeysInEveryFrame(t *testing.T) {
 	t.Parallel()
 	connectOnEachDatabase(t, func(t *testing.T, f *fixture) {
-		for name, client := range map[string]*http.Client{"over HTTP/1.1": f.Client(), "over HTTP/2": priorKnowledge(t)} {
+		for name, client := range map[string]*http.Client{"over HTTP/1.1": f.Client(), "over HTTP/2": http2Client(t)} {
 			for _, path := range []string{"/v2/watch", "/v2/eventual/watch"} {
 				t.Run(name+path, func(t *testing.T) {
 					c := f.mustConnect(bearer{})
@@ -172,7 +162,7 @@ func TestOneConnectionHasAThousandWatchesAndFiveHundredSetsBeside(t *testing.T) 
 	t.Parallel()
 	f := mustServeEverything(t)
 	c := f.mustConnect(bearer{})
-	client := priorKnowledge(t)
+	client := http2Client(t)
 	key := keyOf(t, `["a"]`)
 	const watches, sets = 1000, 500
 	streams := make([]*frameReader, watches)
@@ -247,7 +237,7 @@ func TestAWatcherWhoLeavesInTheMiddleOfAFrameIsNoFailureOfOurs(t *testing.T) {
 		f.must("PUT", fmt.Sprintf("/keys/large/%d", i), `"`+strings.Repeat("x", 1_000_000)+`"`)
 		keys = append(keys, keyOf(t, fmt.Sprintf(`["large",%d]`, i)))
 	}
-	client := priorKnowledge(t)
+	client := http2Client(t)
 	frames := f.mustConnect(bearer{}).mustWatch(client, "/v2/watch", keys...)
 	if _, err := io.ReadFull(frames.body, make([]byte, 4)); err != nil {
 		t.Fatal(err)

@@ -48,10 +48,8 @@ func overHTTP1(address, prefix string) way {
 
 // overHTTP2 sends the target as :path, without TLS.
 func overHTTP2(t *testing.T, address string) way {
-	protocols := new(http.Protocols)
-	protocols.SetUnencryptedHTTP2(true)
-	client := &http.Client{Transport: &http.Transport{Protocols: protocols}, Timeout: time.Minute}
-	t.Cleanup(client.CloseIdleConnections)
+	client := http2Client(t)
+	client.Timeout = time.Minute
 	return func(method, target, body string, headers ...string) (reply, error) {
 		req, err := http.NewRequest(method, "http://"+address, strings.NewReader(body))
 		if err != nil {

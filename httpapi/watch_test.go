@@ -309,17 +309,13 @@ func TestWhatIsNoWatch(t *testing.T) {
 func TestAStreamOverHTTP2IsTheSame(t *testing.T) {
 	t.Parallel()
 	f := mustServeWatch(t)
-	protocols := new(http.Protocols)
-	protocols.SetUnencryptedHTTP2(true)
-	client := &http.Client{Transport: &http.Transport{Protocols: protocols}}
-	t.Cleanup(client.CloseIdleConnections)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, "GET", f.URL+"/watch?keys=a", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := client.Do(req)
+	answer, err := http2Client(t).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,14 +98,9 @@ func lastResult(process *nodetest.Process, what string) (result string) {
 // awaitUp waits until the balancer sends requests to all nodes.
 func (d *deployment) awaitUp(t *testing.T) {
 	t.Helper()
-	await.That(t, "all nodes are up to the balancer", func() bool {
-		for _, state := range balancerStates(t, d.balancer) {
-			if state != [2]string{"UP", "UP"} {
-				return false
-			}
-		}
-		return true
-	})
+	for _, n := range d.nodes {
+		await.That(t, "the balancer gives the node requests", func() bool { return d.upAt(t, n) })
+	}
 }
 
 func TestMetadataIsAskedForAgainBeforeItExpires(t *testing.T) {

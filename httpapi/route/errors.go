@@ -140,14 +140,11 @@ func (f *Frame) Told(err error) Sentence {
 
 // fail turns an error into the answer and returns its code.
 func (c *Call) fail(ctx context.Context, err error) api.Code {
-	if c.streaming && c.Request.Context().Err() != nil {
-		return outcomeCanceled // in the middle of a write, over HTTP/2
-	}
-	if errors.Is(err, context.Canceled) {
-		// Either the caller has gone, or a wait was ended by the drain.
-		if c.Request.Context().Err() != nil {
-			return outcomeCanceled
-		}
+	canceled := errors.Is(err, context.Canceled)
+	switch gone := c.Request.Context().Err() != nil; {
+	case gone && (canceled || c.streaming): // a stream over HTTP/2 sees it in the middle of a write
+		return outcomeCanceled
+	case canceled: // a wait was ended by the drain
 		err = cmp.Or(context.Cause(ctx), err)
 	}
 	code := c.Frame.CodeOf(err)

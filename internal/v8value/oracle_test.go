@@ -35,9 +35,7 @@ func mustStartDeno(t *testing.T) *oracle {
 func mustFind(t *testing.T, find func() (string, error)) string {
 	t.Helper()
 	program, err := find()
-	if err != nil {
-		nodetest.SkipIfMissing(t, err)
-	}
+	nodetest.Check(t, err)
 	return program
 }
 

@@ -19,9 +19,6 @@ import (
 //go:embed deno.ts
 var denoServer []byte
 
-// denoInTools is where "npm install deno" puts the program.
-const denoInTools = "node_modules/@deno/linux-x64-glibc/deno"
-
 // Deno is Deno KV, which knows no network, behind the least server.
 func Deno() System {
 	return System{
@@ -34,7 +31,7 @@ func Deno() System {
 	}
 }
 
-func findDeno(_ context.Context, host *Host) (string, error) { return host.inTools(denoInTools) }
+func findDeno(context.Context, *Host) (string, error) { return nodetest.FindDeno() }
 
 func startDeno(ctx context.Context, host *Host) (*Instance, error) {
 	path, err := findDeno(ctx, host)

@@ -139,15 +139,6 @@ func find(name, hint string) (string, error) {
 	return "", fmt.Errorf("%s is not installed (run: %s): %w", name, hint, nodetest.ErrToolMissing)
 }
 
-// inTools returns a program's file below .tools.
-func (h *Host) inTools(path string) (string, error) {
-	file := filepath.Join(h.Source, ".tools", path)
-	if _, err := os.Stat(file); err != nil {
-		return "", fmt.Errorf("%s is not there (run: make tools): %w", file, nodetest.ErrToolMissing)
-	}
-	return file, nil
-}
-
 // ports reserves addresses for a program; they are given back when the instance closes.
 func (i *Instance) ports(n int) ([]string, error) {
 	var addrs []string
